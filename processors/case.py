@@ -1,0 +1,60 @@
+"""A case: one intent on its way through the chain, with everything said about it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolgate.schemas.records import Intent, Reason, Verdict
+
+if TYPE_CHECKING:
+    from toolgate.processors.catalogue import Tool
+    from toolgate.processors.claims import Claim, Count, Rate, Reserve
+    from toolgate.processors.control import ControlState
+    from toolgate.processors.identity import Keyring
+    from toolgate.processors.policy import PolicySet, WorkflowPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A record as the broker delivered it. `topic` is the logical name, without prefix ("intents")."""
+
+    topic: str
+    partition: int
+    offset: int
+    time_ms: int  # LogAppendTime
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    problem: str = ""  # why the broker client could not deliver it; "" for a record that is whole
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a decision may look at besides its case: fixed for a batch, named by the decision's digests and ctl."""
+
+    policies: PolicySet
+    control: ControlState
+    keys: Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The intent, where it came from, the verdict so far, all reasons, and what it asks of the ledger."""
+
+    envelope: Envelope
+    intent: Intent
+    digest: str  # of the intent's body
+    params: dict[str, Any] | None = None  # parsed strictly by the contract processor
+    params_digest: str = ""  # over the canonical JSON
+    kid: str = ""
+    policy: WorkflowPolicy | None = None
+    tool: Tool | None = None
+    verdict: Verdict = Verdict.APPROVE
+    reasons: tuple[Reason, ...] = ()
+    cost_micros: int = 0
+    records: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    always: tuple[Rate, ...] = ()  # taken whatever the verdict: denials are not free
+    on_deny: tuple[Count, ...] = ()
+    reserve: Reserve | None = None

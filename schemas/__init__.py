@@ -1,0 +1,1 @@
+"""The records of every topic: Avro schemas, typed records, the strict codec and its registry."""

@@ -1,0 +1,373 @@
+"""The typed records of every topic: one frozen dataclass for one Avro schema beside it.
+
+A record's fields have the names, order and types of its `.avsc`; a test holds the two together. Times are
+epoch milliseconds, money is integer micro-dollars (`_micros`), digests are lower-case hex of BLAKE2b-128.
+Empty string means "none" only where a field says so; absence is otherwise `None`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What an intent asks: a tool call, an account of model spend, or the end of its run."""
+
+    CALL = "call"
+    USAGE = "usage"
+    FINISH = "finish"
+
+
+class Verdict(StrEnum):
+    """What became of an input record.
+
+    The first five are verdicts on intents; RECORDED is for every other input (results, control) and DUPLICATE
+    for a record that repeats a first decision and has no verdict of its own.
+    """
+
+    APPROVE = "APPROVE"
+    DENY = "DENY"
+    HOLD = "HOLD"
+    DRAFT = "DRAFT"
+    QUARANTINE = "QUARANTINE"
+    RECORDED = "RECORDED"
+    DUPLICATE = "DUPLICATE"
+
+
+class ResultStatus(StrEnum):
+    """How far a command came at its executor.
+
+    `started` precedes the effect; `ok`, `error` and `unknown` end it after the effect may have happened; `void`
+    ends it with the executor's word that the effect never happened (expired, killed, refused).
+    """
+
+    STARTED = "started"
+    OK = "ok"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An agent's wish to call a tool (`toolgate.intents`, schema ToolCallIntent)."""
+
+    intent_id: str
+    kind: str  # Kind
+    tenant: str
+    workflow_id: str
+    run_id: str
+    agent_id: str
+    tool: str = ""  # "" for usage and finish
+    tool_version: str | None = None  # None: whatever version the catalogue has
+    params: str = "{}"  # canonical JSON object
+    declared_cost_micros: int | None = None
+    declared_records: tuple[str, ...] = ()
+    reason: str = ""
+    results_seen_to: int | None = None
+    ttl_ms: int | None = None  # counts from the broker's append time
+    dry_run: bool = False
+    run_outcome: str | None = None  # finish: succeeded, failed, abandoned
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One reason of a verdict. `distance` is how far the intent was from being allowed, in `unit`."""
+
+    code: str  # processors.reasons.Code
+    rule: str = ""  # the policy's own name for what spoke: rule id, "limits.max_cost_usd", "budgets[0]"
+    because: str = ""  # for people: one sentence with the values used
+    scope: str = ""  # "run", "workflow", "agent", "tenant", "tool", "system" or ""
+    unit: str = ""  # "usd_micros", "calls", "records", "ms" or a unit of the catalogue
+    asked: int | None = None
+    limit: int | None = None
+    distance: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What an executor may do (`toolgate.commands`, schema ApprovedCommand)."""
+
+    command_id: str  # "<partition>-<offset>" of the intent: unique within a topic prefix
+    intent_id: str
+    seq: int
+    ctl: int
+    tenant: str
+    workflow_id: str
+    run_id: str
+    agent_id: str
+    tool: str
+    tool_version: str
+    params: str
+    digest: str  # the intent's digest; a result must name it
+    policy_digest: str
+    idempotent: bool
+    approved_at: int
+    expires_at: int
+    reserved_cost_micros: int
+    records: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A refusal with its reasons, most severe first (`toolgate.denials`, schema Denial): the near-miss stream."""
+
+    intent_id: str
+    seq: int
+    ctl: int
+    clk: int
+    partition: int
+    offset: int
+    tenant: str
+    workflow_id: str
+    run_id: str
+    agent_id: str
+    tool: str
+    tool_version: str
+    effect: str  # "read", "write", "irreversible" or "" where the tool is unknown
+    digest: str
+    params_digest: str
+    policy_digest: str
+    retryable: bool
+    dry_run: bool
+    cost_micros: int
+    records: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds."""
+
+    intent_id: str
+    seq: int
+    verdict: str
+    codes: tuple[str, ...] = ()
+    retryable: bool = False
+    repair: str = ""  # machine-readable hint, JSON; "" for none
+    hold_id: str = ""
+    command_id: str = ""  # "" unless approved
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a command (`toolgate.results`, schema ToolCallResult): STARTED first, then one END."""
+
+    command_id: str
+    intent_id: str
+    run_id: str
+    tool: str
+    digest: str  # the command's digest
+    status: str  # ResultStatus
+    executor_id: str
+    body: str = ""  # JSON; bigger bodies are digest + URI
+    body_digest: str = ""
+    body_uri: str = ""
+    error: str = ""
+    actual_cost_micros: int | None = None
+    actual_records: tuple[str, ...] | None = None
+    provider_call_id: str = ""  # information only: providers reuse these
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """An operator's word (`toolgate.control`, schema ControlRecord)."""
+
+    control_id: str
+    kind: str  # kill, lift, activate, mode, grant, demote, alert
+    scope: str  # all, tenant, workflow, run, agent, tool, system
+    value: str  # which one; "" for scope all
+    reason: str
+    issued_by: tuple[str, ...]  # key ids; lift and grant need two
+    policy_digest: str = ""  # activate
+    mode: str = ""  # mode
+    expires_at: int | None = None  # grant
+    evidence: str = ""  # JSON; the figures that caused a demotion
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One change of the ledger; the fold of these in seq order is the ledger's state.
+
+    `op` names the branch of the Avro union and decides which of `args` are there, in the order of the branch's
+    fields: reserve, settle, spend, rate, window, count, own.
+    """
+
+    op: str
+    args: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """An account after the decision, for people: folding it would count charges that may never commit."""
+
+    account: str
+    unit: str
+    used: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """Gives of inputs of this topic-partition below `offset` became available (ledger.md, the audit event)."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One event for every input record (`toolgate.audit`): the truth that the ledger is a view of."""
+
+    seq: int
+    gen: str
+    ctl: int
+    clk: int
+    stable: int
+    visible: tuple[Visible, ...]
+    topic: str  # logical name: intents, results, control
+    partition: int
+    offset: int
+    append_time: int
+    first: bool
+    verdict: str
+    intent_id: str
+    digest: str
+    params_digest: str
+    tenant: str
+    workflow_id: str
+    run_id: str
+    agent_id: str
+    tool: str
+    tool_version: str
+    dry_run: bool
+    command_id: str
+    cost_micros: int
+    reasons: tuple[Reason, ...]
+    ops: tuple[Op, ...]
+    balances: tuple[Balance, ...]
+    policy_digest: str
+    schema_id: int  # of the input record; 0 where it could not be read
+    code_version: str
+    kid: str  # who wrote the input; "" unknown
+    captured: str = "{}"  # JSON: what the policy's logging.capture asks for
+    after: int | None = None  # control: the seq after which it holds
+    first_seq: int | None = None  # duplicate: the first decision's seq
+    body_key_id: str | None = None  # reserved for sealing bodies per run
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One rollup for one batch and workflow (`toolgate.pulse`)."""
+
+    tenant: str
+    workflow_id: str
+    partition_set: str
+    clk: int
+    intents: int
+    approved: int
+    denied: int
+    held: int
+    drafted: int
+    quarantined: int
+    duplicates: int
+    cost_micros: int
+    codes: dict[str, int]  # reason code -> count
+    tools: dict[str, int]  # tool -> count
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A decision that waits for people (`toolgate.holds`)."""
+
+    hold_id: str
+    intent_id: str
+    seq: int
+    clk: int
+    tenant: str
+    workflow_id: str
+    run_id: str
+    agent_id: str
+    tool: str
+    tool_version: str
+    digest: str
+    policy_digest: str
+    approvals_needed: int
+    roles: tuple[str, ...]
+    expires_at: int
+    state: str  # open, approved, rejected, expired, withdrawn
+    reasons: tuple[Reason, ...] = ()
+    diff: str = "{}"
+    cost_micros: int = 0
+    records: tuple[str, ...] = ()
+    body_topic: str = "intents"
+    body_partition: int = 0
+    body_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """An approver's word on a hold or draft (`toolgate.votes`)."""
+
+    vote_id: str
+    hold_id: str
+    run_id: str
+    approver: str
+    choice: str  # approve, reject
+    digest: str
+    policy_digest: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A write turned into a proposal (`toolgate.drafts`)."""
+
+    draft_id: str
+    intent_id: str
+    seq: int
+    clk: int
+    tenant: str
+    workflow_id: str
+    run_id: str
+    agent_id: str
+    tool: str
+    tool_version: str
+    twin: str  # the tool that makes the draft, or "" for a proposal
+    digest: str
+    policy_digest: str
+    state: str  # open, promoted, rejected, expired
+    reasons: tuple[Reason, ...] = ()
+    body_topic: str = "intents"
+    body_partition: int = 0
+    body_offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunContract:
+    """What one run may touch, from whoever starts it, never from an agent (`toolgate.contracts`)."""
+
+    contract_id: str
+    tenant: str
+    workflow_id: str
+    run_id: str
+    owner: str
+    tools: tuple[str, ...]
+    values: dict[str, tuple[str, ...]]  # name -> the values the request names
+    max_cost_micros: int | None = None
+    max_calls: int | None = None
+    deadline: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Due work in a partition (`toolgate.ticks`)."""
+
+    run_id: str
+    what: str  # hold_expiry, reservation_expiry
+    ref: str
+    due_at: int

@@ -1,0 +1,267 @@
+"""The two ports of the gate: the log (Kafka) and the ledger (Redis). Adapters come in pairs, real and memory.
+
+The loop speaks to nothing else, so the same loop runs in production, in tests and in a simulator.
+Topics are logical names ("intents"); adapters put the prefix before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Envelope
+    from toolgate.processors.claims import Claim, Count, Rate, Reserve, Settle
+    from toolgate.schemas.records import AuditEvent, Op, Visible
+
+TopicPartition = tuple[str, int]
+
+
+# --- ledger -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One input record as the ledger sees it.
+
+    `verdict` is the chain's: "APPROVE" takes the claims, all or none; any other stands as it is. `always` is taken
+    whatever the verdict, unless the record is a duplicate or a dry run; a refused `always` denies. `on_deny` is
+    counted when the record is denied. An empty `intent_id` is not deduplicated.
+    """
+
+    offset: int
+    time_ms: int
+    verdict: str
+    intent_id: str = ""
+    digest: str = ""
+    dry_run: bool = False
+    claims: tuple[Claim, ...] = ()
+    always: tuple[Rate, ...] = ()
+    on_deny: tuple[Count, ...] = ()
+    reserve: Reserve | None = None
+    settle: Settle | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of a call that is about one topic-partition: owned ones are all named, also when idle."""
+
+    topic: str
+    partition: int
+    epoch: int
+    expect: int  # the committed offset
+    start: int  # consumer position before the batch ("from" in ledger.md)
+    next: int  # consumer position after it
+    asks: tuple[Ask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The ledger's answer to an ask; the same answer again when the offset was decided before.
+
+    `refused` names each claim that could not be taken by its index into always + claims, with the level found:
+    used amount, excess microseconds over tau, distinct count with this intent's records, counter, or Own's 1 and 2.
+    `after` has, in the order of claims, (account, used) after the decision.
+    """
+
+    offset: int
+    seq: int
+    clk: int
+    ctl: int
+    verdict: str  # APPROVE, DENY, DUPLICATE or the ask's own
+    first: bool
+    refused: tuple[tuple[int, int], ...]
+    ops: tuple[Op, ...]
+    after: tuple[tuple[str, int], ...]
+    visible: tuple[Visible, ...]
+    first_seq: int | None  # of a duplicate, or of the decision whose id this one reuses with other content
+    conflict: bool  # same intent_id, other digest: denied
+    note: str  # results: "settled", "void", "late", "uncovered", "unknown", "ended", "mismatch"; else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Decisions in the order of the call's shares and asks; `stable` as ledger.md defines it."""
+
+    gen: str
+    stable: int
+    decisions: tuple[tuple[Decision, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a worker reads at join: the ledger's generation, code digest and control position."""
+
+    gen: str  # "" while nothing verified is there
+    code: str
+    ctl: int
+    seq: int
+
+
+class LedgerError(Exception):
+    """Cannot judge now. Each subclass says what the worker does about it."""
+
+
+class UnavailableError(LedgerError):
+    """No answer in time: nothing is approved, the worker pauses and asks again (the call may have happened)."""
+
+
+class UnverifiedError(LedgerError):
+    """This ledger may be older than the log: nobody decides until it is rebuilt."""
+
+
+class StaleControlError(LedgerError):
+    """The ledger is at another control position: evaluate the batch again under `ctl`."""
+
+    def __init__(self, ctl: int) -> None:
+        super().__init__(f"control position is {ctl}")
+        self.ctl = ctl
+
+
+class RejoinError(LedgerError):
+    """FENCED, GAP or HOLE: drop everything in flight and join again."""
+
+
+class CodeMismatchError(LedgerError):
+    """The ledger runs other scripts than this process has: no recovery, exit."""
+
+
+class Ledger(Protocol):
+    """One ledger: accounts, marks and decisions of one topic prefix."""
+
+    def standing(self) -> Standing:
+        """Read generation, code and control position; remembers the generation for the calls that follow."""
+
+    def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
+        """Compare-and-set the owner of a topic-partition: `expected` is its (slot, epoch) read before; new epoch.
+
+        Raises RejoinError when the owner has changed meanwhile.
+        """
+
+    def owner(self, tp: TopicPartition) -> tuple[int, int]:
+        """(slot, epoch) of the owner; slot -1 when released or never owned."""
+
+    def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
+        """Give a topic-partition up in order, after its last commit; nothing happens if it is another's by now."""
+
+    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+        """ledger.md, Decide: one atomic call for a batch."""
+
+    def apply_control(self, offset: int, before: int) -> int:
+        """Apply the control record at `offset` iff ctl == `before`; returns the seq after which it holds.
+
+        Idempotent: a record that was applied before answers with its stored seq. Raises StaleControlError when
+        the ledger stands elsewhere.
+        """
+
+    # recovery, in this order; every step checks that no other recovery has claimed the ledger since
+    def claim(self, nonce: str, *, take_over_code: bool = False) -> None:
+        """Load the scripts of generation `nonce`; gen := "" and rec := nonce in one step.
+
+        Raises CodeMismatchError when the ledger's code is another, unless `take_over_code`.
+        """
+
+    def wipe(self, nonce: str) -> None:
+        """Remove every key of this ledger but the claim."""
+
+    def load(self, nonce: str, state: Mapping[str, object]) -> None:
+        """Put a snapshot's accounts, as `dump` gave them."""
+
+    def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+        """Execute the ops of committed audit events, given in seq order, and enter first decisions into dd."""
+
+    def finish(self, nonce: str, seq: int, ctl: int, after: Mapping[int, int], next_offsets: Mapping[TopicPartition, int]) -> None:
+        """Write nx, ca, ctl, seq and, last, gen := nonce."""
+
+    def dump(self) -> dict[str, object]:
+        """The committed view in canonical form, as of the ledger's clock: what fold(audit) must equal."""
+
+
+# --- log --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to produce."""
+
+    topic: str
+    partition: int | None  # None: by key
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(slots=True)
+class Assignment:
+    """The topic-partitions of one group generation with the group metadata taken then (opaque, never refreshed)."""
+
+    generation: int
+    partitions: frozenset[TopicPartition]
+    metadata: object = field(repr=False, default=None)
+
+
+class LogError(Exception):
+    """The log did not do what was asked."""
+
+
+class RetryError(LogError):
+    """Nothing happened; the same call may be made again."""
+
+
+class AbortError(LogError):
+    """The transaction must be aborted; everything in flight is dropped."""
+
+
+class FatalError(LogError):
+    """This producer or consumer is fenced, or the outcome is unknown: build new ones and join again."""
+
+
+class Log(Protocol):
+    """Kafka as the gate uses it: one consumer in one group, one transactional producer, read_committed reads."""
+
+    def open(self, slot: int) -> None:
+        """New producer with the slot's transactional id, `init_transactions`, then a new consumer that subscribes.
+
+        Closes what was open before. On revocation the consumer calls `on_revoke` before the partitions go.
+        """
+
+    def close(self) -> None:
+        """Leave the group in order and close both."""
+
+    def assignment(self) -> Assignment:
+        """The current assignment; a new `generation` means that everything in flight must be dropped."""
+
+    def poll(self, limit: int, timeout_s: float) -> list[Envelope]:
+        """Up to `limit` records of assigned partitions, in offset order within each; serves group callbacks."""
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        """The next record of `tp` to deliver."""
+
+    def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Stable committed offsets of the group: waits for commits in progress. Missing ones are left out."""
+
+    def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        """(first offset, last stable offset) of a topic-partition, asked of the broker."""
+
+    def transact(self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], assignment: Assignment) -> Iterator[str]:
+        """One transaction: produce, send offsets with the assignment's metadata, commit.
+
+        Yields the name of each crash point before it is passed: "produce", "send_offsets", "commit". Exhausted
+        means committed. Raises AbortError (already aborted) or FatalError.
+        """
+
+    def fence(self, slots: Iterable[int]) -> None:
+        """`init_transactions` with the transactional id of each slot: aborts what is open, waits for commits."""
+
+    def read(self, topic: str, start: Mapping[int, int] | None = None) -> Iterator[Envelope]:
+        """Committed records of all partitions of `topic` from `start` (default: the beginning) to the end as of now."""
+
+    def tail_control(self, position: int) -> tuple[list[Envelope], int]:
+        """Committed control records from `position` to the last stable offset as of now, and that end offset.
+
+        Raises RetryError when the end cannot be learnt within its limit: such a worker counts as killed.
+        """
+
+
+OnRevoke = Callable[[frozenset[TopicPartition]], None]
