@@ -1,0 +1,179 @@
+"""The strict codec: records to the bytes of a Kafka value and back, in the Confluent wire format.
+
+A value is 0x00, the schema id as four bytes big-endian, and the Avro body. Whatever is read must be exactly what this
+codec would have written for the same record: otherwise trailing bytes, overlong numbers, negative indices and
+repeated map keys would give one record many digests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from fastavro import schemaless_reader, schemaless_writer
+
+from toolgate.schemas import registry as registries
+from toolgate.schemas.bundle import Schema, schemas, subject_of
+from toolgate.schemas.datum import NESTED, reader_of, writer_of
+from toolgate.schemas.registry import Registry, RegistryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+HEADER_BYTES = 5
+_MAGIC = b"\x00"
+
+
+class DecodeCode(StrEnum):
+    """Why a value could not be read."""
+
+    TOMBSTONE = "tombstone"  # no value at all
+    OVERSIZE = "oversize"  # larger than the topic's values may be
+    BAD_MAGIC = "bad_magic"  # shorter than a header, or not the Confluent wire format
+    UNKNOWN_SCHEMA = "unknown_schema"  # the id names no schema that the package carries
+    WRONG_SCHEMA = "wrong_schema"  # the id names a schema of another topic
+    REGISTRY_UNAVAILABLE = "registry_unavailable"  # the id is new and the Schema Registry could not say
+    MALFORMED = "malformed"  # the body is not of its schema
+    NOT_CANONICAL = "not_canonical"  # the body reads, but is not what a writer of its schema writes
+    BAD_ID = "bad_id"  # a name or id holds a NUL character
+
+
+class DecodeError(ValueError):
+    """A value that could not be read. `reason_code` is a DecodeCode, `detail` is for people."""
+
+    def __init__(self, reason_code: str, detail: str) -> None:
+        super().__init__(f"{reason_code}: {detail}")
+        self.reason_code = reason_code
+        self.detail = detail
+
+
+class EncodeError(ValueError):
+    """A record that must not be written: it could not be read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded(Generic[T]):
+    """A record, the id of the schema it was written with, and the BLAKE2b-128 hex of its body."""
+
+    record: T
+    schema_id: int
+    digest: str
+
+
+def body_digest(value: bytes) -> str:
+    """BLAKE2b-128 hex of a value's body, that is without its header of five bytes."""
+    return blake2b(memoryview(value)[HEADER_BYTES:], digest_size=16).hexdigest()
+
+
+class Codec(Generic[T]):
+    """Reads and writes the values of one record's topic.
+
+    Args:
+        record_type: A dataclass of `toolgate.schemas.records` that has a topic.
+        registry: Where ids come from; the bundled ones by default.
+
+    Raises:
+        TypeError: The record has no topic.
+        RegistryError: The registry has no id for the newest schema.
+    """
+
+    def __init__(self, record_type: type[T], registry: Registry | None = None) -> None:
+        self._subject = subject_of(record_type)
+        self._registry = registry or registries.bundled()
+        self._newest = schemas(self._subject.stem)[-1]
+        self.schema_id = self._registry.id_of(self._newest)
+        self._header = _MAGIC + self.schema_id.to_bytes(4, "big")
+        self._writers = {self._header: self._newest}
+        classes = {**NESTED, self._newest.runtime["name"]: record_type}
+        self._to_datum = _whole(writer_of(self._newest.runtime, classes))
+        self._from_datum = _whole(reader_of(self._newest.runtime, classes))
+
+    def encode(self, record: T) -> bytes:
+        """The value of a record, written with the newest schema.
+
+        Raises:
+            EncodeError: A field has a type or size that could not be read back.
+        """
+        out = BytesIO()
+        out.write(self._header)
+        try:
+            schemaless_writer(out, self._newest.runtime, self._to_datum(record))
+        except Exception as error:
+            raise EncodeError(f"{self._newest.runtime['name']}: {type(error).__name__}: {error}") from error
+        value = out.getvalue()
+        if len(value) > self._subject.bytes_max:
+            raise EncodeError(
+                f"{self._newest.runtime['name']}: {len(value)} bytes, at most {self._subject.bytes_max}: "
+                "keep large content elsewhere and send its digest and URI"
+            )
+        return value
+
+    def decode(self, value: bytes | None) -> T:
+        """The record of a value.
+
+        Raises:
+            DecodeError: It could not be read; nothing else is raised.
+        """
+        return self.read(value).record
+
+    def read(self, value: bytes | None) -> Decoded[T]:
+        """The record of a value with its schema id and the digest of its body.
+
+        Raises:
+            DecodeError: It could not be read; nothing else is raised.
+        """
+        if value is None:
+            _refuse(DecodeCode.TOMBSTONE, "a record without a value")
+        if len(value) > self._subject.bytes_max:
+            _refuse(DecodeCode.OVERSIZE, f"{len(value)} bytes, at most {self._subject.bytes_max}")
+        header, body = value[:HEADER_BYTES], value[HEADER_BYTES:]
+        writer = self._writers.get(header) or self._learn(header)
+        digest = blake2b(body, digest_size=16).hexdigest()
+        return Decoded(self._record(writer, body), int.from_bytes(header[1:], "big"), digest)
+
+    def _record(self, writer: Schema, body: bytes) -> T:
+        again = BytesIO()
+        try:
+            datum = schemaless_reader(BytesIO(body), writer.runtime, None, True)
+            schemaless_writer(again, writer.runtime, datum)
+            if again.getvalue() != body:
+                _refuse(DecodeCode.NOT_CANONICAL, f"{len(body)} bytes are not what a writer of the schema writes")
+            if writer is not self._newest:
+                datum = schemaless_reader(BytesIO(body), writer.runtime, self._newest.runtime, True)
+            record: T = self._from_datum(datum)
+        except DecodeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - hostile bytes: whatever the library makes of them is one refusal
+            _refuse(DecodeCode.MALFORMED, f"{type(error).__name__}: {str(error)[:200]}")
+        return record
+
+    def _learn(self, header: bytes) -> Schema:
+        """Slow path: an id that this codec has not met before."""
+        if len(header) < HEADER_BYTES or header[:1] != _MAGIC:
+            _refuse(DecodeCode.BAD_MAGIC, f"begins with {header.hex()!r}, not 00 and a schema id")
+        schema_id = int.from_bytes(header[1:], "big")
+        try:
+            schema = self._registry.find(schema_id)
+        except RegistryError as error:
+            _refuse(DecodeCode.REGISTRY_UNAVAILABLE, f"schema id {schema_id}: {error}")
+        if schema is None:
+            _refuse(DecodeCode.UNKNOWN_SCHEMA, f"schema id {schema_id} is none of this package's")
+        if schema.subject is not self._subject:
+            wanted = self._newest.runtime["name"]
+            _refuse(DecodeCode.WRONG_SCHEMA, f"schema id {schema_id} is {schema.runtime['name']}, not {wanted}")
+        self._writers[header] = schema
+        return schema
+
+
+def _whole(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
+    assert convert is not None  # a record always needs converting  # noqa: S101
+    return convert
+
+
+def _refuse(code: DecodeCode, detail: str) -> NoReturn:
+    raise DecodeError(code, detail)
