@@ -1,0 +1,5 @@
+"""A real Kafka and a real Valkey as child processes, without Docker, for development, the demo and the tests."""
+
+from toolgate.streams.local.stack import Stack
+
+__all__ = ["Stack"]
