@@ -1,7 +1,7 @@
 """What can go wrong outside a decision, as a person reads it: what happened, where, and what to do.
 
-Every class here has its exit code in `toolgate.cli.exits`. Failures inside the ledger and the log have their own
-classes in `toolgate.streams.ports`, because the gate's loop acts on those and nobody reads them.
+Every class here has its exit code in `toolgate.cli.exits`. Failures inside the ledger and the log have their
+own classes in `toolgate.streams.ports`, because the gate's loop acts on those and nobody reads them.
 """
 
 from __future__ import annotations

@@ -18,12 +18,13 @@ from pydantic_settings import (
 )
 
 from toolgate.streams.errors import SettingsError
+from toolgate.streams.topics import INPUT_BYTES_MAX
 
-# A gate-written record is kept below this; its topic takes 1 MiB, so batch overhead always fits.
-OUTPUT_BYTES_MAX = 1_000_000
-# librdkafka does not split a batch that the broker finds too large: with its default of 1 MB nearly every record
-# of a busy agent is refused by a topic that takes 128 KiB.
-INPUT_BATCH_BYTES = 120_000
+# Below the 1 MiB that a gate-written topic takes, so that the batch around a largest record fits as well.
+OUTPUT_RECORD_BYTES_MAX = 1_000_000
+# librdkafka does not split a batch that the broker finds too large: with its default of 1 MB nearly every
+# record of a busy agent is refused by a topic that takes 128 KiB.
+INPUT_BATCH_BYTES_MAX = 120_000
 _CLIENT_PROPERTIES = (
     "security.",
     "sasl.",
@@ -111,8 +112,7 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _slot_exists(self) -> Self:
         if self.slot >= self.partitions:
-            raise ValueError(f"slot {self.slot} does not exist: with {self.partitions} partitions the last is "
-                             f"{self.partitions - 1}")  # fmt: skip
+            raise ValueError(f"slot {self.slot} does not exist: the last one is {self.partitions - 1}")
         return self
 
     @property
@@ -257,7 +257,7 @@ def producer_config(settings: Settings, slot: int) -> dict[str, Any]:
         "retry.backoff.max.ms": 20,
         "linger.ms": 1,
         "partitioner": "murmur2_random",
-        "message.max.bytes": OUTPUT_BYTES_MAX,
+        "message.max.bytes": OUTPUT_RECORD_BYTES_MAX,
     }
 
 
@@ -270,6 +270,6 @@ def client_producer_config(settings: Settings) -> dict[str, Any]:
         "linger.ms": 1,
         "partitioner": "murmur2_random",
         "compression.type": "none",  # input topics are uncompressed: a small bomb must stay small
-        "batch.size": INPUT_BATCH_BYTES,
-        "message.max.bytes": 131_072,
+        "batch.size": INPUT_BATCH_BYTES_MAX,
+        "message.max.bytes": INPUT_BYTES_MAX,
     }

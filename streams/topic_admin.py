@@ -1,15 +1,16 @@
-"""The table of `topics.py` against a real broker: create what is missing, refuse what would break a promise."""
+"""The table of topics against a real broker: create what is missing, refuse what would break a promise."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
-from toolgate.streams import topics
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.settings import admin_config
+from toolgate.streams.topic_plan import CHECKED, Existing, plan
+from toolgate.streams.topics import TOPICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from toolgate.streams.settings import Settings
+    from toolgate.streams.topics import Topic
 
 _TIMEOUT_S = 20.0
 
@@ -26,7 +28,7 @@ def connect(settings: Settings) -> AdminClient:
     return AdminClient(admin_config(settings) | {"log_level": 0})
 
 
-def existing(admin: AdminClient, settings: Settings) -> dict[str, topics.Existing]:
+def existing(admin: AdminClient, settings: Settings) -> dict[str, Existing]:
     """The topics of this prefix as the broker has them, by logical name.
 
     Raises:
@@ -39,7 +41,7 @@ def existing(admin: AdminClient, settings: Settings) -> dict[str, topics.Existin
         raise _failed(error, settings) from None
     present = {
         topic.name: found[settings.topic(topic.name)]
-        for topic in topics.TOPICS
+        for topic in TOPICS
         if settings.topic(topic.name) in found
     }
     if not present:
@@ -48,10 +50,10 @@ def existing(admin: AdminClient, settings: Settings) -> dict[str, topics.Existin
     answers = admin.describe_configs(list(resources.values()), request_timeout=_TIMEOUT_S)
     configs = {name: _result(answers[resource], settings) for name, resource in resources.items()}
     return {
-        name: topics.Existing(
+        name: Existing(
             partitions=len(metadata.partitions),
             replicas=min((len(p.replicas) for p in metadata.partitions.values()), default=0),
-            config={key: str(configs[name][key].value) for key in topics.CHECKED if key in configs[name]},
+            config={key: str(configs[name][key].value) for key in CHECKED if key in configs[name]},
         )
         for name, metadata in present.items()
     }
@@ -64,16 +66,18 @@ def check(admin: AdminClient, settings: Settings) -> None:
         RefusedError: names each missing topic and each setting that is wrong, and how to mend it.
         UnreachableError: no answer within 20 s.
     """
-    plan = topics.plan(existing(admin, settings), settings)
+    needed = plan(existing(admin, settings), settings)
     faults = [
         f"{settings.topic(topic.name)}: is missing; `toolgate topics apply` creates it"
-        for topic in plan.create
+        for topic in needed.create
     ]
-    _refuse([*faults, *map(str, plan.problems)], settings)
+    _refuse([*faults, *map(str, needed.problems)], settings)
 
 
 def apply(admin: AdminClient, settings: Settings) -> tuple[str, ...]:
-    """Create what is missing, then check all. Nothing that exists is altered, and nothing is created beside a problem.
+    """Create what is missing, then check all; nothing that exists is altered.
+
+    Nothing is created while a problem stands.
 
     Returns:
         The broker's names of the topics that were created.
@@ -82,20 +86,20 @@ def apply(admin: AdminClient, settings: Settings) -> tuple[str, ...]:
         RefusedError: a topic would break a promise, or may not be created.
         UnreachableError: no answer within 20 s.
     """
-    plan = topics.plan(existing(admin, settings), settings)
-    _refuse([str(problem) for problem in plan.problems], settings)
-    if plan.create:
-        new = [_new_topic(topic, settings) for topic in plan.create]
+    needed = plan(existing(admin, settings), settings)
+    _refuse([str(problem) for problem in needed.problems], settings)
+    if needed.create:
+        new = [_new_topic(topic, settings) for topic in needed.create]
         futures: Mapping[str, Future[Any]] = admin.create_topics(
             new, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S
         )
         for future in futures.values():
             _result(future, settings, tolerate=KafkaError.TOPIC_ALREADY_EXISTS)  # another apply was faster
         check(admin, settings)
-    return tuple(settings.topic(topic.name) for topic in plan.create)
+    return tuple(settings.topic(topic.name) for topic in needed.create)
 
 
-def _new_topic(topic: topics.Topic, settings: Settings) -> NewTopic:
+def _new_topic(topic: Topic, settings: Settings) -> NewTopic:
     config = topic.config()
     if settings.min_insync_replicas is not None:
         config["min.insync.replicas"] = str(settings.min_insync_replicas)

@@ -1,4 +1,4 @@
-"""Fixtures for tests on the real Kafka and Valkey: one stack for the session, a fresh prefix for each test."""
+"""Fixtures for tests on the real Kafka and Valkey: one stack for the session, a new prefix for each test."""
 
 from __future__ import annotations
 

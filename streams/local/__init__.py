@@ -1,4 +1,4 @@
-"""A real Kafka and a real Valkey as child processes, without Docker, for development, the demo and the tests."""
+"""A real Kafka and a real Valkey as child processes, for development, the demo and the tests."""
 
 from toolgate.streams.local.stack import Stack
 

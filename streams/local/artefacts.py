@@ -131,7 +131,7 @@ def _resolve() -> tuple[Path, ...]:
         raise LocalStackError(
             f"Kafka {KAFKA_VERSION} could not be fetched: {type(error).__name__}: {error}",
             where="Maven Central",
-            remedy="the first start needs the network; check proxy settings and start again, nothing is half done",
+            remedy="the first start needs the network: check proxy settings and start again",
         ) from error
     if not any(jar.name.startswith("kafka_") for jar in jars):
         raise LocalStackError(

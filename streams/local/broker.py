@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-# What makes a lone broker behave like the cluster that the gate is built for. docker-compose.yml says the same; a
-# test compares them.
+# What makes a lone broker behave like the cluster that the gate is built for; docker-compose.yml says the
+# same, and a test compares them.
 BROKER_PROPERTIES: dict[str, str] = {
     "process.roles": "broker,controller",
     "node.id": "1",
@@ -77,7 +77,7 @@ class Broker(Child):
         return f"127.0.0.1:{self.port}"
 
     def boot(self) -> None:
-        """Start and wait until it answers a metadata request. Also after `kill`, with the same address and data.
+        """Start and wait until it answers a metadata request; after `kill` with the same address and data.
 
         Raises:
             LocalStackError: a part is missing or it did not come up.

@@ -1,9 +1,9 @@
 """A child process that never outlives its parent, writes its output to a file, and can be hurt on purpose.
 
-On Linux the kernel kills the child when the parent dies, however it dies (PR_SET_PDEATHSIG with SIGKILL: certain
-beats tidy, and both stores survive it). "Parent" means the thread that started the child, so start children from
-a thread that lives as long as they should. Elsewhere an exit hook stops them, and a parent that is itself killed
-by SIGKILL leaves them behind.
+On Linux the kernel kills the child when the parent dies, however it dies (PR_SET_PDEATHSIG with SIGKILL:
+certain beats tidy, and both stores survive it). "Parent" means the thread that started the child, so start
+children from a thread that lives as long as they should. Elsewhere an exit hook stops them, and a parent that
+is itself killed by SIGKILL leaves them behind.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Child:
         return "\n".join(f"    {line}" for line in text.splitlines()[-lines:]) or "    (nothing)"
 
     def stop(self, limit_s: float = 15.0) -> None:
-        """End it in order (SIGTERM); SIGKILL when it is not gone within `limit_s`. Nothing when it has ended."""
+        """End it by SIGTERM, by SIGKILL if it is not gone within `limit_s`; nothing if it has ended."""
         if not self.alive:
             return
         process = self._running()

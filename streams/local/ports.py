@@ -15,8 +15,8 @@ def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody listens on.
 
     Taken from below the range that the kernel gives to outgoing connections: from inside it, a client that
-    reconnects to a killed server may be given the server's own port as its source, connect to itself, and keep
-    the server from coming back.
+    reconnects to a killed server may be given the server's own port as its source, connect to itself, and
+    keep the server from coming back.
     """
     try:
         ceiling = int(_RANGE.read_text(encoding="ascii").split()[0])

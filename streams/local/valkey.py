@@ -49,7 +49,7 @@ class Valkey(Child):
         return f"redis://127.0.0.1:{self.port}/0"
 
     def boot(self) -> None:
-        """Start and wait until it answers PING. Also after `kill`, with the same address and what is in `data`.
+        """Start and wait until it answers PING; after `kill` with the same address and what is in `data`.
 
         Raises:
             LocalStackError: a part is missing or it did not come up.
