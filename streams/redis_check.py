@@ -61,30 +61,30 @@ def faults(info: Mapping[str, Any], settings: Mapping[str, str]) -> list[str]:
     """
     found = []
     version = str(info.get("redis_version", "0"))
-    if not version.split(".")[0].isdigit() or int(version.split(".")[0]) < VERSION_MIN:
+    major = version.partition(".")[0]
+    if not major.isdigit() or int(major) < VERSION_MIN:
         found.append(
-            f"version is {version}, must be {VERSION_MIN} or later (an older one remembers scripts over a restart, "
-            "so that its return to an earlier state would go unnoticed); use Redis 7 or Valkey"
+            f"version is {version}, must be {VERSION_MIN} or later (an older one remembers scripts over a "
+            "restart, so that its return to an earlier state would go unnoticed); use Redis 7 or Valkey"
         )
     if settings.get("maxmemory-policy") != "noeviction":
         found.append(
-            f"maxmemory-policy is {settings.get('maxmemory-policy', 'unknown')}, must be noeviction (accounts would "
-            "be forgotten); CONFIG SET maxmemory-policy noeviction"
+            f"maxmemory-policy is {settings.get('maxmemory-policy', 'unknown')}, must be noeviction "
+            "(accounts would be forgotten); CONFIG SET maxmemory-policy noeviction"
         )
     if settings.get("appendonly") != "yes":
         found.append(
-            f"appendonly is {settings.get('appendonly', 'unknown')}, must be yes (each restart would need a rebuild "
-            "from the audit log); CONFIG SET appendonly yes"
+            f"appendonly is {settings.get('appendonly', 'unknown')}, must be yes (a restart would "
+            "lose every account); CONFIG SET appendonly yes"
         )
     if str(info.get("cluster_enabled", 0)) != "0":
         found.append(
-            "cluster mode is on, must be off (one ledger lives on one node, and a resharding would move it under a "
-            "running gate); use a server with cluster-enabled no"
+            "cluster mode is on, must be off (one ledger lives on one node, and a resharding would move it "
+            "under a running gate); use a server with cluster-enabled no"
         )
-    if info.get("role", "master") != "master":
-        found.append(
-            f"role is {info['role']}, must be master (a replica takes no decisions); give its master's address"
-        )
+    role = info.get("role", "master")
+    if role != "master":
+        found.append(f"role is {role}, must be master (a replica takes no writes); give its master's address")
     return found
 
 

@@ -48,7 +48,12 @@ class Settings(BaseSettings):
     )
 
     bootstrap_servers: str = Field(min_length=1, description="Kafka addresses, host:port, comma-separated")
-    redis_url: str = Field(pattern=r"^(rediss?|unix)://", repr=False, description="the ledger's Redis")
+    redis_url: str | None = Field(
+        default=None,
+        pattern=r"^(rediss?|unix)://",
+        repr=False,
+        description="the ledger's Redis; only the gate has one",
+    )
     prefix: str = Field(
         default="toolgate",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
@@ -114,6 +119,17 @@ class Settings(BaseSettings):
         if self.slot >= self.partitions:
             raise ValueError(f"slot {self.slot} does not exist: the last one is {self.partitions - 1}")
         return self
+
+    @property
+    def ledger_url(self) -> str:
+        """The ledger's Redis. Raises SettingsError when the process was not told one."""
+        if self.redis_url is None:
+            raise SettingsError(
+                "settings: redis_url: not set (TOOLGATE_REDIS_URL)",
+                where="environment",
+                remedy="set it; `toolgate dev` starts a Redis and prints its address",
+            )
+        return self.redis_url
 
     @property
     def group_id(self) -> str:
