@@ -76,7 +76,7 @@ class Broker(Child):
         """host:port for clients."""
         return f"127.0.0.1:{self.port}"
 
-    def boot(self) -> None:
+    def start(self) -> None:
         """Start and wait until it answers a metadata request; after `kill` with the same address and data.
 
         Raises:
@@ -88,7 +88,7 @@ class Broker(Child):
         self._notify(f"Starting {self.name}")
         for attempt in range(_PORT_TRIES):
             config = self._configure()
-            self.start([self._java, *_JVM, "-cp", self._class_path, "kafka.Kafka", config])
+            self.spawn([self._java, *_JVM, "-cp", self._class_path, "kafka.Kafka", config])
             try:
                 self.wait_until(self._answers, _READY_S)
             except LocalStackError:

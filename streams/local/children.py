@@ -29,7 +29,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class Child:
-    """One program with its log file. `start` may be called again after `kill` or `stop`.
+    """One program with its log file. `spawn` may be called again after `kill` or `stop`.
 
     Args:
         name: what messages call it.
@@ -51,7 +51,7 @@ class Child:
         """Whether it was started and has not ended (a suspended process is alive)."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, argv: Sequence[str | Path]) -> None:
+    def spawn(self, argv: Sequence[str | Path]) -> None:
         """Start the program in a session of its own, so that Ctrl-C in a terminal reaches only the parent."""
         if self.alive:
             raise LocalStackError(

@@ -24,7 +24,7 @@ class Stack:
     """A real Kafka and a real Valkey on free ports of 127.0.0.1.
 
     Use it as a context manager. `broker` and `redis` can each be killed (`kill`), started again on the same
-    address and data (`boot`), suspended and resumed; `redis.data` is the folder of the append-only file.
+    address and data (`start`), suspended and resumed; `redis.data` is the folder of the append-only file.
     A later stack on the same folder has the same data, and the same addresses where they are still free.
 
     Args:
@@ -59,8 +59,8 @@ class Stack:
         """
         self._take_directory()
         try:
-            self.redis.boot()
-            self.broker.boot()
+            self.redis.start()
+            self.broker.start()
             ports = {"kafka": self.broker.port, "redis": self.redis.port}
             self._addresses.write_text(json.dumps(ports), encoding="utf-8")
         except BaseException:

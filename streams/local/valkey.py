@@ -48,7 +48,7 @@ class Valkey(Child):
         """redis:// address for clients."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def boot(self) -> None:
+    def start(self) -> None:
         """Start and wait until it answers PING; after `kill` with the same address and what is in `data`.
 
         Raises:
