@@ -13,35 +13,44 @@ from fastavro.schema import parse_schema, to_parsing_canonical_form
 
 from toolgate.schemas import records
 
-INPUT_BYTES_MAX = 96 * 1024  # values that others write; what is larger is refused before it is decoded
+INPUT_BYTES_MAX = 96 * 1024  # values that others write; larger ones are refused unread
 OUTPUT_BYTES_MAX = 1024 * 1024  # values that the gate writes
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A record and its topic. `stem` names the files, `<stem>.v<version>.avsc`; `topic` has no prefix."""
+    """A record and its topic.
+
+    `stem` names the files, `<stem>.v<version>.avsc`; `topic` has no prefix. `gate_writes` tells what only the
+    gate writes from its inputs (ticks are inputs), and so how large a value may be.
+    """
 
     stem: str
     topic: str
     record_type: type
-    bytes_max: int
+    gate_writes: bool
+
+    @property
+    def bytes_max(self) -> int:
+        """Largest value, header included."""
+        return OUTPUT_BYTES_MAX if self.gate_writes else INPUT_BYTES_MAX
 
 
 # The order is for ever: ids are given by it.
 SUBJECTS = (
-    Subject("intent", "intents", records.Intent, INPUT_BYTES_MAX),
-    Subject("command", "commands", records.Command, OUTPUT_BYTES_MAX),
-    Subject("denial", "denials", records.Denial, OUTPUT_BYTES_MAX),
-    Subject("outcome", "outcomes", records.Outcome, OUTPUT_BYTES_MAX),
-    Subject("result", "results", records.Result, INPUT_BYTES_MAX),
-    Subject("control", "control", records.Control, INPUT_BYTES_MAX),
-    Subject("audit_event", "audit", records.AuditEvent, OUTPUT_BYTES_MAX),
-    Subject("pulse", "pulse", records.Pulse, OUTPUT_BYTES_MAX),
-    Subject("hold", "holds", records.Hold, OUTPUT_BYTES_MAX),
-    Subject("vote", "votes", records.Vote, INPUT_BYTES_MAX),
-    Subject("draft", "drafts", records.Draft, OUTPUT_BYTES_MAX),
-    Subject("run_contract", "contracts", records.RunContract, INPUT_BYTES_MAX),
-    Subject("tick", "ticks", records.Tick, INPUT_BYTES_MAX),
+    Subject("intent", "intents", records.Intent, gate_writes=False),
+    Subject("command", "commands", records.Command, gate_writes=True),
+    Subject("denial", "denials", records.Denial, gate_writes=True),
+    Subject("outcome", "outcomes", records.Outcome, gate_writes=True),
+    Subject("result", "results", records.Result, gate_writes=False),
+    Subject("control", "control", records.Control, gate_writes=False),
+    Subject("audit_event", "audit", records.AuditEvent, gate_writes=True),
+    Subject("pulse", "pulse", records.Pulse, gate_writes=True),
+    Subject("hold", "holds", records.Hold, gate_writes=True),
+    Subject("vote", "votes", records.Vote, gate_writes=False),
+    Subject("draft", "drafts", records.Draft, gate_writes=True),
+    Subject("run_contract", "contracts", records.RunContract, gate_writes=False),
+    Subject("tick", "ticks", records.Tick, gate_writes=False),
 )
 
 
@@ -73,7 +82,9 @@ def schemas(stem: str) -> tuple[Schema, ...]:
     while (path := folder / f"{stem}.v{len(found) + 1}.avsc").is_file():
         found.append(read_schema(subject, len(found) + 1, path.read_text("utf-8")))
     if not found:
-        raise ValueError(f"schemas/avsc/{stem}.v1.avsc is missing: the package is not whole, install it again")
+        raise ValueError(
+            f"schemas/avsc/{stem}.v1.avsc is missing: the package is not whole, install it again"
+        )
     return tuple(found)
 
 
@@ -107,6 +118,10 @@ def fingerprint(text: str) -> str:
 def stripped(schema: Any) -> Any:
     """The schema without docs and logical types."""
     if isinstance(schema, dict):
-        kept = {key: stripped(value) for key, value in schema.items() if key not in ("doc", "logicalType", "default")}
+        kept = {
+            key: stripped(value)
+            for key, value in schema.items()
+            if key not in ("doc", "logicalType", "default")
+        }
         return kept | {"default": schema["default"]} if "default" in schema else kept
     return [stripped(item) for item in schema] if isinstance(schema, list) else schema

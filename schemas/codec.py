@@ -1,23 +1,24 @@
 """The strict codec: records to the bytes of a Kafka value and back, in the Confluent wire format.
 
-A value is 0x00, the schema id as four bytes big-endian, and the Avro body. Whatever is read must be exactly what this
-codec would have written for the same record: otherwise trailing bytes, overlong numbers, negative indices and
-repeated map keys would give one record many digests.
+A value is 0x00, the schema id as four bytes big-endian, and the Avro body. Whatever is read must be exactly
+what this codec would have written for the same record: otherwise trailing bytes, overlong numbers, negative
+indices and repeated map keys would give one record many digests.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import fields
 from enum import StrEnum
 from hashlib import blake2b
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, NoReturn, TypeVar
 
 from fastavro import schemaless_reader, schemaless_writer
 
 from toolgate.schemas import registry as registries
-from toolgate.schemas.bundle import Schema, schemas, subject_of
-from toolgate.schemas.datum import NESTED, reader_of, writer_of
+from toolgate.schemas.binary import prepare
+from toolgate.schemas.bundle import Schema, Subject, schemas, subject_of
 from toolgate.schemas.registry import Registry, RegistryError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ T = TypeVar("T")
 
 HEADER_BYTES = 5
 _MAGIC = b"\x00"
+_NAMED = (True,)  # fastavro's return_record_name: an operation is told apart by its branch
+_NOT_CANONICAL = "the body reads, but a writer of its schema would have written other bytes"
 
 
 class DecodeCode(StrEnum):
@@ -56,8 +59,7 @@ class EncodeError(ValueError):
     """A record that must not be written: it could not be read back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Generic[T]):
+class Decoded(NamedTuple, Generic[T]):
     """A record, the id of the schema it was written with, and the BLAKE2b-128 hex of its body."""
 
     record: T
@@ -86,31 +88,31 @@ class Codec(Generic[T]):
         self._subject = subject_of(record_type)
         self._registry = registry or registries.bundled()
         self._newest = schemas(self._subject.stem)[-1]
+        self._name = self._newest.runtime["name"]
         self.schema_id = self._registry.id_of(self._newest)
         self._header = _MAGIC + self.schema_id.to_bytes(4, "big")
         self._writers = {self._header: self._newest}
-        classes = {**NESTED, self._newest.runtime["name"]: record_type}
-        self._to_datum = _whole(writer_of(self._newest.runtime, classes))
-        self._from_datum = _whole(reader_of(self._newest.runtime, classes))
+        binary = prepare(self._newest.runtime, {self._name: record_type})
+        self._write, self._read = binary.write, binary.read
+        self._names = _names_of(self._subject)
 
     def encode(self, record: T) -> bytes:
         """The value of a record, written with the newest schema.
 
         Raises:
-            EncodeError: A field has a type or size that could not be read back.
+            EncodeError: A field has a type, a size or a character that `decode` would refuse.
         """
-        out = BytesIO()
-        out.write(self._header)
         try:
-            schemaless_writer(out, self._newest.runtime, self._to_datum(record))
+            value = self._header + self._write(record)
         except Exception as error:
-            raise EncodeError(f"{self._newest.runtime['name']}: {type(error).__name__}: {error}") from error
-        value = out.getvalue()
+            raise EncodeError(f"{self._name}: {type(error).__name__}: {error}") from error
         if len(value) > self._subject.bytes_max:
             raise EncodeError(
-                f"{self._newest.runtime['name']}: {len(value)} bytes, at most {self._subject.bytes_max}: "
+                f"{self._name}: {len(value)} bytes, at most {self._subject.bytes_max}: "
                 "keep large content elsewhere and send its digest and URI"
             )
+        if self._names is not None and "\x00" in self._names(record):
+            raise EncodeError(f"{self._name}: a NUL character in a name or id")
         return value
 
     def decode(self, value: bytes | None) -> T:
@@ -133,24 +135,37 @@ class Codec(Generic[T]):
             _refuse(DecodeCode.OVERSIZE, f"{len(value)} bytes, at most {self._subject.bytes_max}")
         header, body = value[:HEADER_BYTES], value[HEADER_BYTES:]
         writer = self._writers.get(header) or self._learn(header)
-        digest = blake2b(body, digest_size=16).hexdigest()
-        return Decoded(self._record(writer, body), int.from_bytes(header[1:], "big"), digest)
+        record = self._record(writer, body)
+        if self._names is not None and "\x00" in self._names(record):
+            _refuse(DecodeCode.BAD_ID, "a NUL character in a name or id")
+        return Decoded(record, int.from_bytes(header[1:], "big"), blake2b(body, digest_size=16).hexdigest())
 
     def _record(self, writer: Schema, body: bytes) -> T:
-        again = BytesIO()
+        record: T
         try:
-            datum = schemaless_reader(BytesIO(body), writer.runtime, None, True)
-            schemaless_writer(again, writer.runtime, datum)
-            if again.getvalue() != body:
-                _refuse(DecodeCode.NOT_CANONICAL, f"{len(body)} bytes are not what a writer of the schema writes")
             if writer is not self._newest:
-                datum = schemaless_reader(BytesIO(body), writer.runtime, self._newest.runtime, True)
-            record: T = self._from_datum(datum)
+                body = self._resolved(writer, body)
+            record, end = self._read(body, 0)
+            if end != len(body) or self._write(record) != body:
+                _refuse(DecodeCode.NOT_CANONICAL, _NOT_CANONICAL)
         except DecodeError:
             raise
-        except Exception as error:  # noqa: BLE001 - hostile bytes: whatever the library makes of them is one refusal
+        except Exception as error:  # noqa: BLE001 - hostile bytes: whatever they cause is one refusal
             _refuse(DecodeCode.MALFORMED, f"{type(error).__name__}: {str(error)[:200]}")
         return record
+
+    def _resolved(self, writer: Schema, body: bytes) -> bytes:
+        """A body of an older version as the newest version writes it, with defaults for what is new."""
+        again = BytesIO()
+        schemaless_writer(
+            again, writer.runtime, schemaless_reader(BytesIO(body), writer.runtime, None, *_NAMED)
+        )
+        if again.getvalue() != body:
+            _refuse(DecodeCode.NOT_CANONICAL, _NOT_CANONICAL)
+        datum = schemaless_reader(BytesIO(body), writer.runtime, self._newest.runtime, *_NAMED)
+        resolved = BytesIO()
+        schemaless_writer(resolved, self._newest.runtime, datum)
+        return resolved.getvalue()
 
     def _learn(self, header: bytes) -> Schema:
         """Slow path: an id that this codec has not met before."""
@@ -164,15 +179,21 @@ class Codec(Generic[T]):
         if schema is None:
             _refuse(DecodeCode.UNKNOWN_SCHEMA, f"schema id {schema_id} is none of this package's")
         if schema.subject is not self._subject:
-            wanted = self._newest.runtime["name"]
-            _refuse(DecodeCode.WRONG_SCHEMA, f"schema id {schema_id} is {schema.runtime['name']}, not {wanted}")
+            found = schema.runtime["name"]
+            _refuse(DecodeCode.WRONG_SCHEMA, f"schema id {schema_id} is {found}, not {self._name}")
         self._writers[header] = schema
         return schema
 
 
-def _whole(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-    assert convert is not None  # a record always needs converting  # noqa: S101
-    return convert
+def _names_of(subject: Subject) -> Callable[[Any], str] | None:
+    """All names and ids of an input record in one string; None for what only the gate writes."""
+    if subject.gate_writes:
+        return None
+    strings = [field.name for field in fields(subject.record_type) if field.type == "str"]
+    fetch = attrgetter(
+        *(name for name in strings if name.endswith("_id") or name in ("tenant", "tool", "ref"))
+    )
+    return lambda record: "".join(fetch(record))
 
 
 def _refuse(code: DecodeCode, detail: str) -> NoReturn:

@@ -1,7 +1,7 @@
 """Which number on the wire names which schema.
 
-Without a Schema Registry the numbers are those of the committed `registry.json`. They start far above what a Schema
-Registry gives out, and stay readable for ever, so a log that was begun without one can go on with one.
+Without a Schema Registry the numbers are those of the committed `registry.json`. They start far above what a
+Schema Registry gives out, and stay readable for ever, so a log that was begun without one can go on with one.
 
 `python -m toolgate.schemas.registry` makes `registry.json` again after a schema file was added.
 """
@@ -98,7 +98,7 @@ def build(before: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows for the bundled schemas: ids once given stay, new schemas get the next ones.
 
     Raises:
-        RegistryError: A version that has an id was changed or removed; records written under it could not be read.
+        RegistryError: A version that has an id was changed or removed, or two versions are the same.
     """
     rows = {(row["subject"], row["version"]): row for row in before}
     bundled_schemas = {
@@ -121,7 +121,9 @@ def build(before: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
             next_id += 1
     twice = len(rows) - len({row["fingerprint"] for row in rows.values()})
     if twice:
-        raise RegistryError("two schemas have the same fingerprint: a new version must differ in more than its docs")
+        raise RegistryError(
+            "two schemas have the same fingerprint: a new version must differ in more than its docs"
+        )
     return sorted(rows.values(), key=lambda row: int(row["id"]))
 
 
