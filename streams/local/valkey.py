@@ -58,7 +58,7 @@ class Valkey(Child):
         self._notify(f"Starting {self.name}")
         self.data.mkdir(parents=True, exist_ok=True)
         for attempt in range(_PORT_TRIES):
-            self.start(
+            self.spawn(
                 [program, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.data, *_OPTIONS]
             )
             try:
