@@ -120,7 +120,15 @@ class Own:
     keep_ms: int = RUN_KEEP_MS
 
 
-Claim = Charge | Spend | Rate | Distinct | Count | Require | Forbid | Own
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The ledger's clock must not have passed `at_ms`. Refused with the milliseconds it is late."""
+
+    at_ms: int
+    label: Label
+
+
+Claim = Charge | Spend | Rate | Distinct | Count | Require | Forbid | Own | Deadline
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Ask:
 
     `verdict` is the chain's: "APPROVE" takes the claims, all or none; any other stands as it is. `always` is taken
     whatever the verdict, unless the record is a duplicate or a dry run; a refused `always` denies. `on_deny` is
-    counted when the record is denied. An empty `intent_id` is not deduplicated.
+    counted when the record is denied. An empty `intent_id` is not deduplicated. `policy_digest` comes back with the
+    decision: one made under a policy that its publisher does not have cannot be published.
     """
 
     offset: int
@@ -35,6 +36,7 @@ class Ask:
     verdict: str
     intent_id: str = ""
     digest: str = ""
+    policy_digest: str = ""
     dry_run: bool = False
     claims: tuple[Claim, ...] = ()
     always: tuple[Rate, ...] = ()
@@ -78,6 +80,7 @@ class Decision:
     first_seq: int | None  # of a duplicate, or of the decision whose id this one reuses with other content
     conflict: bool  # same intent_id, other digest: denied
     note: str  # results: "settled", "void", "late", "uncovered", "unknown", "ended", "mismatch"; else ""
+    policy_digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,9 @@ class Ledger(Protocol):
 
     def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
         """Execute the ops of committed audit events, given in seq order, and enter first decisions into dd."""
+
+    def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+        """Enter first decisions into dd and nothing else: for events that a snapshot's accounts already hold."""
 
     def finish(self, nonce: str, seq: int, ctl: int, after: Mapping[int, int], next_offsets: Mapping[TopicPartition, int]) -> None:
         """Write nx, ca, ctl, seq and, last, gen := nonce."""

@@ -1,0 +1,268 @@
+"""The accounts of a ledger and the one function that changes them: `execute(op, clk)`.
+
+What the audit's fold, the memory ledger, a snapshot and the tests know of accounts is this module; accounts.lua
+says the same in Redis, and a differential test holds the two together. Everything here is a function of the ops,
+their order and the ledger's clock: expiry and forgetting are rules on `clk`, never ops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from toolgate.schemas.records import Op
+
+BUCKET_MS = 21_600_000  # reservations and decided ids live in buckets of six hours ...
+BUCKETS_KEPT = 4  # ... the current one and four before it: a horizon of at least 24 hours
+RUN_SCOPE = "run:"  # accounts of one run are only touched from its own partition
+
+Give = tuple[str, str, int]  # (kind, name, amount): "c" frees money, "n" commits a count
+
+
+def bucket(clk: int) -> int:
+    """The number of the bucket that `clk` falls into."""
+    return clk // BUCKET_MS
+
+
+def remembered(born: int, clk: int) -> bool:
+    """Whether what was written into bucket `born` is within the horizon at `clk`."""
+    return born >= bucket(clk) - BUCKETS_KEPT
+
+
+@dataclass(slots=True)
+class Money:
+    """A charge account: used = reserved + spent; freed is not yet available; uncovered went past reservations."""
+
+    keep: int
+    at: int
+    used: int = 0
+    freed: int = 0
+    uncovered: int = 0
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)  # releasable: reservation -> (exp, amount)
+
+    def expired(self, clk: int) -> int:
+        """What expiry has released by `clk` and nobody has taken off `used` yet."""
+        return sum(amount for expires_at, amount in self.parts.values() if expires_at <= clk)
+
+    def sweep(self, clk: int) -> None:
+        """Take expired parts off `used`."""
+        for reservation, (expires_at, amount) in list(self.parts.items()):
+            if expires_at <= clk:
+                self.used -= amount
+                del self.parts[reservation]
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A GCRA account: the theoretical arrival time in microseconds."""
+
+    keep: int
+    at: int
+    tat: int = 0
+
+
+@dataclass(slots=True)
+class Counter:
+    """A counter: `live` counts every decision, `committed` only what the log has for certain."""
+
+    keep: int
+    at: int
+    live: int = 0
+    committed: int = 0
+
+
+@dataclass(slots=True)
+class Records:
+    """A sliding set of distinct records with the time each was last touched."""
+
+    keep: int
+    at: int
+    window: int
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def within(self, clk: int) -> dict[str, int]:
+        """The records that count at `clk`."""
+        if not self.window:
+            return self.seen
+        return {record: at for record, at in self.seen.items() if at > clk - self.window}
+
+
+@dataclass(slots=True)
+class Owner:
+    """Whose a run is: tenant/workflow/agent of the first record accepted for it."""
+
+    keep: int
+    at: int
+    owner: str
+
+
+Account = Money | Arrival | Counter | Records | Owner
+
+
+@dataclass(slots=True)
+class Reservation:
+    """An approval's claim on charge accounts until `expires_at`; a tombstone after its end."""
+
+    born: int  # bucket
+    expires_at: int
+    digest: str
+    tool: str
+    parts: tuple[tuple[str, str, int, int, str, int], ...]  # account, unit, amount, max, on_expiry, keep
+    end: str = ""
+
+
+class Accounts:
+    """All accounts, reservations and their changes. Names carry their kind: c money, g rate, n count, w set, r run."""
+
+    def __init__(self) -> None:
+        self.table: dict[str, Account] = {}
+        self.reservations: dict[str, Reservation] = {}
+
+    def find(self, name: str, clk: int) -> Account | None:
+        """The account, unless it has been untouched for longer than it is kept."""
+        account = self.table.get(name)
+        if account is None or (account.keep and account.at + account.keep <= clk):
+            return None
+        return account
+
+    def reservation(self, reservation_id: str, clk: int) -> Reservation | None:
+        """The reservation or its tombstone, within the horizon."""
+        found = self.reservations.get(reservation_id)
+        return found if found is not None and remembered(found.born, clk) else None
+
+    def execute(self, op: Op, clk: int) -> list[Give]:
+        """Change the accounts as `op` says; what it gives becomes available by `give`, when its record is committed."""
+        return getattr(self, f"_{op.op}")(clk, *op.args)  # type: ignore[no-any-return]
+
+    def give(self, gives: list[Give]) -> None:
+        """Make available what committed records gave."""
+        for kind, name, amount in gives:
+            account = self.table.get(f"{kind}:{name}")
+            if isinstance(account, Money):
+                account.freed = max(0, account.freed - amount)
+            elif isinstance(account, Counter):
+                account.committed += amount
+
+    def _touch(self, name: str, kind: type[Account], keep: int, clk: int, **first: Any) -> Any:
+        account = self.find(name, clk)
+        if account is None:
+            account = self.table[name] = kind(keep=keep, at=clk, **first)
+        account.at = clk
+        account.keep = keep
+        return account
+
+    def _reserve(
+        self, clk: int, reservation_id: str, expires_at: int, digest: str, tool: str, parts: tuple[Any, ...]
+    ) -> list[Give]:
+        self.reservations[reservation_id] = Reservation(bucket(clk), expires_at, digest, tool, tuple(parts))
+        for name, _unit, amount, _max, on_expiry, keep in parts:
+            account = self._touch(f"c:{name}", Money, keep, clk)
+            if on_expiry == "release":
+                account.sweep(clk)
+                account.parts[reservation_id] = (expires_at, amount)
+            account.used += amount
+        return []
+
+    def _settle(self, clk: int, reservation_id: str, outcome: str, actuals: tuple[Any, ...]) -> list[Give]:
+        reservation = self.reservations[reservation_id]
+        reservation.end = outcome
+        gives: list[Give] = []
+        for (name, _unit, _amount, _max, on_expiry, keep), (_, spent, freed, uncovered) in zip(
+            reservation.parts, actuals, strict=True
+        ):
+            account = self._touch(f"c:{name}", Money, keep, clk)
+            if on_expiry == "release" and reservation.expires_at <= clk:
+                account.sweep(clk)
+                account.used += spent
+            else:
+                account.parts.pop(reservation_id, None)
+                account.used -= freed
+                account.freed += freed
+                if freed:
+                    gives.append(("c", name, freed))
+            account.uncovered += uncovered
+        return gives
+
+    def _spend(self, clk: int, name: str, spent: int, uncovered: int, keep: int) -> list[Give]:
+        account = self._touch(f"c:{name}", Money, keep, clk)
+        account.used += spent
+        account.uncovered += uncovered
+        return []
+
+    def _rate(self, clk: int, key: str, increment_us: int, keep: int) -> list[Give]:
+        account = self._touch(f"g:{key}", Arrival, keep, clk)
+        account.tat = max(account.tat, clk * 1000) + increment_us
+        return []
+
+    def _window(self, clk: int, key: str, records: tuple[str, ...], window_ms: int, keep: int) -> list[Give]:
+        account = self._touch(f"w:{key}", Records, keep, clk, window=window_ms)
+        account.window = window_ms
+        account.seen = account.within(clk) | dict.fromkeys(records, clk)
+        return []
+
+    def _count(self, clk: int, key: str, n: int, keep: int) -> list[Give]:
+        account = self._touch(f"n:{key}", Counter, keep, clk)
+        account.live += n
+        if key.startswith(RUN_SCOPE):  # only its own partition reads it, in order: live is certain enough
+            account.committed += n
+            return []
+        return [("n", key, n)]
+
+    def _own(self, clk: int, run_id: str, owner: str, keep: int) -> list[Give]:
+        self._touch(f"r:{run_id}", Owner, keep, clk, owner=owner)
+        return []
+
+    def canonical(self, clk: int) -> dict[str, Any]:
+        """The committed view at `clk`: what is forgotten left out, what is expired released, gives all available."""
+        table: dict[str, list[Any]] = {}
+        for name in self.table:
+            account = self.find(name, clk)
+            match account:
+                case Money():
+                    used = account.used - account.expired(clk)
+                    table[name] = [used, account.uncovered, account.at, account.keep]
+                case Arrival():
+                    table[name] = [account.tat, account.at, account.keep]
+                case Counter():
+                    table[name] = [account.live, account.at, account.keep]
+                case Records():
+                    seen = dict(sorted(account.within(clk).items()))
+                    table[name] = [seen, account.window, account.at, account.keep]
+                case Owner():
+                    table[name] = [account.owner, account.at, account.keep]
+                case None:
+                    pass
+        reservations = {
+            name: [r.born, r.expires_at, r.digest, r.tool, [list(p) for p in r.parts], r.end]
+            for name, r in self.reservations.items()
+            if remembered(r.born, clk)
+        }
+        return {"accounts": dict(sorted(table.items())), "reservations": dict(sorted(reservations.items()))}
+
+    @classmethod
+    def restore(cls, state: dict[str, Any], clk: int) -> Accounts:
+        """Accounts from a canonical state taken at or before `clk`."""
+        made = cls()
+        for name, row in state["accounts"].items():
+            match name[0]:
+                case "c":
+                    made.table[name] = Money(row[3], row[2], used=row[0], uncovered=row[1])
+                case "g":
+                    made.table[name] = Arrival(row[2], row[1], row[0])
+                case "n":
+                    made.table[name] = Counter(row[2], row[1], row[0], row[0])
+                case "w":
+                    made.table[name] = Records(row[3], row[2], row[1], dict(row[0]))
+                case _:
+                    made.table[name] = Owner(row[2], row[1], row[0])
+        for name, (born, expires_at, digest, tool, parts, end) in state["reservations"].items():
+            kept = tuple(tuple(p) for p in parts)
+            made.reservations[name] = Reservation(born, expires_at, digest, tool, kept, end)  # type: ignore[arg-type]
+            if end:
+                continue
+            for account, _unit, amount, _max, on_expiry, _keep in kept:
+                money = made.table.get(f"c:{account}")
+                if on_expiry == "release" and expires_at > clk and isinstance(money, Money):
+                    money.parts[name] = (expires_at, amount)
+        return made

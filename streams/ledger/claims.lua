@@ -1,0 +1,201 @@
+-- Claims: what stands against them, and the ops that take them. Reads the cache and changes nothing.
+-- taking.py says the same; a differential test holds the two together.
+-- A claim is {kind, ...}:
+--   charge {1, account, unit, amount, max, window, on_expiry, keep}   spend {2, account, unit, amount, max, window, latch, keep}
+--   rate {3, key, increment_us, tau_us, keep}                        distinct {4, key, records, max, window_ms, keep}
+--   count {5, key, n, max or -1, keep}                               require {6, key, n, keep}
+--   forbid {7, key, n, keep}                                         own {8, run, owner, idle_ms, keep}
+--   deadline {9, at_ms}
+
+local CHARGE, SPEND, RATE, DISTINCT, COUNT, REQUIRE, FORBID, OWN, DEADLINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local zones, labels = {}, {}
+
+local function civil(days)
+  local z = days + 719468
+  local era = floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524) - floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+  local mp = floor((5 * doy + 2) / 153)
+  local month = mp < 10 and mp + 3 or mp - 9
+  return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - floor((153 * mp + 2) / 5) + 1
+end
+
+-- The window's label at clk: windows.py says the same. `zones` maps a zone to its {from_ms, offset_ms} pairs.
+local function label(window, clk)
+  local slot = window .. ' ' .. int(floor(clk / 900000))
+  local text = labels[slot]
+  if text then return text end
+  local kind, tz = window:match('^(%a+):(.*)$')
+  local shift = 0
+  local offsets = zones[tz]
+  if offsets then
+    shift = offsets[1][2]
+    for _, pair in ipairs(offsets) do
+      if pair[1] > clk then break end
+      shift = pair[2]
+    end
+  end
+  local at = clk + shift
+  local year, month, day = civil(floor(at / 86400000))
+  if kind == 'month' then
+    text = format('%04d-%02d', year, month)
+  elseif kind == 'day' then
+    text = format('%04d-%02d-%02d', year, month, day)
+  else
+    text = format('%04d-%02d-%02dT%02d', year, month, day, floor(at % 86400000 / 3600000))
+  end
+  labels[slot] = text
+  return text
+end
+
+local function account_name(claim, clk)
+  if claim[6] == '' then return claim[2] end
+  return claim[2] .. '@' .. label(claim[6], clk)
+end
+
+local function used_of(name, clk)
+  local row = find('c:' .. name, clk)
+  if not row then return 0 end
+  local used = row[3] + row[4]
+  expired_parts(name, clk, function(_, amount) used = used - amount end)
+  return used
+end
+
+local function counter(key, clk)
+  local row = find('n:' .. key, clk)
+  if not row then return 0, 0 end
+  return row[3], row[4]
+end
+
+-- How many records count at clk, with these ones.
+local function distinct(key, records, window_ms, clk)
+  local count, seen = 0, {}
+  if find('w:' .. key, clk) then
+    local set = read_set(key, clk)
+    if window_ms > 0 then
+      while set.queue[set.head] and set.queue[set.head][2] <= clk - window_ms do
+        local record, at = set.queue[set.head][1], set.queue[set.head][2]
+        if set.seen[record] == at then
+          set.seen[record] = nil
+          set.count = set.count - 1
+        end
+        set.head = set.head + 1
+      end
+    end
+    count, seen = set.count, set.seen
+  end
+  local mine = {}
+  for _, record in ipairs(records) do
+    if not seen[record] and not mine[record] then
+      mine[record] = true
+      count = count + 1
+    end
+  end
+  return count
+end
+
+-- The level at which the claim is refused, or nil.
+local function level_against(claim, clk)
+  local kind = claim[1]
+  if kind == CHARGE then
+    local used = used_of(account_name(claim, clk), clk)
+    if used + claim[4] > claim[5] then return used end
+  elseif kind == RATE then
+    local row = find('g:' .. claim[2], clk)
+    local over = (row and row[3] or 0) - clk * 1000 - claim[4]
+    if over > 0 then return over end
+  elseif kind == DISTINCT then
+    local count = distinct(claim[2], claim[3], claim[5], clk)
+    if count > claim[4] then return count end
+  elseif kind == COUNT then
+    local live = counter(claim[2], clk)
+    if claim[4] >= 0 and live + claim[3] > claim[4] then return live end
+  elseif kind == REQUIRE then
+    local live, committed = counter(claim[2], clk)
+    local seen = is_run(claim[2]) and live or committed
+    if seen < claim[3] then return seen end
+  elseif kind == FORBID then
+    local live = counter(claim[2], clk)
+    if live >= claim[3] then return live end
+  elseif kind == OWN then
+    local row = find('r:' .. claim[2], clk)
+    if row and row[3] ~= claim[3] then return 1 end
+    if row and row[1] + claim[4] <= clk then return 2 end
+  elseif kind == DEADLINE then
+    if clk > claim[2] then return clk - claim[2] end
+  end
+  return nil
+end
+
+local function take_spend(claim, clk, ops)
+  local name = account_name(claim, clk)
+  local spent = min(claim[4], max(0, claim[5] - used_of(name, clk)))
+  ops[#ops + 1] = {'spend', name, spent, claim[4] - spent, claim[8]}
+  if spent < claim[4] and claim[7] ~= '' then ops[#ops + 1] = {'count', claim[7], 1, claim[8]} end
+end
+
+-- Append the ops that take every claim; to be called only when none is refused.
+local function take(claims, reserve, clk, ops)
+  local parts = {}
+  for _, claim in ipairs(claims) do
+    local kind = claim[1]
+    if kind == CHARGE then
+      parts[#parts + 1] = {account_name(claim, clk), claim[3], claim[4], claim[5], claim[7], claim[8]}
+    elseif kind == SPEND then
+      take_spend(claim, clk, ops)
+    elseif kind == RATE then
+      ops[#ops + 1] = {'rate', claim[2], claim[3], claim[5]}
+    elseif kind == DISTINCT and #claim[3] > 0 then
+      ops[#ops + 1] = {'window', claim[2], claim[3], claim[5], claim[6]}
+    elseif kind == COUNT then
+      ops[#ops + 1] = {'count', claim[2], claim[3], claim[5]}
+    elseif kind == OWN then
+      ops[#ops + 1] = {'own', claim[2], claim[3], claim[5]}
+    end
+  end
+  if reserve then
+    ops[#ops + 1] = {'reserve', reserve[1], clk + reserve[2], reserve[3], reserve[4], parts}
+  end
+end
+
+-- {account, used} of a claim after the decision, for people.
+local function level_after(claim, clk)
+  local kind = claim[1]
+  if kind == CHARGE or kind == SPEND then
+    local name = account_name(claim, clk)
+    return {name, used_of(name, clk)}
+  elseif kind == DISTINCT then
+    return {claim[2], distinct(claim[2], {}, claim[5], clk)}
+  elseif kind == COUNT then
+    return {claim[2], (counter(claim[2], clk))}
+  end
+  return {'', 0}
+end
+
+-- What a result {id, digest, tool, void, {unit -> actual}} does: a note and the ops.
+local function settle(asked, clk)
+  local found = read_reservation(asked[1], clk)
+  if not found then return 'unknown', {} end
+  if found[6] ~= '' then return 'ended', {} end
+  if found[3] ~= asked[2] or found[4] ~= asked[3] then return 'mismatch', {} end
+  local alive, void = found[2] > clk, asked[4]
+  local outcome = void and 'void' or alive and 'settled' or 'late'
+  local wanted = {}
+  for i, part in ipairs(found[5]) do
+    wanted[i] = void and 0 or asked[5][part[2]] or part[3]
+    if not alive and part[5] == 'release' and wanted[i] > part[4] - used_of(part[1], clk) then
+      outcome = 'uncovered'
+    end
+  end
+  local rows = {}
+  for i, part in ipairs(found[5]) do
+    if not alive and part[5] == 'release' then
+      rows[i] = outcome == 'uncovered' and {part[1], 0, 0, wanted[i]} or {part[1], wanted[i], 0, 0}
+    else
+      local spent = min(wanted[i], part[3])
+      rows[i] = {part[1], spent, part[3] - spent, wanted[i] - spent}
+    end
+  end
+  return outcome, {{'settle', asked[1], outcome, rows}}
+end

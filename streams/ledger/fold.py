@@ -1,0 +1,68 @@
+"""The fold of the audit: the ledger's accounts as the log alone gives them, event by event in the order of `seq`.
+
+Snapshots, the equality check (Redis = fold(audit)) and the checkers of caps are this fold.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket
+
+if TYPE_CHECKING:
+    from toolgate.schemas.records import AuditEvent
+    from toolgate.streams.ports import TopicPartition
+
+
+class OrderError(Exception):
+    """The events are not in the order of `seq`, or two have the same."""
+
+
+class Fold:
+    """The ledger's committed state after the events given so far."""
+
+    def __init__(self, state: dict[str, Any] | None = None, seq: int = 0) -> None:
+        self.seq = seq
+        self.clk: int = state["clk"] if state else 0
+        self.accounts = Accounts.restore(state, self.clk) if state else Accounts()
+        self.seen: dict[str, tuple[str, int, int]] = {}  # intent id -> digest, seq, bucket
+        self._gen = ""
+        self._waiting: dict[TopicPartition, list[tuple[int, list[Give]]]] = defaultdict(list)
+
+    def add(self, event: AuditEvent) -> None:
+        """Apply one event. Freed room is there once an event says so, as it was for whoever decided."""
+        if event.seq <= self.seq:
+            raise OrderError(f"seq {event.seq} after {self.seq}")
+        self.see(event)
+        gives = [give for op in event.ops for give in self.accounts.execute(op, event.clk)]
+        if gives:
+            self._waiting[event.topic, event.partition].append((event.offset, gives))
+        if event.first:
+            self.seen[event.intent_id] = (event.digest, event.seq, bucket(event.clk))
+        self.seq = event.seq
+
+    def see(self, event: AuditEvent) -> None:
+        """What was available to the decision of `event`: call before looking at its accounts; `add` does it too."""
+        self.clk = max(self.clk, event.clk)
+        if event.gen != self._gen:  # a rebuilt ledger holds committed records only: all they gave is there
+            for tp in self._waiting:
+                self._release(tp, None)
+            self._gen = event.gen
+        for visible in event.visible:
+            self._release((visible.topic, visible.partition), visible.offset)
+
+    def _release(self, tp: TopicPartition, below: int | None) -> None:
+        kept = []
+        for offset, gives in self._waiting[tp]:
+            if below is None or offset < below:
+                self.accounts.give(gives)
+            else:
+                kept.append((offset, gives))
+        self._waiting[tp] = kept
+
+    def state(self) -> dict[str, Any]:
+        """The canonical state, as `ports.Ledger.dump` gives it."""
+        oldest = bucket(self.clk) - BUCKETS_KEPT
+        seen = {k: [digest, seq] for k, (digest, seq, born) in sorted(self.seen.items()) if born >= oldest}
+        return {"clk": self.clk, **self.accounts.canonical(self.clk), "seen": seen}

@@ -1,0 +1,357 @@
+"""The ledger in memory: the protocol of the Redis one, for tests, simulation, replay and what-if.
+
+It keeps Redis's habits that the protocol relies on: one call at a time, scripts known by their text's digest and
+lost at a restart (`restart`), and a state that can come back older than the log (`image`, `put_back`).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from toolgate.schemas.records import Visible
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket
+from toolgate.streams.ledger.taking import level_after, level_against, settle, take
+from toolgate.streams.ports import (
+    Ask,
+    CodeMismatchError,
+    Decision,
+    RejoinError,
+    Reply,
+    Share,
+    StaleControlError,
+    Standing,
+    TopicPartition,
+    UnverifiedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from toolgate.schemas.records import AuditEvent, Op
+
+NOBODY = -1
+
+
+@dataclass(slots=True)
+class Mark:
+    """What the ledger knows of one input topic-partition."""
+
+    epoch: int = 0
+    next: int | None = None  # nx; None until a recovery has set it
+    slot: int = NOBODY
+    decided: dict[int, Decision] = field(default_factory=dict)  # led
+    gives: dict[int, list[Give]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Pending:
+    """Gives that became available, until a decision that says so is itself committed."""
+
+    visible: Visible
+    carrier: int = 0  # smallest seq that carries it; 0 for none yet
+
+
+@dataclass(slots=True)
+class Image:
+    """Everything that lies in the store."""
+
+    gen: str = ""
+    rec: str = ""
+    code: str = ""
+    seq: int = 0
+    clk: int = 0
+    ctl: int = 0
+    accounts: Accounts = field(default_factory=Accounts)
+    seen: dict[int, dict[str, tuple[str, int]]] = field(default_factory=dict)  # dd: bucket -> id -> (digest, seq)
+    marks: dict[TopicPartition, Mark] = field(default_factory=dict)
+    after: dict[int, int] = field(default_factory=dict)  # ca
+    pending: list[Pending] = field(default_factory=list)
+
+
+class Store:
+    """The shared store behind several ledgers, as one Redis is behind several workers."""
+
+    def __init__(self) -> None:
+        self.image = Image()
+        self.scripts: set[str] = set()
+
+    def copy(self) -> Image:
+        """An image of the data as of now: a backup."""
+        return copy.deepcopy(self.image)
+
+    def restart(self, image: Image | None = None) -> None:
+        """Restart with the data, or with another image; either way the script cache is gone."""
+        self.image = self.image if image is None else copy.deepcopy(image)
+        self.scripts = set()
+
+
+class MemoryLedger:
+    """A worker's ledger over a `Store`; implements `ports.Ledger`."""
+
+    def __init__(self, store: Store, code: str = "memory") -> None:
+        self._store = store
+        self._code = code
+        self._gen = ""
+
+    @property
+    def _image(self) -> Image:
+        return self._store.image
+
+    def standing(self) -> Standing:
+        """See `ports.Ledger`."""
+        image = self._image
+        self._gen = image.gen
+        return Standing(image.gen, image.code, image.ctl, image.seq)
+
+    def _script(self) -> None:
+        if self._gen not in self._store.scripts:
+            raise UnverifiedError("the store does not know the scripts of this generation")
+        self._verified()
+
+    def _verified(self) -> None:
+        if not self._gen or self._image.gen != self._gen:
+            raise UnverifiedError(f"the ledger is of generation {self._image.gen!r}, not {self._gen!r}")
+
+    def owner(self, tp: TopicPartition) -> tuple[int, int]:
+        """See `ports.Ledger`."""
+        mark = self._image.marks.get(tp) or Mark()
+        return mark.slot, mark.epoch
+
+    def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
+        """See `ports.Ledger`."""
+        self._script()
+        mark = self._image.marks.setdefault(tp, Mark())
+        if (mark.slot, mark.epoch) != expected:
+            raise RejoinError(f"{tp} was taken by slot {mark.slot} meanwhile")
+        mark.slot, mark.epoch = slot, mark.epoch + 1
+        return mark.epoch
+
+    def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
+        """See `ports.Ledger`."""
+        self._script()
+        mark = self._image.marks.setdefault(tp, Mark())
+        if (mark.slot, mark.epoch) == (slot, epoch):
+            mark.slot = NOBODY
+
+    # --- decide ---
+
+    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+        """See `ports.Ledger`."""
+        self._script()
+        image = self._image
+        if image.ctl != ctl:
+            raise StaleControlError(image.ctl)
+        for share in shares:
+            self._check(share)
+        for share in shares:
+            self._drop(share)
+        stable = self._stable()
+        image.pending = [p for p in image.pending if not p.carrier or p.carrier > stable]
+        decisions = tuple(tuple(self._one(share, ask) for ask in share.asks) for share in shares)
+        for share in shares:
+            mark = image.marks[share.topic, share.partition]
+            mark.next = max(mark.next or 0, share.next)
+        self._forget()
+        return Reply(self._gen, self._stable(), decisions)
+
+    def _check(self, share: Share) -> None:
+        tp = (share.topic, share.partition)
+        mark = self._image.marks.get(tp) or Mark()
+        if mark.epoch != share.epoch:
+            raise RejoinError(f"FENCED: {tp} is at epoch {mark.epoch}, not {share.epoch}")
+        if mark.next is None or mark.next < share.expect:
+            raise UnverifiedError(f"{tp}: decided up to {mark.next}, committed up to {share.expect}")
+        if share.start > mark.next:
+            raise RejoinError(f"GAP: {tp} starts at {share.start}, decided up to {mark.next}")
+        for ask in share.asks:
+            if ask.offset < mark.next and ask.offset not in mark.decided:
+                raise RejoinError(f"HOLE: {tp} has no decision at {ask.offset}")
+
+    def _drop(self, share: Share) -> None:
+        """Forget decisions that are committed; what they gave is available from now on."""
+        tp = (share.topic, share.partition)
+        mark = self._image.marks[tp]
+        gave = False
+        for offset in [o for o in mark.decided if o < share.expect]:
+            del mark.decided[offset]
+            gives = mark.gives.pop(offset, [])
+            gave = gave or bool(gives)
+            self._image.accounts.give(gives)
+        if gave:
+            self._image.pending.append(Pending(Visible(*tp, share.expect)))
+
+    def _stable(self) -> int:
+        """The smallest seq that may still be uncommitted, minus one, over every topic-partition of the ledger."""
+        waiting = [d.seq for mark in self._image.marks.values() for d in mark.decided.values()]
+        return min(waiting) - 1 if waiting else self._image.seq
+
+    def _one(self, share: Share, ask: Ask) -> Decision:
+        image = self._image
+        mark = image.marks[share.topic, share.partition]
+        stored = mark.decided.get(ask.offset)
+        if stored is not None:
+            return stored
+        image.seq += 1
+        image.clk = max(image.clk, ask.time_ms)
+        for pending in image.pending:
+            pending.carrier = pending.carrier or image.seq
+        decision = Decision(
+            offset=ask.offset,
+            seq=image.seq,
+            clk=image.clk,
+            ctl=image.ctl,
+            verdict=ask.verdict,
+            first=False,
+            refused=(),
+            ops=(),
+            after=(),
+            visible=tuple(p.visible for p in image.pending),
+            first_seq=None,
+            conflict=False,
+            note="",
+            policy_digest=ask.policy_digest,
+        )
+        decision, gives = self._judge(ask, decision)
+        mark.decided[ask.offset] = decision
+        if gives:
+            mark.gives[ask.offset] = gives
+        return decision
+
+    def _judge(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
+        image, clk = self._image, decision.clk
+        if ask.settle is not None:
+            note, ops = settle(ask.settle, image.accounts, clk)
+            return replace(decision, note=note, ops=ops), self._execute(ops, clk)
+        if ask.intent_id:
+            first = self._first(ask.intent_id, clk)
+            if first is not None and first[0] == ask.digest:
+                return replace(decision, verdict="DUPLICATE", first_seq=first[1]), []
+            if first is not None:
+                return replace(decision, verdict="DENY", first_seq=first[1], conflict=True), []
+        return self._claims(ask, decision)
+
+    def _claims(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
+        image, clk = self._image, decision.clk
+        both = ask.always + (ask.claims if ask.verdict == "APPROVE" else ())
+        levels = [level_against(claim, image.accounts, clk) for claim in both]
+        refused = tuple((i, level) for i, level in enumerate(levels) if level is not None)
+        verdict = "DENY" if refused else ask.verdict
+        ops: tuple[Op, ...] = ()
+        if not ask.dry_run:
+            paid = [claim for claim, level in zip(ask.always, levels, strict=False) if level is None]
+            approved = verdict == "APPROVE"
+            ops = take(paid, None, image.accounts, clk)
+            if approved:
+                ops += take(ask.claims, ask.reserve, image.accounts, clk)
+            elif verdict == "DENY":
+                ops += take(ask.on_deny, None, image.accounts, clk)
+        gives = self._execute(ops, clk)
+        if ask.intent_id and not ask.dry_run:
+            image.seen.setdefault(bucket(clk), {})[ask.intent_id] = (ask.digest, decision.seq)
+            decision = replace(decision, first=True)
+        after = tuple(level_after(claim, image.accounts, clk) for claim in both[len(ask.always) :])
+        return replace(decision, verdict=verdict, refused=refused, ops=ops, after=after), gives
+
+    def _execute(self, ops: tuple[Op, ...], clk: int) -> list[Give]:
+        gives: list[Give] = []
+        for op in ops:
+            gives += self._image.accounts.execute(op, clk)
+        return gives
+
+    def _first(self, intent_id: str, clk: int) -> tuple[str, int] | None:
+        newest = bucket(clk)
+        for born in range(newest, newest - BUCKETS_KEPT - 1, -1):
+            found = self._image.seen.get(born, {}).get(intent_id)
+            if found is not None:
+                return found
+        return None
+
+    def _forget(self) -> None:
+        image = self._image
+        oldest = bucket(image.clk) - BUCKETS_KEPT
+        for born in [b for b in image.seen if b < oldest]:
+            del image.seen[born]
+
+    # --- control ---
+
+    def apply_control(self, offset: int, before: int) -> int:
+        """See `ports.Ledger`."""
+        self._script()
+        image = self._image
+        if offset in image.after:
+            return image.after[offset]
+        if image.ctl != before:
+            raise StaleControlError(image.ctl)
+        image.after[offset] = image.seq
+        image.ctl = offset + 1
+        return image.seq
+
+    # --- recovery ---
+
+    def claim(self, nonce: str, *, take_over_code: bool = False) -> None:
+        """See `ports.Ledger`."""
+        image = self._image
+        if image.code and image.code != self._code and not take_over_code:
+            raise CodeMismatchError(f"ledger runs code {image.code}, I am {self._code}")
+        self._store.scripts.add(nonce)
+        image.gen, image.rec = "", nonce
+
+    def _recovering(self, nonce: str) -> Image:
+        if nonce not in self._store.scripts or self._image.rec != nonce or self._image.gen:
+            raise UnverifiedError("another recovery has claimed the ledger")
+        return self._image
+
+    def wipe(self, nonce: str) -> None:
+        """See `ports.Ledger`."""
+        self._recovering(nonce)
+        self._store.image = Image(rec=nonce, code=self._image.code)
+
+    def load(self, nonce: str, state: Mapping[str, Any]) -> None:
+        """See `ports.Ledger`."""
+        image = self._recovering(nonce)
+        image.clk = state["clk"]
+        image.accounts = Accounts.restore(dict(state), image.clk)
+
+    def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+        """See `ports.Ledger`."""
+        image = self._recovering(nonce)
+        for event in events:
+            image.clk = max(image.clk, event.clk)
+            image.accounts.give(self._execute(event.ops, event.clk))
+            self._remember(image, event)
+
+    def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+        """See `ports.Ledger`."""
+        image = self._recovering(nonce)
+        for event in events:
+            self._remember(image, event)
+
+    def _remember(self, image: Image, event: AuditEvent) -> None:
+        if event.first:
+            image.seen.setdefault(bucket(event.clk), {})[event.intent_id] = (event.digest, event.seq)
+
+    def finish(
+        self,
+        nonce: str,
+        seq: int,
+        ctl: int,
+        after: Mapping[int, int],
+        next_offsets: Mapping[TopicPartition, int],
+    ) -> None:
+        """See `ports.Ledger`."""
+        image = self._recovering(nonce)
+        for tp, offset in next_offsets.items():
+            image.marks[tp] = Mark(next=offset)
+        image.after = dict(after)
+        image.ctl, image.code, image.seq = ctl, self._code, seq
+        self._forget()
+        image.gen, image.rec = nonce, ""
+
+    def dump(self) -> dict[str, Any]:
+        """See `ports.Ledger`."""
+        image = self._image
+        oldest = bucket(image.clk) - BUCKETS_KEPT
+        seen = {k: list(v) for b, ids in sorted(image.seen.items()) if b >= oldest for k, v in ids.items()}
+        return {"clk": image.clk, **image.accounts.canonical(image.clk), "seen": dict(sorted(seen.items()))}

@@ -1,0 +1,251 @@
+"""The ledger in Redis: one Lua call for a batch. memory.py is the same protocol in Python."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgpack
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from toolgate.streams.ledger import scripts, wire
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
+from toolgate.streams.ports import (
+    CodeMismatchError,
+    RejoinError,
+    Reply,
+    Share,
+    StaleControlError,
+    Standing,
+    TopicPartition,
+    UnavailableError,
+    UnverifiedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from toolgate.schemas.records import AuditEvent
+
+TIMEOUT_S = 1.0
+LOAD_TIMEOUT_S = 30.0
+CHUNK = 2000
+
+
+def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
+    """A client that never retries by itself: whether a call may be made again is the gate's decision."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        decode_responses=False,
+        protocol=2,
+    )
+
+
+class RedisLedger:
+    """A worker's ledger in the Redis at `url`, under the hash tag of `prefix`; implements `ports.Ledger`."""
+
+    def __init__(self, url: str, prefix: str, lua: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
+        self._redis = connect(url, timeout_s)
+        self._slow = connect(url, LOAD_TIMEOUT_S)
+        self._tag = f"{{{prefix}}}"
+        self._lua = scripts.body() if lua is None else lua
+        self.code = scripts.code_digest(self._lua)
+        self._gen = ""
+        self._sha = ""
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+        self._slow.close()
+
+    def _key(self, name: str) -> str:
+        return f"{self._tag}{name}"
+
+    def _know(self, gen: str) -> None:
+        self._gen, self._sha = gen, scripts.sha(self._lua, gen)
+
+    def _run(self, command: str, argument: Any, *, slow: bool = False) -> Any:
+        """One EVALSHA. Never EVAL here: a script that Redis does not know is how we notice that it is another."""
+        client = self._slow if slow else self._redis
+        packed = msgpack.packb(argument, use_bin_type=False)
+        try:
+            return client.evalsha(self._sha, 1, self._tag, command, packed)
+        except redis.exceptions.NoScriptError as error:
+            raise UnverifiedError("Redis does not know this generation's scripts: it was restarted") from error
+        except redis.exceptions.ResponseError as error:
+            raise _refusal(str(error)) from error
+        except redis.exceptions.RedisError as error:
+            raise UnavailableError(f"Redis: {error}") from error
+
+    def standing(self) -> Standing:
+        """See `ports.Ledger`."""
+        try:
+            raw = self._redis.hmget(self._key("st"), "gen", "code", "ctl", "seq")
+        except redis.exceptions.RedisError as error:
+            raise UnavailableError(f"Redis: {error}") from error
+        gen, code, ctl, seq = (value.decode() if value else "" for value in raw)
+        self._know(gen)
+        return Standing(gen, code, int(ctl or 0), int(seq or 0))
+
+    def owner(self, tp: TopicPartition) -> tuple[int, int]:
+        """See `ports.Ledger`."""
+        try:
+            raw = self._redis.hget(self._key("tp"), wire.tp_name(tp))
+        except redis.exceptions.RedisError as error:
+            raise UnavailableError(f"Redis: {error}") from error
+        if raw is None:
+            return -1, 0
+        epoch, _next, slot, _low, _gives = raw.split()
+        return int(slot), int(epoch)
+
+    def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
+        """See `ports.Ledger`."""
+        return int(self._run("take", [wire.tp_name(tp), slot, *expected]))
+
+    def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
+        """See `ports.Ledger`."""
+        self._run("release", [wire.tp_name(tp), slot, epoch])
+
+    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+        """See `ports.Ledger`."""
+        raw = self._run("decide", wire.decide_argument(ctl, shares))
+        rows = iter(raw[2:])
+        decisions = tuple(
+            tuple(wire.decision(row) for row in islice(rows, len(share.asks))) for share in shares
+        )
+        return Reply(raw[0].decode(), int(raw[1]), decisions)
+
+    def apply_control(self, offset: int, before: int) -> int:
+        """See `ports.Ledger`."""
+        return int(self._run("control", [offset, before]))
+
+    # --- recovery ---
+
+    def claim(self, nonce: str, *, take_over_code: bool = False) -> None:
+        """See `ports.Ledger`."""
+        # EVAL that does nothing, never SCRIPT LOAD: some versions write that to the AOF and remember it.
+        try:
+            self._slow.eval(scripts.text(self._lua, nonce), 1, self._tag, "know")
+        except redis.exceptions.RedisError as error:
+            raise UnavailableError(f"Redis: {error}") from error
+        self._know(nonce)
+        self._run("claim", [self.code, take_over_code], slow=True)
+
+    def wipe(self, nonce: str) -> None:
+        """See `ports.Ledger`."""
+        self._know(nonce)
+        spare = {self._key("st").encode()}
+        keys = [key for key in self._scan() if key not in spare]
+        self._run("wipe", keys, slow=True)
+
+    def _scan(self) -> Iterator[bytes]:
+        escaped = self._tag.replace("[", "\\[")
+        yield from self._slow.scan_iter(match=f"{escaped}*", count=10_000)
+
+    def load(self, nonce: str, state: Mapping[str, Any]) -> None:
+        """See `ports.Ledger`."""
+        self._know(nonce)
+        accounts = (wire.account_row(name, row) for name, row in state["accounts"].items())
+        for chunk in _chunks(accounts):
+            self._run("load", [state["clk"], chunk, []], slow=True)
+        for chunk in _chunks([name, row] for name, row in state["reservations"].items()):
+            self._run("load", [state["clk"], [], chunk], slow=True)
+
+    def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+        """See `ports.Ledger`."""
+        self._know(nonce)
+        for chunk in _chunks(wire.event_row(event) for event in events):
+            self._run("apply", chunk, slow=True)
+
+    def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+        """See `ports.Ledger`."""
+        self._know(nonce)
+        for chunk in _chunks([*wire.event_row(event)[:5], []] for event in events):
+            self._run("apply", chunk, slow=True)
+
+    def finish(
+        self,
+        nonce: str,
+        seq: int,
+        ctl: int,
+        after: Mapping[int, int],
+        next_offsets: Mapping[TopicPartition, int],
+    ) -> None:
+        """See `ports.Ledger`."""
+        self._know(nonce)
+        nexts = [[wire.tp_name(tp), offset] for tp, offset in next_offsets.items()]
+        self._run("finish", [self.code, seq, ctl, [list(pair) for pair in after.items()], nexts], slow=True)
+
+    # --- looking in ---
+
+    def dump(self) -> dict[str, Any]:
+        """See `ports.Ledger`. Reads key by key: for a ledger at rest."""
+        clk = int(self._slow.hget(self._key("st"), "clk") or 0)
+        table: dict[str, list[Any]] = {}
+        for raw_name, raw in self._slow.hgetall(self._key("a")).items():
+            name = raw_name.decode()
+            row = wire.parse_account(name, raw.decode())
+            if row[1] and row[0] + row[1] <= clk:
+                continue
+            table[name] = self._canonical(name, row, clk)
+        reservations: dict[str, list[Any]] = {}
+        seen: dict[str, list[Any]] = {}
+        for born in range(bucket(clk) - BUCKETS_KEPT, bucket(clk) + 1):
+            for raw_id, raw in self._slow.hgetall(self._key(f"rs:{born}")).items():
+                reservations[raw_id.decode()] = msgpack.unpackb(raw, raw=False)
+            for raw_id, raw in self._slow.hgetall(self._key(f"dd:{born}")).items():
+                digest, seq = raw.decode().split()
+                seen[raw_id.decode()] = [digest, int(seq)]
+        return {
+            "clk": clk,
+            "accounts": dict(sorted(table.items())),
+            "reservations": {k: _lists(r) for k, r in sorted(reservations.items()) if remembered(r[0], clk)},
+            "seen": dict(sorted(seen.items())),
+        }
+
+    def _canonical(self, name: str, row: list[Any], clk: int) -> list[Any]:
+        at, keep, *rest = row
+        match name[0]:
+            case "c":
+                members = self._slow.zrangebyscore(self._key(f"o:{name[2:]}"), "-inf", clk)
+                expired = sum(int(member.rpartition(b"|")[2]) for member in members)
+                return [rest[0] - expired, rest[2], at, keep]
+            case "w":
+                window = rest[0]
+                scores = self._slow.zrange(self._key(name), 0, -1, withscores=True)
+                seen = {m.decode(): int(s) for m, s in scores if not window or s > clk - window}
+                return [dict(sorted(seen.items())), window, at, keep]
+            case _:
+                return [rest[0], at, keep]
+
+
+def _lists(value: Any) -> Any:
+    return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    source = iter(rows)
+    while chunk := list(islice(source, CHUNK)):
+        yield chunk
+
+
+def _refusal(text: str) -> Exception:
+    word, _, rest = text.partition(" ")
+    match word:
+        case "UNVERIFIED":
+            return UnverifiedError(rest)
+        case "STALE":
+            return StaleControlError(int(rest))
+        case "FENCED" | "GAP" | "HOLE":
+            return RejoinError(text)
+        case "CODE":
+            return CodeMismatchError(rest)
+        case _:
+            return UnavailableError(f"Redis refused: {text}")
+
+

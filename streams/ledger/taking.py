@@ -1,0 +1,185 @@
+"""From claims to ops: what stands against an intent's claims, what taking them does, and what a result settles.
+
+Reads accounts and changes nothing; claims.lua says the same in Redis. Every claim is looked at, so a refusal names
+all that stood against it and how far each was from being allowed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolgate.processors.claims import (
+    Charge,
+    Claim,
+    Count,
+    Deadline,
+    Distinct,
+    Forbid,
+    Own,
+    Rate,
+    Require,
+    Reserve,
+    Settle,
+    Spend,
+)
+from toolgate.schemas.records import Op
+from toolgate.streams.ledger.accounts import (
+    RUN_SCOPE,
+    Accounts,
+    Arrival,
+    Counter,
+    Money,
+    Owner,
+    Records,
+)
+from toolgate.streams.ledger.windows import account_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OWN_OTHER, OWN_ENDED = 1, 2
+
+
+def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:
+    """The level at which `claim` is refused (ports.Decision.refused), or None when it can be taken."""
+    match claim:
+        case Charge():
+            used = _used(accounts, account_name(claim.account, claim.window, clk), clk)
+            return used if used + claim.amount > claim.max else None
+        case Rate():
+            arrival = accounts.find(f"g:{claim.key}", clk)
+            over = (arrival.tat if isinstance(arrival, Arrival) else 0) - clk * 1000 - claim.tau_us
+            return over if over > 0 else None
+        case Distinct():
+            count = len(_records(accounts, claim, clk) | dict.fromkeys(claim.records))
+            return count if count > claim.max else None
+        case Count():
+            live = _counter(accounts, claim.key, clk)[0]
+            return live if claim.max is not None and live + claim.n > claim.max else None
+        case Require():
+            live, committed = _counter(accounts, claim.key, clk)
+            seen = live if claim.key.startswith(RUN_SCOPE) else committed
+            return seen if seen < claim.n else None
+        case Forbid():
+            live = _counter(accounts, claim.key, clk)[0]
+            return live if live >= claim.n else None
+        case Own():
+            return _own_level(accounts, claim, clk)
+        case Deadline():
+            return clk - claim.at_ms if clk > claim.at_ms else None
+        case Spend():
+            return None
+
+
+def _used(accounts: Accounts, name: str, clk: int) -> int:
+    money = accounts.find(f"c:{name}", clk)
+    return money.used + money.freed - money.expired(clk) if isinstance(money, Money) else 0
+
+
+def _counter(accounts: Accounts, key: str, clk: int) -> tuple[int, int]:
+    counter = accounts.find(f"n:{key}", clk)
+    return (counter.live, counter.committed) if isinstance(counter, Counter) else (0, 0)
+
+
+def _records(accounts: Accounts, claim: Distinct, clk: int) -> dict[str, int]:
+    records = accounts.find(f"w:{claim.key}", clk)
+    if not isinstance(records, Records):
+        return {}
+    if not claim.window_ms:
+        return records.seen
+    return {record: at for record, at in records.seen.items() if at > clk - claim.window_ms}
+
+
+def _own_level(accounts: Accounts, claim: Own, clk: int) -> int | None:
+    owner = accounts.find(f"r:{claim.run_id}", clk)
+    if not isinstance(owner, Owner):
+        return None
+    if owner.owner != claim.owner:
+        return OWN_OTHER
+    return OWN_ENDED if owner.at + claim.idle_ms <= clk else None
+
+
+def take(claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, clk: int) -> tuple[Op, ...]:
+    """The ops that take every claim; to be called only when none is refused."""
+    ops: list[Op] = []
+    parts: list[tuple[str, str, int, int, str, int]] = []
+    for claim in claims:
+        match claim:
+            case Charge():
+                name = account_name(claim.account, claim.window, clk)
+                parts.append(
+                    (name, claim.label.unit, claim.amount, claim.max, claim.on_expiry, claim.keep_ms)
+                )
+            case Spend():
+                ops += _spend(claim, accounts, clk)
+            case Rate():
+                ops.append(Op("rate", (claim.key, claim.increment_us, claim.keep_ms)))
+            case Distinct() if claim.records:
+                ops.append(Op("window", (claim.key, claim.records, claim.window_ms, claim.keep_ms)))
+            case Count():
+                ops.append(Op("count", (claim.key, claim.n, claim.keep_ms)))
+            case Own():
+                ops.append(Op("own", (claim.run_id, claim.owner, claim.keep_ms)))
+            case _:
+                pass
+    if reserve is not None:
+        expires_at = clk + reserve.hold_ms
+        row = (reserve.reservation_id, expires_at, reserve.digest, reserve.tool, tuple(parts))
+        ops.append(Op("reserve", row))
+    return tuple(ops)
+
+
+def _spend(claim: Spend, accounts: Accounts, clk: int) -> list[Op]:
+    name = account_name(claim.account, claim.window, clk)
+    spent = min(claim.amount, max(0, claim.max - _used(accounts, name, clk)))
+    ops = [Op("spend", (name, spent, claim.amount - spent, claim.keep_ms))]
+    if spent < claim.amount and claim.latch:
+        ops.append(Op("count", (claim.latch, 1, claim.keep_ms)))
+    return ops
+
+
+def level_after(claim: Claim, accounts: Accounts, clk: int) -> tuple[str, int]:
+    """(account, used) of a claim after the decision, for people."""
+    match claim:
+        case Charge() | Spend():
+            name = account_name(claim.account, claim.window, clk)
+            return name, _used(accounts, name, clk)
+        case Distinct():
+            return claim.key, len(_records(accounts, claim, clk))
+        case Count():
+            return claim.key, _counter(accounts, claim.key, clk)[0]
+        case _:
+            return "", 0
+
+
+def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, ...]]:
+    """What a result does: a note for the audit and the settle op, or none where nothing is to be done.
+
+    Notes: settled, void, late, uncovered; unknown (no such reservation), ended (an end was recorded before),
+    mismatch (another digest or tool than the command's).
+    """
+    found = accounts.reservation(asked.reservation_id, clk)
+    if found is None:
+        return "unknown", ()
+    if found.end:
+        return "ended", ()
+    if (found.digest, found.tool) != (asked.digest, asked.tool):
+        return "mismatch", ()
+    actuals = dict(asked.actuals)
+    wanted = [0 if asked.void else actuals.get(unit, amount) for _, unit, amount, *_ in found.parts]
+    alive = found.expires_at > clk
+    released = [not alive and part[4] == "release" for part in found.parts]
+    outcome = "void" if asked.void else "settled" if alive else "late"
+    if any(
+        gone and wants > part[3] - _used(accounts, part[0], clk)
+        for part, wants, gone in zip(found.parts, wanted, released, strict=True)
+    ):
+        outcome = "uncovered"
+    rows = []
+    for (name, _unit, amount, *_), wants, gone in zip(found.parts, wanted, released, strict=True):
+        if gone:
+            rows.append((name, 0, 0, wants) if outcome == "uncovered" else (name, wants, 0, 0))
+        else:
+            spent = min(wants, amount)
+            rows.append((name, spent, amount - spent, wants - spent))
+    return outcome, (Op("settle", (asked.reservation_id, outcome, tuple(rows))),)
