@@ -9,23 +9,23 @@ is itself killed by SIGKILL leaves them behind.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolgate.streams.errors import LocalStackError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
-# Loaded before any fork: a forked child must not take the import or loader lock.
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+# On Linux a child is started through a few lines that put it on the kernel's leash.
+_LEASH = (
+    (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py"))) if sys.platform == "linux" else ()
+)
 
 
 class Child:
@@ -57,14 +57,14 @@ class Child:
             raise LocalStackError(
                 f"{self.name} runs already", where=f"pid {self.pid}", remedy="stop it first"
             )
+        leash = (*_LEASH, str(os.getpid())) if _LEASH else ()
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [str(word) for word in argv],
+                [*leash, *map(str, argv)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_die_with(_LIBC, os.getpid()) if _LIBC else None,  # noqa: PLW1509 - one libc call, no locks
             )
         atexit.register(self.kill)
 
@@ -133,12 +133,3 @@ class Child:
         if self._process is None or self._process.poll() is not None:
             raise LocalStackError(f"{self.name} does not run", where=str(self.log), remedy="start it first")
         return self._process
-
-
-def _die_with(libc: ctypes.CDLL, parent: int) -> Callable[[], None]:
-    def prepare() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the call
-            os._exit(1)
-
-    return prepare
