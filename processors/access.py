@@ -1,0 +1,32 @@
+"""Access: the workflow's allow and deny lists, and its read-only mode. Not listed is denied; deny wins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolgate.processors.policy import READ_ONLY
+from toolgate.processors.reasons import Code, deny
+from toolgate.schemas.records import Kind, Reason
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Case, World
+
+
+def access(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
+    """Refuse tools that the policy denies or does not list, and writes in read-only mode."""
+    intent, policy, tool = case.intent, case.policy, case.tool
+    if policy is None or intent.kind != Kind.CALL:
+        return case
+    if intent.tool in policy.plans and not (policy.mode == READ_ONLY and (tool is None or tool.writes)):
+        return case
+    reasons: list[Reason] = []
+    if policy.denies(intent.tool):
+        reasons.append(Reason(Code.TOOL_DENIED, "denied_tools", f"denied_tools names {intent.tool}"))
+    elif intent.tool not in policy.plans and tool is not None:
+        by_name = " by its exact name, as a tool that writes needs" if tool.writes else ""
+        because = f"allowed_tools does not name {intent.tool}{by_name}"
+        reasons.append(Reason(Code.TOOL_NOT_ALLOWED, "allowed_tools", because))
+    if policy.mode == READ_ONLY and tool is not None and tool.writes:
+        because = f"the workflow may only read, and {intent.tool} is {tool.effect}"
+        reasons.append(Reason(Code.READ_ONLY, "mode", because))
+    return deny(case, *reasons) if reasons else case

@@ -1,0 +1,240 @@
+"""The tool catalogue (`tools.yaml`): what each tool takes, what it does to the world, what a call costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from toolgate.processors.fields import Id, ParamPath, Positive, StrictModel, UsdMicros, refused
+from toolgate.processors.names import is_unit
+from toolgate.processors.param_schema import ParamSchema, SchemaError
+from toolgate.processors.paths import steps, values_at
+from toolgate.processors.problems import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolgate.processors.paths import Steps
+    from toolgate.processors.problems import Path, Problem
+    from toolgate.processors.strict_yaml import Document
+
+LATER: dict[str, frozenset[str]] = {"": frozenset({"remember", "facts"})}
+READ = "read"
+PROPOSAL = "proposal"
+_OWN_UNITS = frozenset({"usd", "usd_micros", "calls", "records"})
+
+
+class Cost(StrictModel):
+    """What one call costs: a fixed amount, or a price by the value at a path of the parameters."""
+
+    usd: UsdMicros | None = None
+    path: ParamPath | None = None
+    prices: Annotated[dict[str, UsdMicros], Field(min_length=1)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        """`cost: 0.01` is `cost: {usd: 0.01}`."""
+        return data if isinstance(data, dict) else {"usd": data}
+
+    @model_validator(mode="after")
+    def _check_form(self) -> Cost:
+        table = self.path is not None and self.prices is not None
+        partly = self.path is not None or self.prices is not None
+        if partly != table or table == (self.usd is not None):
+            raise refused(
+                (), "a cost is an amount, or a table of path and prices", "write usd, or path and prices"
+            )
+        return self
+
+
+class Inverse(StrictModel):
+    """How to undo a call: the tool, and which of its parameters comes from which path of the call's."""
+
+    tool: Id
+    params: dict[str, ParamPath] = Field(default_factory=dict)
+
+
+class ToolEntry(StrictModel):
+    """One tool as the catalogue file has it."""
+
+    name: Id
+    version: Id = "1"
+    description: str = ""
+    params: dict[str, Any] = Field(
+        description="JSON Schema (2020-12) of the parameters; closed unless it says otherwise"
+    )
+    effect: Literal["read", "write", "irreversible"]
+    system: Id | None = None
+    cost: Cost | None = None
+    records: list[ParamPath] | None = Field(
+        default=None, description="paths of the records that a call touches; [] for none"
+    )
+    usage: dict[str, Positive] = Field(
+        default_factory=dict, description="amounts of other units that a call uses"
+    )
+    inverse: Inverse | None = None
+    draft: Id | None = Field(
+        default=None, description='the tool that makes a draft of this call, or "proposal"'
+    )
+    redact: list[ParamPath] = Field(default_factory=list)
+    idempotent: bool = False
+
+    @model_validator(mode="after")
+    def _check_units(self) -> ToolEntry:
+        for unit in self.usage:
+            if unit in _OWN_UNITS:
+                raise refused(
+                    ("usage", unit), f"unit {unit} is counted by the gate itself", "use cost or records"
+                )
+            if is_unit(unit) is None:
+                raise refused(("usage", unit), f"unit {unit!r} is no name", "use small letters, digits and _")
+        return self
+
+
+class CatalogueFile(StrictModel):
+    """The catalogue file."""
+
+    tools: Annotated[list[ToolEntry], Field(min_length=1)]
+
+
+class CostError(Exception):
+    """The cost of a call cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a call costs: `fixed_micros`, or the price of the value at `path`."""
+
+    fixed_micros: int = 0
+    path: Steps = ()
+    by_value: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, params: dict[str, Any]) -> int:
+        """Micro-dollars of a call; CostError when its value has no price."""
+        if not self.path:
+            return self.fixed_micros
+        found = values_at(params, self.path)
+        path = ".".join(self.path)
+        if len(found) != 1:
+            raise CostError(f"the price depends on {path}, which has {len(found)} values")
+        value = found[0]
+        name = str(value).lower() if isinstance(value, bool) else str(value)
+        if isinstance(value, dict | list | None | float) or name not in self.by_value:
+            raise CostError(f"the catalogue has no price for this value of {path}")
+        return self.by_value[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool as the chain uses it."""
+
+    name: str
+    version: str
+    effect: str  # "read", "write", "irreversible"
+    system: str  # "" when the catalogue names none
+    schema: ParamSchema
+    price: Price
+    records: tuple[Steps, ...] | None  # None: the catalogue does not say
+    usage: tuple[tuple[str, int], ...]  # (unit, amount a call), sorted
+    inverse: tuple[str, tuple[tuple[str, Steps], ...]] | None
+    draft: str  # tool, "proposal" or ""
+    redact: tuple[Steps, ...]
+    idempotent: bool
+    description: str = ""
+
+    @property
+    def writes(self) -> bool:
+        """Whether a call changes anything."""
+        return self.effect != READ
+
+
+def compile_tools(document: Document, file: CatalogueFile) -> tuple[dict[str, Tool], list[Problem]]:
+    """The tools of a catalogue by name, and what is wrong with them; one with a broken schema is left out."""
+    tools: dict[str, Tool] = {}
+    problems: list[Problem] = []
+    for place, entry in enumerate(file.tools):
+        here = ("tools", place)
+        if entry.name in tools:
+            problems.append(
+                document.problem((*here, "name"), f"tool {entry.name} is there twice", "keep one of them")
+            )
+            continue
+        try:
+            schema = ParamSchema.compile(entry.params)
+        except SchemaError as error:
+            problems.append(
+                document.problem(
+                    (*here, "params", *error.path), f"params of {entry.name}: {error}", error.hint
+                )
+            )
+            continue
+        tools[entry.name] = tool = _tool(entry, schema)
+        problems += (
+            document.problem(
+                (*here, *at), f"tool {entry.name} has no parameter {path}", nearest(path, schema.names)
+            )
+            for at, path in _paths(entry)
+            if not tool.schema.may_have(steps(path))
+        )
+    broken = len(tools) != len(file.tools)
+    for place, entry in enumerate(file.tools):
+        problems += _check_links(document, ("tools", place), entry, tools, complete=not broken)
+    return tools, problems
+
+
+def _tool(entry: ToolEntry, schema: ParamSchema) -> Tool:
+    cost, inverse = entry.cost or Cost(usd=0), entry.inverse
+    return Tool(
+        name=entry.name,
+        version=entry.version,
+        effect=entry.effect,
+        system=entry.system or "",
+        schema=schema,
+        price=Price(cost.usd or 0, steps(cost.path) if cost.path else (), cost.prices or {}),
+        records=None if entry.records is None else tuple(steps(path) for path in entry.records),
+        usage=tuple(sorted(entry.usage.items())),
+        inverse=(inverse.tool, tuple((k, steps(v)) for k, v in sorted(inverse.params.items())))
+        if inverse
+        else None,
+        draft=entry.draft or "",
+        redact=tuple(steps(path) for path in entry.redact),
+        idempotent=entry.idempotent,
+        description=entry.description,
+    )
+
+
+def _paths(entry: ToolEntry) -> Iterator[tuple[Path, str]]:
+    """Every path that an entry names, with its own place within the entry."""
+    yield from ((("records", place), path) for place, path in enumerate(entry.records or ()))
+    yield from ((("redact", place), path) for place, path in enumerate(entry.redact))
+    if entry.cost and entry.cost.path:
+        yield ("cost", "path"), entry.cost.path
+    if entry.inverse:
+        yield from ((("inverse", "params", name), path) for name, path in entry.inverse.params.items())
+
+
+def _check_links(
+    document: Document, here: Path, entry: ToolEntry, tools: dict[str, Tool], *, complete: bool
+) -> list[Problem]:
+    """What is wrong with the other tools that an entry names; unknown ones only when all could be read."""
+    problems: list[Problem] = []
+    links: list[tuple[Path, str]] = [(("inverse", "tool"), entry.inverse.tool)] if entry.inverse else []
+    if entry.draft and entry.draft != PROPOSAL:
+        links.append((("draft",), entry.draft))
+    for at, name in links:
+        if name not in tools and complete:
+            problems.append(document.problem((*here, *at), f"there is no tool {name}", nearest(name, tools)))
+    if entry.inverse and (undo := tools.get(entry.inverse.tool)):
+        problems += (
+            document.problem(
+                (*here, "inverse", "params", name),
+                f"tool {undo.name} has no parameter {name}",
+                nearest(name, undo.schema.names),
+            )
+            for name in entry.inverse.params
+            if not undo.schema.may_have((name,))
+        )
+    return problems

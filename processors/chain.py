@@ -1,0 +1,58 @@
+"""The chain: every processor in its order, and what makes one verdict of what they say.
+
+`python -m toolgate.processors.chain` prints it. The same tuple runs in the gate, in tests and in simulations.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+from toolgate.processors.access import access
+from toolgate.processors.case import Case, World
+from toolgate.processors.contract import contract
+from toolgate.processors.control import control
+from toolgate.processors.identity import identity
+from toolgate.processors.limits import attempts, limits
+from toolgate.processors.reasons import Code, deny, ends_case, ordered
+from toolgate.schemas.records import Reason, Verdict
+
+Processor = Callable[[Case, World], Case]
+
+CHAIN: tuple[Processor, ...] = (identity, control, contract, access, limits)
+
+
+def judge(case: Case, world: World) -> Case:
+    """The case with verdict, ordered reasons and claims; never raises: what cannot be judged is denied."""
+    name = "judge"
+    try:
+        for processor in CHAIN:
+            name = processor.__name__
+            case = processor(case, world)
+            if case.reasons and ends_case(case.reasons):
+                break
+        return case if case.verdict == Verdict.APPROVE else _denied(case)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception, and must deny too
+        # The message stays out: it may hold what the agent sent.
+        because = f"{type(error).__name__} in {name}"
+        return _denied(deny(case, Reason(Code.CANNOT_JUDGE, name, because)))
+
+
+def _denied(case: Case) -> Case:
+    """A refused case asks for nothing, but its attempt and its denial count once its writer is proven."""
+    always, on_deny = attempts(case) if case.kid else ((), ())
+    return replace(
+        case, reasons=ordered(case.reasons), claims=(), reserve=None, always=always, on_deny=on_deny
+    )
+
+
+def printed() -> str:
+    """The chain as text: one processor a line, with what it does."""
+    return "".join(f"{p.__name__:<10}{(p.__doc__ or '').splitlines()[0]}\n" for p in CHAIN)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(printed())

@@ -1,0 +1,206 @@
+"""Field types and the strict base of the files that people write, and its errors as places and sentences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from toolgate.processors.amounts import parse_duration_ms, parse_usd
+from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.processors.names import glob_fault, id_fault
+from toolgate.processors.paths import path_fault
+from toolgate.processors.problems import Problem, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolgate.processors.problems import Path
+    from toolgate.processors.strict_yaml import Document
+
+NOT_YET = "not supported by this version"
+
+
+class StrictModel(BaseModel):
+    """A mapping in a file: unknown keys and values of another type are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+def _checked(fault: Callable[[str], str]) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if what := fault(text):
+            raise PydanticCustomError("name", "{text} {what}", {"text": repr(text[:140]), "what": what})
+        return text
+
+    return check
+
+
+def _parsed(parse: Callable[[object], int]) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        try:
+            return parse(value)
+        except ValueError as error:
+            raise PydanticCustomError("amount", "{what}", {"what": str(error)}) from None
+
+    return read
+
+
+MONEY_SCHEMA = {
+    "description": "US dollars, at most 6 decimals",
+    "anyOf": [
+        {"type": "number", "minimum": 0},
+        {"type": "string", "pattern": r"^[0-9]{1,16}(\.[0-9]{1,6})?$"},
+    ],
+}
+Id = Annotated[
+    str,
+    AfterValidator(_checked(id_fault)),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"}),
+]
+Glob = Annotated[
+    str,
+    AfterValidator(_checked(glob_fault)),
+    WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9*?][A-Za-z0-9._:@+*?-]{0,127}$"}),
+]
+ParamPath = Annotated[str, AfterValidator(_checked(path_fault))]
+UsdMicros = Annotated[int, BeforeValidator(_parsed(parse_usd)), WithJsonSchema(MONEY_SCHEMA)]
+DurationMs = Annotated[
+    int,
+    BeforeValidator(_parsed(parse_duration_ms)),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[1-9][0-9]{0,8}(ms|s|m|h|d)$", "examples": ["1m", "1h", "7d"]}
+    ),
+]
+WindowMs = Annotated[
+    int,
+    BeforeValidator(_parsed(lambda value: 0 if value == "none" else parse_duration_ms(value))),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^(none|[1-9][0-9]{0,8}(ms|s|m|h|d))$", "examples": ["none", "1d"]}
+    ),
+]
+Whole = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
+Positive = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+
+
+def refused(at: Path, what: str, hint: str = "") -> PydanticCustomError:
+    """An error that a validator of a whole model raises about the part of it at `at`."""
+    return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint, "at": at})
+
+
+def problems(
+    document: Document,
+    root: Path,
+    model: type[BaseModel],
+    error: ValidationError,
+    later: dict[str, frozenset[str]],
+) -> list[Problem]:
+    """A validation error as problems. `root` is where the model stands in the document.
+
+    `later` has, by name of a key (or "" for keys themselves), what a coming version will read.
+    """
+    return [_problem(document, root, model, item, later) for item in error.errors(include_url=False)]
+
+
+def _problem(
+    document: Document, root: Path, model: type[BaseModel], item: Any, later: dict[str, frozenset[str]]
+) -> Problem:
+    kind, context = item["type"], item.get("ctx") or {}
+    path: Path = (*root, *(step for step in item["loc"] if step != "[key]"), *context.get("at", ()))
+    name = str(path[-1]) if path else ""
+    if kind == "extra_forbidden":
+        if name in later[""]:
+            return document.problem(
+                path, f"{name} is {NOT_YET}", "remove it: it is never silently ignored", at_key=True
+            )
+        known = _keys(_model_at(model, item["loc"][:-1]))
+        return document.problem(path, f"unknown key {name!r}", nearest(name, known), at_key=True)
+    if kind == "missing":
+        return document.problem(path[:-1], f"{name} is missing", f"add {name}")
+    if kind in {"name", "amount", "refused"}:
+        return document.problem(path, item["msg"], context.get("hint", ""))
+    return document.problem(path, *_value_fault(model, item, name, later))
+
+
+def _value_fault(
+    model: type[BaseModel], item: Any, name: str, later: dict[str, frozenset[str]]
+) -> tuple[str, str]:
+    """What is wrong with a value, and what to do about it."""
+    value = item["input"]
+    if isinstance(value, str) and value.partition(":")[0] in later.get(name, ()):
+        return f"{name} {value!r} is {NOT_YET}", ""
+    if item["type"] == "literal_error":
+        choices = [str(choice) for choice in _choices(model, item["loc"])]
+        return f"{name} must be one of {', '.join(choices)}, not {_shown(value)}", nearest(
+            str(value), choices
+        )
+    return f"{_owner(item['loc'])}: {_sentence(item['msg'])}, not {_shown(value)}", ""
+
+
+def _owner(path: Path) -> str:
+    names = [str(step) for step in path if isinstance(step, str)]
+    return names[-1] if names else "the file"
+
+
+def _sentence(message: str) -> str:
+    return (
+        message.removeprefix("Input ")
+        .replace("should be", "must be")
+        .replace("a valid dictionary or instance of", "a mapping for")
+    )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list" if value else "an empty list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "nothing" if value is None else repr(value if isinstance(value, str) else str(value))[:80]
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _model_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> type[BaseModel]:
+    for step in loc:
+        annotation = _annotation(model, step)
+        model = next(iter(_models(annotation)), model)
+    return model
+
+
+def _choices(model: type[BaseModel], loc: tuple[str | int, ...]) -> tuple[Any, ...]:
+    names = [step for step in loc if isinstance(step, str)]
+    owner = _model_at(model, tuple(names[:-1]))
+    return _literals(_annotation(owner, names[-1]))
+
+
+def _annotation(model: type[BaseModel], step: str | int) -> Any:
+    for name, field in model.model_fields.items():
+        if step in {field.alias, name}:
+            return field.annotation
+    return None
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _models(part)]
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    parts = get_args(annotation)
+    if parts and all(isinstance(part, str) for part in parts):
+        return parts
+    return tuple(found for part in parts for found in _literals(part))

@@ -1,0 +1,232 @@
+"""Limits: what an intent asks of the ledger's accounts. Whether there is room is the ledger's to say.
+
+A call reserves its cost under every limit of its policy's plan; model spend is spent at once; the end of a
+run is counted. Every intent is an attempt of its run and agent, and a denial counts against its run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from toolgate.processors.catalogue import CostError
+from toolgate.processors.claims import (
+    RUN_KEEP_MS,
+    Charge,
+    Claim,
+    Count,
+    Deadline,
+    Distinct,
+    Forbid,
+    Label,
+    Own,
+    Rate,
+    Reserve,
+    Spend,
+)
+from toolgate.processors.names import is_id
+from toolgate.processors.paths import values_at
+from toolgate.processors.plans import CALLS, COST, RECORDS, Account, Plan, standing
+from toolgate.processors.reasons import Code, deny
+from toolgate.schemas.records import Kind, Reason, Verdict
+from toolgate.schemas.strict_json import digest
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Case, World
+    from toolgate.processors.plans import RatePlan
+    from toolgate.processors.policy import WorkflowPolicy
+    from toolgate.schemas.records import Intent
+
+HOLD_MS = 900_000  # a command's life: no reservation outlives it
+RECORDS_MAX = 256
+RECORD_CHARS_MAX = 128  # longer ones are known by their digest
+
+_OWNER = Label(Code.RUN_NOT_YOURS, "run", "run", "")
+_LATCHED = Label(Code.RUN_LATCHED, "run", "run", "")
+_FINISHED = Label(Code.RUN_FINISHED, "run", "run", "")
+_DENIALS = Label(Code.TOO_MANY_DENIALS, "limits.max_denials", "run", "denials")
+_EXPIRED = Label(Code.EXPIRED, "ttl_ms", "", "ms")
+_DEFAULT = standing(None)
+
+
+class RecordsError(Exception):
+    """The records that a call touches cannot be told."""
+
+
+def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
+    """Claim what a call costs, touches and counts as, under every limit of its workflow's policy."""
+    intent, policy = case.intent, case.policy
+    if policy is None or case.verdict != Verdict.APPROVE:
+        return case
+    always, on_deny = attempts(case)
+    if intent.kind == Kind.USAGE:
+        cost = intent.declared_cost_micros or 0
+        spends: tuple[Claim, ...] = (_own(intent), *_spends(policy.usage, intent, cost))
+        return replace(case, cost_micros=cost, claims=spends, always=always, on_deny=on_deny)
+    if intent.kind == Kind.FINISH:
+        finished = Count(f"run:{intent.run_id}:finished", 1, 1, _FINISHED, RUN_KEEP_MS)
+        return replace(case, claims=(_own(intent), finished), always=always, on_deny=on_deny)
+    tool, params, plan = case.tool, case.params, policy.plans.get(intent.tool)
+    if tool is None or params is None or plan is None:
+        raise AssertionError("a call came here without tool, parameters or plan and was not refused")
+    try:
+        cost = max(tool.price.of(params), intent.declared_cost_micros or 0)
+        own = _named(params, tool.records or ())
+        records = _distinct_names((*own, *intent.declared_records))
+        claims: tuple[Claim, ...] = (
+            *_run_claims(intent, policy),
+            *_deadline(case),
+            *_charges(plan, intent, cost, len(records)),
+            *(_rate(rate, intent) for rate in plan.rates),
+            *_distincts(plan, intent, params, records, must=tool.writes, named=bool(own)),
+        )
+    except CostError as error:
+        return deny(case, Reason(Code.COST_INVALID, "cost", str(error)))
+    except RecordsError as error:
+        return deny(case, Reason(Code.RECORDS_INVALID, "records", str(error)))
+    envelope = case.envelope
+    reserve = Reserve(f"{envelope.partition}-{envelope.offset}", HOLD_MS, case.digest, tool.name)
+    return replace(
+        case,
+        cost_micros=cost,
+        records=records,
+        claims=claims,
+        always=always,
+        on_deny=on_deny,
+        reserve=reserve,
+    )
+
+
+def attempts(case: Case) -> tuple[tuple[Rate, ...], tuple[Count, ...]]:
+    """What every intent of a proven writer takes (`always`), and what its denial counts (`on_deny`).
+
+    The keys carry the workflow that the MAC proves: nobody uses up another's attempts or stops its run.
+    A run that is not the record's key is not its run: then the workflow as a whole pays for the attempt.
+    """
+    intent, policy = case.intent, case.policy
+    plan = policy.standing if policy else _DEFAULT
+    by_run, by_agent = plan.run_attempts, plan.agent_attempts
+    owner = f"{_safe(intent.tenant)}/{_safe(intent.workflow_id)}"
+    agent = f"agent:{owner}/{_safe(intent.agent_id)}:attempts"
+    agent_rate = Rate(agent, by_agent.increment_us, by_agent.tau_us, by_agent.label, by_agent.keep_ms)
+    if not is_id(intent.run_id) or case.envelope.key != intent.run_id.encode():
+        key = f"workflow:{owner}:astray_attempts"
+        return (Rate(key, by_run.increment_us, by_run.tau_us, by_run.label, by_run.keep_ms), agent_rate), ()
+    run = f"run:{intent.run_id}/{owner}"
+    run_rate = Rate(f"{run}:attempts", by_run.increment_us, by_run.tau_us, by_run.label, by_run.keep_ms)
+    return (run_rate, agent_rate), (Count(f"{run}:denials", 1, None, _DENIALS, RUN_KEEP_MS),)
+
+
+def _safe(name: str) -> str:
+    return name if is_id(name) else "~"
+
+
+def _deadline(case: Case) -> tuple[Deadline, ...]:
+    ttl_ms = case.intent.ttl_ms
+    return () if ttl_ms is None else (Deadline(case.envelope.time_ms + ttl_ms, _EXPIRED),)
+
+
+def _own(intent: Intent) -> Own:
+    return Own(intent.run_id, f"{intent.tenant}/{intent.workflow_id}/{intent.agent_id}", _OWNER)
+
+
+def _run_claims(intent: Intent, policy: WorkflowPolicy) -> tuple[Claim, ...]:
+    run, plan = intent.run_id, policy.standing
+    denials = f"run:{run}/{intent.tenant}/{intent.workflow_id}:denials"
+    claims: tuple[Claim, ...] = (
+        _own(intent),
+        Forbid(f"run:{run}:latched", 1, _LATCHED, RUN_KEEP_MS),
+        Forbid(f"run:{run}:finished", 1, _FINISHED, RUN_KEEP_MS),
+        Forbid(denials, plan.max_denials, _DENIALS, RUN_KEEP_MS),
+    )
+    if plan.max_calls is not None:
+        claims = (*claims, Count(f"run:{run}:approved_calls", 1, plan.max_calls, CALLS, RUN_KEEP_MS))
+    return claims
+
+
+def _filled(account: Account, intent: Intent) -> str:
+    if not account.hole:
+        return account.head
+    return account.head + (intent.run_id if account.hole == "run" else intent.agent_id) + account.tail
+
+
+def _charges(plan: Plan, intent: Intent, cost: int, record_count: int) -> list[Charge]:
+    # A charge of nothing is made as well: what the result says in the end is settled against it.
+    return [
+        Charge(
+            _filled(charge.account, intent),
+            cost if charge.source == COST else record_count if charge.source == RECORDS else charge.each,
+            charge.max,
+            charge.label,
+            charge.window,
+            charge.on_expiry,
+            charge.keep_ms,
+        )
+        for charge in plan.charges
+    ]
+
+
+def _spends(plan: Plan, intent: Intent, cost: int) -> list[Spend]:
+    latch = f"run:{intent.run_id}:latched"
+    return [
+        Spend(
+            _filled(charge.account, intent),
+            cost,
+            charge.max,
+            charge.label,
+            charge.window,
+            latch,
+            charge.keep_ms,
+        )
+        for charge in plan.charges
+    ]
+
+
+def _rate(plan: RatePlan, intent: Intent) -> Rate:
+    return Rate(_filled(plan.account, intent), plan.increment_us, plan.tau_us, plan.label, plan.keep_ms)
+
+
+def _distincts(  # noqa: PLR0913
+    plan: Plan,
+    intent: Intent,
+    params: dict[str, object],
+    records: tuple[str, ...],
+    *,
+    must: bool,
+    named: bool,
+) -> list[Distinct]:
+    """The sets of distinct records that a call adds to. `must`: a write that names none cannot be counted."""
+    claims: list[Distinct] = []
+    for distinct in plan.distincts:
+        found = records if distinct.path is None else _distinct_names(_named(params, (distinct.path,)))
+        if must and not (named if distinct.path is None else found):
+            what = ".".join(distinct.path) if distinct.path else "the paths of the catalogue"
+            raise RecordsError(f"{distinct.label.rule} counts records, and {what} name none here")
+        if found:
+            key = _filled(distinct.account, intent)
+            claims.append(
+                Distinct(key, found, distinct.max, distinct.label, distinct.window_ms, distinct.keep_ms)
+            )
+    return claims
+
+
+def _named(params: dict[str, object], paths: tuple[tuple[str, ...], ...]) -> list[str]:
+    """The records at these paths: texts or whole numbers, nothing else says which record it is."""
+    records: list[str] = []
+    for path in paths:
+        for value in values_at(params, path):
+            if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+                raise RecordsError(f"a record is text or a whole number; {'.'.join(path)} has something else")
+            records.append(str(value))
+    return records
+
+
+def _distinct_names(records: tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    if not records:
+        return ()
+    names = dict.fromkeys(
+        name if len(name) <= RECORD_CHARS_MAX else digest(name.encode()) for name in records
+    )
+    if len(names) > RECORDS_MAX:
+        raise RecordsError(f"the call names {len(names):,} records, at most {RECORDS_MAX} are allowed")
+    return tuple(names)

@@ -1,0 +1,155 @@
+"""The loader: files to a policy set, strictly. Every mistake of every file is reported."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from toolgate.processors import catalogue, policy_file
+from toolgate.processors.catalogue import CatalogueFile, Tool, compile_tools
+from toolgate.processors.fields import problems as field_problems
+from toolgate.processors.policy import PolicySet, check_policy, check_shared, compile_policy
+from toolgate.processors.policy_file import Policy, PolicyFile
+from toolgate.processors.problems import LoadError, Problem
+from toolgate.processors.strict_yaml import Document, parse
+from toolgate.schemas.strict_json import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CATALOGUE = "tools.yaml"
+SINGLE = "policy.yaml"
+FOLDER = "policies/"
+M = TypeVar("M", bound=BaseModel)
+
+
+def load(directory: Path) -> PolicySet:
+    """Load `tools.yaml` with `policy.yaml` or `policies/*.yaml` from a directory.
+
+    Raises LoadError with every problem found; its places name files relative to the directory.
+    """
+    if not directory.is_dir():
+        raise LoadError(
+            [Problem(str(directory), 0, 0, "there is no such folder", "name the folder with tools.yaml")]
+        )
+    candidates = [*directory.glob("*.y*ml"), *directory.glob(f"{FOLDER}**/*.y*ml")]
+    files: dict[str, bytes] = {}
+    unread: list[Problem] = []
+    for path in candidates:
+        name = path.relative_to(directory).as_posix()
+        if not _concerns(name):
+            continue
+        try:
+            files[name] = path.read_bytes()
+        except OSError as error:
+            unread.append(Problem(name, 0, 0, f"cannot be read: {error.strerror}"))
+    if unread:
+        raise LoadError(unread)
+    return from_files(files)
+
+
+def from_files(files: Mapping[str, bytes]) -> PolicySet:
+    """Load a policy set from file contents by name, as `load` would from a directory. Raises LoadError."""
+    problems = _check_files(files)
+    tools: dict[str, Tool] = {}
+    catalogue_whole = False
+    if CATALOGUE in files:
+        tools, found = _load_catalogue(files[CATALOGUE])
+        catalogue_whole = not found
+        problems += found
+    policies: list[tuple[Document, Policy]] = []
+    for name in sorted(files):
+        if _is_policy(name):
+            document, policy, found = _load_policy(name, files[name])
+            problems += found
+            if document and policy:
+                policies.append((document, policy))
+                # Without the whole catalogue every unknown tool may be one that could not be read.
+                problems += check_policy(document, policy, tools) if catalogue_whole else []
+    problems += _check_unique(policies) + check_shared(policies)
+    if problems:
+        raise LoadError(problems)
+    workflows = {(policy.tenant, policy.workflow_id): compile_policy(policy, tools) for _, policy in policies}
+    return PolicySet(_digest(files), tools, workflows)
+
+
+def _concerns(name: str) -> bool:
+    """Whether a file is one of a policy set, or was perhaps meant to be."""
+    return name.startswith(FOLDER) or name.rpartition(".")[0] in {"tools", "policy"}
+
+
+def _is_policy(name: str) -> bool:
+    in_folder = name.startswith(FOLDER) and "/" not in name.removeprefix(FOLDER)
+    return name == SINGLE or (in_folder and name.endswith(".yaml"))
+
+
+def _check_files(files: Mapping[str, bytes]) -> list[Problem]:
+    problems = [
+        Problem(
+            name, 0, 0, "this file would not be read", f"name it {CATALOGUE}, {SINGLE} or {FOLDER}<name>.yaml"
+        )
+        for name in files
+        if name != CATALOGUE and not _is_policy(name)
+    ]
+    if CATALOGUE not in files:
+        problems.append(
+            Problem(CATALOGUE, 0, 0, "there is no tool catalogue", f"write the tools into {CATALOGUE}")
+        )
+    if not any(_is_policy(name) for name in files):
+        problems.append(
+            Problem(SINGLE, 0, 0, "there is no policy", f"write one as {SINGLE} or {FOLDER}<name>.yaml")
+        )
+    return problems
+
+
+def _load_catalogue(text: bytes) -> tuple[dict[str, Tool], list[Problem]]:
+    document, model, problems = _read(CATALOGUE, text, CatalogueFile, catalogue.LATER)
+    if document is None or model is None:
+        return {}, problems
+    tools, found = compile_tools(document, model)
+    return tools, problems + found
+
+
+def _load_policy(name: str, text: bytes) -> tuple[Document | None, Policy | None, list[Problem]]:
+    document, model, problems = _read(name, text, PolicyFile, policy_file.LATER)
+    return document, model.policy if model else None, problems
+
+
+def _read(
+    name: str, text: bytes, model: type[M], later: dict[str, frozenset[str]]
+) -> tuple[Document | None, M | None, list[Problem]]:
+    document, found = parse(name, text)
+    problems = list(found)
+    if document is None:
+        return None, None, problems
+    data: Any = document.data
+    if not isinstance(data, dict):
+        root = next(iter(model.model_fields))
+        hint = f"begin it with {root}:"
+        return document, None, [*problems, document.problem((), "the file is not a mapping", hint)]
+    try:
+        return document, model.model_validate(data), problems
+    except ValidationError as error:
+        return document, None, problems + field_problems(document, (), model, error, later)
+
+
+def _check_unique(policies: list[tuple[Document, Policy]]) -> list[Problem]:
+    first: dict[tuple[str, str], str] = {}
+    problems: list[Problem] = []
+    for document, policy in policies:
+        other = first.setdefault((policy.tenant, policy.workflow_id), document.file)
+        if other != document.file:
+            what = f"workflow {policy.workflow_id} of tenant {policy.tenant} has a policy in {other} already"
+            problems.append(document.problem(("policy", "workflow_id"), what, "keep one of them"))
+    return problems
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    parts = [
+        struct.pack(">QQ", len(name.encode()), len(files[name])) + name.encode() + files[name]
+        for name in sorted(files)
+    ]
+    return digest(b"".join(parts))

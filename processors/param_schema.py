@@ -1,0 +1,156 @@
+"""Parameter schemas: JSON Schema 2020-12, closed unless it says otherwise, compiled once at load.
+
+Nothing is ever fetched: a `$ref` leads within its own schema. Patterns run in a linear-time engine. Messages
+never show a value that an agent sent: they go to people and logs.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from toolgate.processors.paths import in_schema
+
+if TYPE_CHECKING:
+    from toolgate.processors.paths import Steps
+    from toolgate.processors.problems import Path
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+FAULTS_MAX = 5
+FAULT_CHARS_MAX = 200
+_COMPOUND = frozenset({"allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas"})
+_ONE = (
+    "items",
+    "contains",
+    "additionalProperties",
+    "unevaluatedItems",
+    "not",
+    "if",
+    "then",
+    "else",
+    "propertyNames",
+)
+_MANY = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_LISTS = ("prefixItems", "allOf", "anyOf", "oneOf")
+_BRANCHES = frozenset({"allOf", "anyOf", "oneOf", "if", "then", "else", "not", "dependentSchemas"})
+
+
+class SchemaError(ValueError):
+    """A schema that cannot be used; `path` is where in it."""
+
+    def __init__(self, path: Path, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.path = path
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class ParamSchema:
+    """A compiled schema. `document` is it as it is applied, `names` its top-level parameters."""
+
+    document: dict[str, Any]
+    names: tuple[str, ...]
+    validator: jsonschema_rs.Draft202012Validator
+
+    @classmethod
+    def compile(cls, schema: dict[str, Any]) -> ParamSchema:
+        """Check, close and compile a schema; SchemaError says where it is wrong."""
+        if schema.get("$schema", DRAFT) != DRAFT:
+            raise SchemaError(("$schema",), "only JSON Schema 2020-12 is read", f"write {DRAFT}, or nothing")
+        if schema.get("type", "object") != "object":
+            raise SchemaError(("type",), "parameters are an object", "write type: object")
+        _refuse_remote(schema, ())
+        plain = json.loads(json.dumps({"type": "object", **schema}, default=_plain))
+        try:
+            jsonschema_rs.meta.validate(plain)
+        except ValueError as error:
+            path = tuple(getattr(error, "instance_path", ()))
+            message = str(getattr(error, "message", error)).splitlines()[0][:FAULT_CHARS_MAX]
+            raise SchemaError(path, f"this is no valid JSON Schema: {message}") from None
+        closed = _closed(plain)
+        try:
+            validator = jsonschema_rs.Draft202012Validator(
+                closed,
+                mask="the value",
+                validate_formats=True,
+                retriever=_never,
+                pattern_options=jsonschema_rs.RegexOptions(),
+            )
+        except ValueError as error:
+            message = str(error).splitlines()[0][:FAULT_CHARS_MAX]
+            path = tuple(getattr(error, "instance_path", ()))
+            raise SchemaError(path, f"this schema cannot be used: {message}") from None
+        return cls(closed, tuple(sorted(closed.get("properties", {}))), validator)
+
+    def may_have(self, path: Steps) -> bool:
+        """Whether parameters that fit could have something at this path."""
+        return in_schema(self.document, path)
+
+    def faults(self, params: dict[str, Any]) -> tuple[str, ...]:
+        """What does not fit, as `path: message`, at most five; () when the parameters fit."""
+        if self.validator.is_valid(params):
+            return ()
+        found: list[str] = []
+        for error in self.validator.iter_errors(params):
+            path = ".".join(str(step) for step in error.instance_path)
+            found.append(
+                f"{path}: {error.message}"[:FAULT_CHARS_MAX] if path else error.message[:FAULT_CHARS_MAX]
+            )
+            if len(found) == FAULTS_MAX:
+                break
+        return tuple(found) or ("the parameters do not fit",)
+
+
+def _never(uri: str) -> Any:
+    raise ValueError(f"{uri} is not in this schema, and nothing is fetched")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} has no place in a schema")
+
+
+def _refuse_remote(schema: Any, path: Path) -> None:
+    if isinstance(schema, list):
+        for place, item in enumerate(schema):
+            _refuse_remote(item, (*path, place))
+    elif isinstance(schema, dict):
+        for key, value in schema.items():
+            here = (*path, key)
+            if key in {"$ref", "$dynamicRef"} and isinstance(value, str) and not value.startswith("#"):
+                raise SchemaError(
+                    here, f"$ref {value!r} leads out of this schema", "put the definition under $defs"
+                )
+            if key in {"$id", "$anchor", "$dynamicAnchor"} and isinstance(value, str):
+                raise SchemaError(here, f"{key} is not allowed", "refer to definitions by #/$defs/<name>")
+            _refuse_remote(value, here)
+
+
+def _closed(schema: Any, *, branch: bool = False) -> Any:
+    """The schema with every object that names properties closed, unless it says itself what else it takes.
+
+    Branches of a compound schema stay open, as each sees the properties of the others; the schema that holds
+    them is closed by `unevaluatedProperties`, which sees them all.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    closed = dict(schema)
+    for key in _ONE:
+        if key in closed:
+            closed[key] = _closed(closed[key], branch=key in _BRANCHES)
+    for key in _MANY:
+        if isinstance(closed.get(key), dict):
+            closed[key] = {name: _closed(part, branch=key in _BRANCHES) for name, part in closed[key].items()}
+    for key in _LISTS:
+        if isinstance(closed.get(key), list):
+            closed[key] = [_closed(part, branch=key in _BRANCHES) for part in closed[key]]
+    types = closed.get("type")
+    is_object = "properties" in closed or types == "object" or (isinstance(types, list) and "object" in types)
+    if is_object and not branch and not {"additionalProperties", "unevaluatedProperties"} & closed.keys():
+        closed["unevaluatedProperties" if _COMPOUND & closed.keys() else "additionalProperties"] = False
+    return closed

@@ -1,0 +1,209 @@
+"""The policy file: what people write about one workflow, as pydantic models.
+
+`python -m toolgate.processors.policy_file` prints its JSON Schema, which editors use to complete and check.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from toolgate.processors.amounts import parse_usd
+from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.processors.fields import (
+    MONEY_SCHEMA,
+    DurationMs,
+    Glob,
+    Id,
+    ParamPath,
+    Positive,
+    StrictModel,
+    UsdMicros,
+    Whole,
+    WindowMs,
+    refused,
+)
+from toolgate.processors.names import is_unit
+from toolgate.processors.paths import path_fault
+from toolgate.processors.problems import nearest
+
+Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
+LATER: dict[str, frozenset[str]] = {
+    "": frozenset({"rules", "requires", "tier", "approvals", "contract", "on_breach"}),
+    "mode": frozenset({"shadow", "canary", "draft_only"}),
+}
+MAX_DENIALS = 20
+CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
+
+
+def _captured(name: str) -> str:
+    if name in CAPTURES or (name.startswith("params.") and not path_fault(name)):
+        return name
+    raise refused((), f"{name!r} cannot be captured", nearest(name, (*CAPTURES, "params.<path>")))
+
+
+Share = Annotated[
+    Decimal,
+    BeforeValidator(lambda value: Decimal(value) if type(value) is int else value),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
+
+
+class Limits(StrictModel):
+    """Limits of one run."""
+
+    max_tool_calls: Whole | None = Field(default=None, description="approved commands of a run")
+    max_cost_micros: UsdMicros | None = Field(
+        default=None, alias="max_cost_usd", description="US dollars of a run"
+    )
+    max_denials: Positive = Field(default=MAX_DENIALS, description="denials after which a run is stopped")
+
+
+class Budget(StrictModel):
+    """An amount that everything in a scope shares."""
+
+    scope: Scope
+    window: Literal["none", "1h", "1d", "calendar_month"] = "none"
+    unit: str = Field(
+        default="usd", description="usd, calls, records, or a unit that tools of the catalogue use"
+    )
+    max: Annotated[
+        int, WithJsonSchema({"anyOf": [*MONEY_SCHEMA["anyOf"], {"type": "integer", "minimum": 0}]})
+    ]
+    warn_at: Share | None = Field(default=None, description="share of max from which people are warned")
+    on_expiry: Literal["spend", "release"] = Field(
+        default="spend", description="what becomes of a reservation that no result settles in time"
+    )
+    tz: str = Field(default="UTC", description="IANA time zone in which windows begin")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_max(cls, data: Any) -> Any:
+        """Money for usd, a whole number for every other unit."""
+        if not isinstance(data, dict) or "max" not in data:
+            return data
+        if data.get("unit", "usd") != "usd":
+            if isinstance(data["max"], Decimal | str):
+                raise refused(("max",), f"max of unit {data['unit']} is a whole number")
+            return data
+        try:
+            return {**data, "max": parse_usd(data["max"])}
+        except ValueError as error:
+            raise refused(("max",), str(error)) from None
+
+    @model_validator(mode="after")
+    def _check(self) -> Budget:
+        if not 0 <= self.max <= AMOUNT_MAX:
+            raise refused(("max",), "max is between 0 and 2^53 - 1")
+        if is_unit(self.unit) is None:
+            raise refused(("unit",), f"unit {self.unit!r} is no name", "use small letters, digits and _")
+        if self.warn_at is not None and not 0 < self.warn_at <= 1:
+            raise refused(
+                ("warn_at",), f"warn_at {self.warn_at} is no share of max", "write a number such as 0.8"
+            )
+        if self.window == "none" and self.tz != "UTC":
+            raise refused(("tz",), "tz has no meaning without a window", "remove it, or give a window")
+        try:
+            ZoneInfo(self.tz)
+        except (ValueError, OSError, LookupError):
+            raise refused(
+                ("tz",), f"time zone {self.tz!r} is unknown", 'write an IANA name such as "Europe/Berlin"'
+            ) from None
+        return self
+
+
+class Rate(StrictModel):
+    """How fast calls may come: `max` a period, `burst` of them at once."""
+
+    scope: Scope
+    max: Annotated[int, Field(ge=1, le=1_000_000)]
+    per_ms: DurationMs = Field(alias="per")
+    burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="how many at once; default: max"
+    )
+
+
+class BlastRadius(StrictModel):
+    """How many distinct records may be touched."""
+
+    scope: Scope
+    records: ParamPath | None = Field(
+        default=None, description="a path into the parameters; default: the tool's records"
+    )
+    max: Whole
+    window_ms: WindowMs = Field(
+        default=0, alias="window", description="sliding; none: as long as the scope's account is kept"
+    )
+
+
+class AttemptRate(StrictModel):
+    """How fast intents may come, approved or not."""
+
+    max: Annotated[int, Field(ge=1, le=1_000_000)]
+    per_ms: DurationMs = Field(alias="per")
+    burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="how many at once; default: max"
+    )
+
+
+class Attempts(StrictModel):
+    """Every intent counts here, also a denied one; by default 120 a minute for a run, 600 for an agent."""
+
+    run: AttemptRate | None = None
+    agent: AttemptRate | None = None
+
+
+Captured = Annotated[str, AfterValidator(_captured)]
+
+
+class Logging(StrictModel):
+    """What the audit shows beside digests and amounts, and for how long."""
+
+    capture: list[Captured] = Field(
+        default_factory=list, description=f"{', '.join(CAPTURES)}, or params.<path>"
+    )
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+
+
+class Policy(StrictModel):
+    """What one workflow of one tenant may do. Not listed is denied; a write is listed by its exact name."""
+
+    workflow_id: Id
+    tenant: Id = "default"
+    mode: Literal["enforce", "read_only"] = "enforce"
+    allowed_tools: Annotated[list[Glob], Field(min_length=1)]
+    denied_tools: list[Glob] = Field(default_factory=list, description="deny wins over allow")
+    limits: Limits = Field(default_factory=Limits)
+    budgets: list[Budget] = Field(default_factory=list)
+    rates: list[Rate] = Field(default_factory=list)
+    blast_radius: list[BlastRadius] = Field(default_factory=list)
+    attempts: Attempts = Field(default_factory=Attempts)
+    logging: Logging = Field(default_factory=Logging)
+    redact: list[ParamPath] = Field(
+        default_factory=list, description="paths never shown outside the intent itself"
+    )
+
+
+class PolicyFile(StrictModel):
+    """One policy file."""
+
+    policy: Policy
+
+
+def json_schema() -> str:
+    """The JSON Schema of a policy file, as the committed page has it."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PolicyFile.model_json_schema(by_alias=True),
+        "title": "toolgate policy",
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_schema())

@@ -1,0 +1,271 @@
+"""Reason codes: one flat list, the most severe first, numbered once and for ever.
+
+A code's place in `Code` is its precedence and may change when a new one comes between; its number and its
+name never change and are never used again. The table in docs/reference/reasons.md is printed by this module
+(`python -m toolgate.processors.reasons`).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING
+
+from toolgate.schemas.records import Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolgate.processors.case import Case
+
+
+class _Named(StrEnum):
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:  # noqa: ARG004
+        return name
+
+
+class Code(_Named):
+    """Why an intent was refused, the most severe first."""
+
+    CANNOT_JUDGE = auto()
+    BAD_IDENTITY = auto()
+    UNKNOWN_WORKFLOW = auto()
+    KILLED = auto()
+    ID_CONFLICT = auto()
+    BAD_INTENT = auto()
+    RUN_NOT_YOURS = auto()
+    RUN_ENDED = auto()
+    RUN_FINISHED = auto()
+    RUN_LATCHED = auto()
+    TOO_MANY_DENIALS = auto()
+    EXPIRED = auto()
+    UNSEEN_RESULTS = auto()
+    TOOL_UNKNOWN = auto()
+    TOOL_VERSION = auto()
+    TOOL_DENIED = auto()
+    TOOL_NOT_ALLOWED = auto()
+    READ_ONLY = auto()
+    PARAMS_NOT_JSON = auto()
+    PARAMS_SCHEMA = auto()
+    COST_INVALID = auto()
+    RECORDS_INVALID = auto()
+    OUTPUT_TOO_LARGE = auto()
+    CALLS_EXCEEDED = auto()
+    BUDGET_EXCEEDED = auto()
+    BLAST_RADIUS = auto()
+    RATE_LIMITED = auto()
+    ATTEMPTS_LIMITED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is fixed about a code. `for_agent` names no threshold: agents learn that, not by how much."""
+
+    number: int
+    meaning: str
+    for_agent: str
+    retryable: bool = False  # the same intent may pass later without anybody changing anything
+    ends_case: bool = False  # nothing further can be said about such an intent
+
+
+TABLE: dict[Code, Entry] = {
+    Code.CANNOT_JUDGE: Entry(
+        28,
+        "the gate failed while it judged; what cannot be judged is not approved",
+        "The gate could not judge this intent. Tell a person; sending it again unchanged will not help.",
+        ends_case=True,
+    ),
+    Code.BAD_IDENTITY: Entry(
+        1,
+        "key id unknown, MAC wrong, or the key belongs to another tenant or workflow",
+        "This intent is not signed by its workflow's key. Check the client's key id, secret and workflow.",
+        ends_case=True,
+    ),
+    Code.UNKNOWN_WORKFLOW: Entry(
+        2,
+        "no policy is loaded for this tenant and workflow",
+        "No policy covers this workflow. Ask the workflow's owner to publish one.",
+        ends_case=True,
+    ),
+    Code.KILLED: Entry(
+        3,
+        "an operator stopped this tenant, workflow, run, agent, tool or system",
+        "An operator has stopped this. Stop work and report back.",
+    ),
+    Code.ID_CONFLICT: Entry(
+        4,
+        "the intent id was used before with other content",
+        "This intent id was used before for something else. Use a new id for a new intent.",
+    ),
+    Code.BAD_INTENT: Entry(
+        12,
+        "a field of the intent is malformed, too long, or at odds with another",
+        "The intent is malformed. Correct the field that is named and send it under a new id.",
+        ends_case=True,
+    ),
+    Code.RUN_NOT_YOURS: Entry(
+        5,
+        "the run belongs to another tenant, workflow or agent",
+        "This run belongs to somebody else. Use a run of your own.",
+    ),
+    Code.RUN_ENDED: Entry(
+        6,
+        "the run was idle for too long and has ended",
+        "This run has ended because it was idle. Start a new run.",
+    ),
+    Code.RUN_FINISHED: Entry(
+        7,
+        "the run was finished by its agent",
+        "This run is finished. Start a new run.",
+    ),
+    Code.RUN_LATCHED: Entry(
+        8,
+        "the run is latched: model spend has overdrawn one of its budgets",
+        "This run is stopped because a budget is overdrawn. Report back to a person.",
+    ),
+    Code.TOO_MANY_DENIALS: Entry(
+        9,
+        "the run was denied too often and is latched",
+        "This run was denied too often and is stopped. Report back to a person.",
+    ),
+    Code.EXPIRED: Entry(
+        10,
+        "the intent's ttl passed before it was decided",
+        "The intent expired before it was decided. Send it again under a new id if it is still wanted.",
+    ),
+    Code.UNSEEN_RESULTS: Entry(
+        11,
+        "results_seen_to lies beyond the end of the run's results",
+        "The intent names results that do not exist. Read the results again and name the last one read.",
+    ),
+    Code.TOOL_UNKNOWN: Entry(
+        13,
+        "the catalogue has no tool of this name",
+        "There is no tool of this name. Use one of the tools that you were given.",
+    ),
+    Code.TOOL_VERSION: Entry(
+        14,
+        "the catalogue has another version of this tool",
+        "This tool has another version now. Read its description again.",
+    ),
+    Code.TOOL_DENIED: Entry(
+        15,
+        "the policy's denied_tools names this tool",
+        "This workflow must not use this tool. Find another way or report back to a person.",
+    ),
+    Code.TOOL_NOT_ALLOWED: Entry(
+        16,
+        "the policy's allowed_tools does not name this tool",
+        "This workflow may not use this tool. Find another way or report back to a person.",
+    ),
+    Code.READ_ONLY: Entry(
+        17,
+        "the workflow is in read-only mode and the tool writes",
+        "This workflow may only read at present. Report what you would have changed.",
+    ),
+    Code.PARAMS_NOT_JSON: Entry(
+        18,
+        "the parameters are no strict JSON object",
+        "The parameters are no valid JSON object. Send one object without duplicate keys or huge numbers.",
+    ),
+    Code.PARAMS_SCHEMA: Entry(
+        19,
+        "the parameters do not fit the tool's schema",
+        "The parameters do not fit the tool's schema. Correct them and send a new intent.",
+    ),
+    Code.COST_INVALID: Entry(
+        20,
+        "the cost of this call cannot be told from the catalogue and the parameters",
+        "The cost of this call cannot be told from its parameters. Correct them or report back to a person.",
+    ),
+    Code.RECORDS_INVALID: Entry(
+        21,
+        "the records that this call touches cannot be told from its parameters",
+        "The records that this call touches cannot be told. Name them in the parameters.",
+    ),
+    Code.OUTPUT_TOO_LARGE: Entry(
+        22,
+        "what the gate would have to write is larger than its topic takes",
+        "The intent is too large. Send less, or a reference.",
+    ),
+    Code.CALLS_EXCEEDED: Entry(
+        23,
+        "the run has used all its tool calls",
+        "This run may make no further tool calls. Finish with what you have.",
+    ),
+    Code.BUDGET_EXCEEDED: Entry(
+        24,
+        "a cost limit or budget has too little room for this call",
+        "The budget has too little room for this call. Finish with what you have or report back.",
+    ),
+    Code.BLAST_RADIUS: Entry(
+        25,
+        "the call would touch more distinct records than the policy allows",
+        "This call would touch too many different records. Stay with the records of this task.",
+    ),
+    Code.RATE_LIMITED: Entry(
+        26,
+        "calls came faster than a rate of the policy allows",
+        "Too fast. Wait and send the call again under a new id.",
+        retryable=True,
+    ),
+    Code.ATTEMPTS_LIMITED: Entry(
+        27,
+        "intents came faster than attempts are counted out, approved or not",
+        "Too many intents in a short time. Slow down, then send it again under a new id.",
+        retryable=True,
+    ),
+}
+
+_PRECEDENCE: dict[str, int] = {code.value: place for place, code in enumerate(Code)}
+_LAST = len(_PRECEDENCE)
+
+
+def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """Reasons by precedence, then rule; equal ones keep their order. Codes of a later version come last."""
+    return tuple(sorted(reasons, key=lambda reason: (_PRECEDENCE.get(reason.code, _LAST), reason.rule)))
+
+
+def retryable(reasons: Iterable[Reason]) -> bool:
+    """Whether waiting is enough: every reason is retryable, and there is one."""
+    found = [_entry(reason.code) for reason in reasons]
+    return bool(found) and all(entry is not None and entry.retryable for entry in found)
+
+
+def ends_case(reasons: Iterable[Reason]) -> bool:
+    """Whether one of the reasons leaves nothing further to say."""
+    return any((entry := _entry(reason.code)) is None or entry.ends_case for reason in reasons)
+
+
+def deny(case: Case, *reasons: Reason) -> Case:
+    """The case, denied for these reasons besides those it has."""
+    return replace(case, verdict=Verdict.DENY, reasons=case.reasons + reasons)
+
+
+def table() -> str:
+    """All codes as a Markdown page."""
+    lines = [
+        "# Reason codes",
+        "",
+        "The most severe first: a decision lists its reasons in this order. Numbers and names are for ever.",
+        "A retryable code may pass later with nothing changed; the others are terminal for the intent.",
+        "Printed by `python -m toolgate.processors.reasons`.",
+        "",
+        "| code | number | retryable | meaning | what the agent is told |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for code in Code:
+        entry = TABLE[code]
+        again = "yes" if entry.retryable else "no"
+        lines.append(f"| `{code}` | {entry.number} | {again} | {entry.meaning} | {entry.for_agent} |")
+    return "\n".join(lines) + "\n"
+
+
+def _entry(code: str) -> Entry | None:
+    return TABLE[Code(code)] if code in _PRECEDENCE else None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(table())

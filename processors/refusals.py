@@ -1,0 +1,101 @@
+"""Refusals: a claim that the ledger refused, as a reason with its distance to allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolgate.processors.amounts import USD_MICROS, amount, duration
+from toolgate.processors.claims import Charge, Count, Deadline, Distinct, Forbid, Own, Rate, Require, Spend
+from toolgate.processors.reasons import Code
+from toolgate.schemas.records import Reason
+
+if TYPE_CHECKING:
+    from toolgate.processors.claims import Claim
+
+_WINDOWS = {"": "", "hour": " an hour", "day": " a day", "month": " a month"}
+_ARTICLES = {"agent": "an"}
+_STOPPED = {
+    Code.RUN_LATCHED.value: "the run is stopped: one of its budgets is overdrawn",
+    Code.RUN_FINISHED.value: "the run is finished",
+}
+
+
+def refusal(claim: Claim, level: int) -> Reason:
+    """Why the ledger refused a claim. `level` is what it found, as streams.ports.Decision.refused defines it.
+
+    Raises TypeError for a Spend, which is never refused.
+    """
+    match claim:
+        case Charge():
+            window = _WINDOWS[claim.window.partition(":")[0]]
+            return _over(claim, claim.max, level + claim.amount, claim.amount, window)
+        case Distinct():
+            window = f" in {duration(claim.window_ms)}" if claim.window_ms else ""
+            return _over(claim, claim.max, level, len(claim.records), window)
+        case Rate():
+            return _wait(claim, level)
+        case Count() | Forbid() | Require():
+            return _counter(claim, level)
+        case Own():
+            return _owned(claim, level)
+        case Deadline():
+            return _late(claim, level)
+        case Spend():
+            raise TypeError("a spend is never refused")
+
+
+def _over(claim: Charge | Distinct | Count, cap: int, reached: int, asked: int, window: str = "") -> Reason:
+    label = claim.label
+    over = max(reached - cap, 1)  # refused, so it is over by something
+    # "7 records over 50": the unit stands once, unless it is money.
+    limit = amount(cap, label.unit) if label.unit == USD_MICROS else f"{cap:,}"
+    name = "" if isinstance(claim, Distinct) else f"{_ARTICLES.get(label.scope, 'a')} {label.scope} cap of "
+    because = f"{amount(over, label.unit)} over {name}{limit}{window}"
+    return Reason(label.code, label.rule, because, label.scope, label.unit, asked, cap, over)
+
+
+def _late(claim: Deadline, late_ms: int) -> Reason:
+    label = claim.label
+    because = f"decided {late_ms:,} ms after its time to live had passed"
+    return Reason(label.code, label.rule, because, label.scope, label.unit, None, None, late_ms)
+
+
+def _wait(claim: Rate, excess_us: int) -> Reason:
+    label = claim.label
+    wait_ms = max(-(-excess_us // 1_000), 1)
+    because = f"retry in {wait_ms:,} ms"
+    return Reason(label.code, label.rule, because, label.scope, label.unit, None, None, wait_ms)
+
+
+def _counter(claim: Count | Forbid | Require, level: int) -> Reason:
+    label = claim.label
+    if because := _STOPPED.get(label.code):
+        return Reason(label.code, label.rule, because, label.scope, label.unit)
+    if isinstance(claim, Require):
+        short = max(claim.n - level, 1)
+        because = f"{amount(short, label.unit)} short of {claim.n:,}"
+        return Reason(label.code, label.rule, because, label.scope, label.unit, None, claim.n, short)
+    if isinstance(claim, Forbid):
+        because = f"{amount(level, label.unit)}, and the {label.scope} stops at {claim.n:,}"
+        return Reason(
+            label.code,
+            label.rule,
+            because,
+            label.scope,
+            label.unit,
+            None,
+            claim.n,
+            max(level - claim.n + 1, 1),
+        )
+    if claim.max is None:
+        raise TypeError("a count without max is never refused")
+    return _over(claim, claim.max, level + claim.n, claim.n)
+
+
+def _owned(claim: Own, level: int) -> Reason:
+    label = claim.label
+    if level == 1:
+        because = f"run {claim.run_id} belongs to somebody else than {claim.owner}"
+        return Reason(Code.RUN_NOT_YOURS, label.rule, because, label.scope)
+    because = f"run {claim.run_id} was idle for {duration(claim.idle_ms)} and has ended"
+    return Reason(Code.RUN_ENDED, label.rule, because, label.scope)
