@@ -1,0 +1,1 @@
+"""The log as the gate uses it: adapters of `toolgate.streams.ports.Log`."""

@@ -1,0 +1,81 @@
+"""From the Kafka client's messages to envelopes, and which of its errors are about the bytes of a record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
+
+from toolgate.processors.case import Envelope
+
+if TYPE_CHECKING:
+    from confluent_kafka import Consumer, Message
+
+# Errors that are about the bytes of a batch: asking again gives the same answer.
+UNDELIVERABLE = frozenset(
+    {
+        KafkaError._BAD_MSG,  # noqa: SLF001 - the library's public names of client-side errors begin so
+        KafkaError._BAD_COMPRESSION,  # noqa: SLF001
+        KafkaError._NOT_IMPLEMENTED,  # noqa: SLF001 - a format version that the client does not know
+        KafkaError._UNDERFLOW,  # noqa: SLF001
+        KafkaError._PARTIAL,  # noqa: SLF001
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_RECORD,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.UNSUPPORTED_COMPRESSION_TYPE,
+    }
+)
+
+
+def take(consumer: Consumer, limit: int, timeout_s: float) -> list[Message]:
+    """Up to `limit` messages: waits at most `timeout_s` for the first, never for the rest.
+
+    `consume(n, t)` would wait the whole t for n messages. Runs the consumer's callbacks.
+    """
+    first = consumer.poll(timeout_s)
+    if first is None:
+        return []
+    return [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
+
+
+def envelope(message: Message, topic: str) -> Envelope:
+    """The envelope of a message without error; `topic` is its logical name.
+
+    `problem` is "headers" where a header's key is not UTF-8 (the client cannot give any of them then) and
+    "timestamp_type" where the time is the producer's; that is no time to decide by, so `time_ms` is 0 then.
+    """
+    problem = ""
+    headers: tuple[tuple[str, bytes], ...] = ()
+    try:
+        given = message.headers()
+    except (SystemError, ValueError, KafkaException):
+        problem = "headers"
+    else:
+        if given:
+            pairs = given.items() if isinstance(given, dict) else given
+            headers = tuple((name, _bytes(value)) for name, value in pairs)
+    kind, time_ms = message.timestamp()
+    if kind != TIMESTAMP_LOG_APPEND_TIME:
+        time_ms = 0
+        problem = problem or "timestamp_type"
+    return Envelope(
+        topic=topic,
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        time_ms=time_ms,
+        key=message.key(),
+        value=message.value(),
+        headers=headers,
+        problem=problem,
+    )
+
+
+def undeliverable(topic: str, partition: int, offset: int, detail: str) -> Envelope:
+    """What stands for a record that the client cannot deliver: place and reason, no content, no time."""
+    return Envelope(topic, partition, offset, 0, None, None, (), f"undeliverable: {detail}")
+
+
+def _bytes(value: str | bytes | None) -> bytes:
+    if value is None:
+        return b""
+    return value.encode() if isinstance(value, str) else value
