@@ -143,10 +143,14 @@ class Reserve:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """What a result says of a reservation. `actuals` by unit; a unit that is not named costs what was reserved."""
+    """What a result says of a reservation. `actuals` by unit; a unit that is not named costs what was reserved.
+
+    `records` are those it really touched: they count in every sliding set that the approval added to.
+    """
 
     reservation_id: str
     digest: str
     tool: str
     void: bool  # the effect never happened: everything is given back
     actuals: tuple[tuple[str, int], ...] = ()
+    records: tuple[str, ...] = ()

@@ -255,6 +255,7 @@ class AuditEvent:
     code_version: str
     kid: str  # who wrote the input; "" unknown
     captured: str = "{}"  # JSON: what the policy's logging.capture asks for
+    note: str = ""  # results: settled, void, late, uncovered, started, unknown, ended, mismatch, refused
     after: int | None = None  # control: the seq after which it holds
     first_seq: int | None = None  # duplicate: the first decision's seq
     body_key_id: str | None = None  # reserved for sealing bodies per run

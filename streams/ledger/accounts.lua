@@ -17,8 +17,8 @@ end
 
 local run = {}
 
-function run.reserve(clk, gives, id, expires_at, digest, tool, parts)
-  write_reservation(id, {bucket(clk), expires_at, digest, tool, parts, ''})
+function run.reserve(clk, gives, id, expires_at, digest, tool, parts, sets)
+  write_reservation(id, {bucket(clk), expires_at, digest, tool, parts, '', sets})
   for _, part in ipairs(parts) do
     local row = touch('c:' .. part[1], part[6], clk)
     if part[5] == 'release' then

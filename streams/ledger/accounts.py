@@ -109,6 +109,7 @@ class Reservation:
     digest: str
     tool: str
     parts: tuple[tuple[str, str, int, int, str, int], ...]  # account, unit, amount, max, on_expiry, keep
+    sets: tuple[tuple[str, int, int], ...]  # key, window, keep: where records that a result names count too
     end: str = ""
 
 
@@ -153,9 +154,17 @@ class Accounts:
         return account
 
     def _reserve(
-        self, clk: int, reservation_id: str, expires_at: int, digest: str, tool: str, parts: tuple[Any, ...]
+        self,
+        clk: int,
+        reservation_id: str,
+        expires_at: int,
+        digest: str,
+        tool: str,
+        parts: tuple[Any, ...],
+        sets: tuple[Any, ...],
     ) -> list[Give]:
-        self.reservations[reservation_id] = Reservation(bucket(clk), expires_at, digest, tool, tuple(parts))
+        made = Reservation(bucket(clk), expires_at, digest, tool, tuple(parts), tuple(sets))
+        self.reservations[reservation_id] = made
         for name, _unit, amount, _max, on_expiry, keep in parts:
             account = self._touch(f"c:{name}", Money, keep, clk)
             if on_expiry == "release":
@@ -234,7 +243,7 @@ class Accounts:
                 case None:
                     pass
         reservations = {
-            name: [r.born, r.expires_at, r.digest, r.tool, [list(p) for p in r.parts], r.end]
+            name: [r.born, r.expires_at, r.digest, r.tool, [list(p) for p in r.parts], r.end, [list(s) for s in r.sets]]
             for name, r in self.reservations.items()
             if remembered(r.born, clk)
         }
@@ -256,9 +265,10 @@ class Accounts:
                     made.table[name] = Records(row[3], row[2], row[1], dict(row[0]))
                 case _:
                     made.table[name] = Owner(row[2], row[1], row[0])
-        for name, (born, expires_at, digest, tool, parts, end) in state["reservations"].items():
+        for name, (born, expires_at, digest, tool, parts, end, sets) in state["reservations"].items():
             kept = tuple(tuple(p) for p in parts)
-            made.reservations[name] = Reservation(born, expires_at, digest, tool, kept, end)  # type: ignore[arg-type]
+            touched = tuple(tuple(s) for s in sets)
+            made.reservations[name] = Reservation(born, expires_at, digest, tool, kept, touched, end)  # type: ignore[arg-type]
             if end:
                 continue
             for account, _unit, amount, _max, on_expiry, _keep in kept:

@@ -137,7 +137,7 @@ end
 
 -- Append the ops that take every claim; to be called only when none is refused.
 local function take(claims, reserve, clk, ops)
-  local parts = {}
+  local parts, sets = {}, {}
   for _, claim in ipairs(claims) do
     local kind = claim[1]
     if kind == CHARGE then
@@ -146,8 +146,9 @@ local function take(claims, reserve, clk, ops)
       take_spend(claim, clk, ops)
     elseif kind == RATE then
       ops[#ops + 1] = {'rate', claim[2], claim[3], claim[5]}
-    elseif kind == DISTINCT and #claim[3] > 0 then
-      ops[#ops + 1] = {'window', claim[2], claim[3], claim[5], claim[6]}
+    elseif kind == DISTINCT then
+      sets[#sets + 1] = {claim[2], claim[5], claim[6]}
+      if #claim[3] > 0 then ops[#ops + 1] = {'window', claim[2], claim[3], claim[5], claim[6]} end
     elseif kind == COUNT then
       ops[#ops + 1] = {'count', claim[2], claim[3], claim[5]}
     elseif kind == OWN then
@@ -155,7 +156,7 @@ local function take(claims, reserve, clk, ops)
     end
   end
   if reserve then
-    ops[#ops + 1] = {'reserve', reserve[1], clk + reserve[2], reserve[3], reserve[4], parts}
+    ops[#ops + 1] = {'reserve', reserve[1], clk + reserve[2], reserve[3], reserve[4], parts, sets}
   end
 end
 
@@ -173,7 +174,7 @@ local function level_after(claim, clk)
   return {'', 0}
 end
 
--- What a result {id, digest, tool, void, {unit -> actual}} does: a note and the ops.
+-- What a result {id, digest, tool, void, {unit -> actual}, records} does: a note and the ops.
 local function settle(asked, clk)
   local found = read_reservation(asked[1], clk)
   if not found then return 'unknown', {} end
@@ -197,5 +198,9 @@ local function settle(asked, clk)
       rows[i] = {part[1], spent, part[3] - spent, wanted[i] - spent}
     end
   end
-  return outcome, {{'settle', asked[1], outcome, rows}}
+  local ops = {{'settle', asked[1], outcome, rows}}
+  if #asked[6] > 0 and not void then
+    for _, set in ipairs(found[7]) do ops[#ops + 1] = {'window', set[1], asked[6], set[2], set[3]} end
+  end
+  return outcome, ops
 end

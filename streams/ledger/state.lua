@@ -141,7 +141,7 @@ local function expired_parts(account, clk, visit)
   end
 end
 
--- reservations: rs:<bucket> hash, id -> packed {born, expires_at, digest, tool, parts, end}
+-- reservations: rs:<bucket> hash, id -> packed {born, expires_at, digest, tool, parts, end, sets}
 local reservations, changed_rs = {}, {}
 local function read_reservation(id, clk)
   local row = reservations[id]

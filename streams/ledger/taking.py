@@ -103,6 +103,7 @@ def take(claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, c
     """The ops that take every claim; to be called only when none is refused."""
     ops: list[Op] = []
     parts: list[tuple[str, str, int, int, str, int]] = []
+    sets: list[tuple[str, int, int]] = []
     for claim in claims:
         match claim:
             case Charge():
@@ -114,8 +115,10 @@ def take(claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, c
                 ops += _spend(claim, accounts, clk)
             case Rate():
                 ops.append(Op("rate", (claim.key, claim.increment_us, claim.keep_ms)))
-            case Distinct() if claim.records:
-                ops.append(Op("window", (claim.key, claim.records, claim.window_ms, claim.keep_ms)))
+            case Distinct():
+                sets.append((claim.key, claim.window_ms, claim.keep_ms))
+                if claim.records:
+                    ops.append(Op("window", (claim.key, claim.records, claim.window_ms, claim.keep_ms)))
             case Count():
                 ops.append(Op("count", (claim.key, claim.n, claim.keep_ms)))
             case Own():
@@ -124,7 +127,7 @@ def take(claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, c
                 pass
     if reserve is not None:
         expires_at = clk + reserve.hold_ms
-        row = (reserve.reservation_id, expires_at, reserve.digest, reserve.tool, tuple(parts))
+        row = (reserve.reservation_id, expires_at, reserve.digest, reserve.tool, tuple(parts), tuple(sets))
         ops.append(Op("reserve", row))
     return tuple(ops)
 
@@ -153,7 +156,7 @@ def level_after(claim: Claim, accounts: Accounts, clk: int) -> tuple[str, int]:
 
 
 def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, ...]]:
-    """What a result does: a note for the audit and the settle op, or none where nothing is to be done.
+    """What a result does: a note for the audit and its ops, or none where nothing is to be done.
 
     Notes: settled, void, late, uncovered; unknown (no such reservation), ended (an end was recorded before),
     mismatch (another digest or tool than the command's).
@@ -182,4 +185,7 @@ def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, 
         else:
             spent = min(wants, amount)
             rows.append((name, spent, amount - spent, wants - spent))
-    return outcome, (Op("settle", (asked.reservation_id, outcome, tuple(rows))),)
+    ops = [Op("settle", (asked.reservation_id, outcome, tuple(rows)))]
+    if asked.records and not asked.void:
+        ops += [Op("window", (key, asked.records, window, keep)) for key, window, keep in found.sets]
+    return outcome, tuple(ops)

@@ -16,6 +16,7 @@ from toolgate.processors.claims import (
     Own,
     Rate,
     Require,
+    Settle,
     Spend,
 )
 from toolgate.schemas.records import Op, Visible
@@ -70,9 +71,14 @@ def _ask(ask: Ask, zones: dict[str, Any]) -> list[Any]:
         _claims(ask.always, zones),
         _claims(ask.on_deny, zones),
         [reserve.reservation_id, reserve.hold_ms, reserve.digest, reserve.tool] if reserve else False,
-        [settle.reservation_id, settle.digest, settle.tool, settle.void, dict(settle.actuals)] if settle else False,
+        _settle(settle) if settle else False,
         ask.policy_digest,
     ]
+
+
+def _settle(settle: Settle) -> list[Any]:
+    actuals = dict(settle.actuals)
+    return [settle.reservation_id, settle.digest, settle.tool, settle.void, actuals, settle.records]
 
 
 def decide_argument(ctl: int, shares: Sequence[Share]) -> list[Any]:

@@ -102,9 +102,9 @@ class Maker:
         """A result for one of the last reservations, right most of the time."""
         r = self.random
         actuals = ((), (("usd_micros", 2),), (("usd_micros", 9), ("calls", 1)), (("calls", 0),))
-        settle = Settle(
-            str(made - r.randint(0, 9)), r.choice(("d1",) * 9 + ("d9",)), "tool", r.random() < 0.2, r.choice(actuals)
-        )
+        which, digest = str(made - r.randint(0, 9)), r.choice(("d1",) * 9 + ("d9",))
+        touched = tuple(r.sample("uvwxyz", r.choice((0, 0, 1, 2))))
+        settle = Settle(which, digest, "tool", r.random() < 0.2, r.choice(actuals), touched)
         return Ask(offset, time_ms, "RECORDED", settle=settle)
 
 
