@@ -19,7 +19,7 @@ from toolgate.processors.amounts import parse_duration_ms, parse_usd
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import glob_fault, id_fault
 from toolgate.processors.paths import path_fault
-from toolgate.processors.problems import Problem, nearest
+from toolgate.processors.problems import Problem, closest, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
     from toolgate.processors.strict_yaml import Document
 
 NOT_YET = "not supported by this version"
+
+
+_OURS = frozenset({"name", "amount"})
+_TYPES = {
+    "string_type": ("text", "put it in quotes"),
+    "int_type": ("a whole number", "write it without quotes or decimals"),
+    "bool_type": ("true or false", "write it without quotes"),
+    "list_type": ("a list", "write [a, b]"),
+    "dict_type": ("a mapping", "write {key: value}"),
+    "model_type": ("a mapping", "give it keys, or remove it"),
+}
 
 
 class StrictModel(BaseModel):
@@ -98,24 +109,20 @@ def refused(at: Path, what: str, hint: str = "") -> PydanticCustomError:
 
 
 def problems(
-    document: Document,
-    root: Path,
-    model: type[BaseModel],
-    error: ValidationError,
-    later: dict[str, frozenset[str]],
+    document: Document, model: type[BaseModel], error: ValidationError, later: dict[str, frozenset[str]]
 ) -> list[Problem]:
-    """A validation error as problems. `root` is where the model stands in the document.
+    """A validation error of a whole document as problems.
 
     `later` has, by name of a key (or "" for keys themselves), what a coming version will read.
     """
-    return [_problem(document, root, model, item, later) for item in error.errors(include_url=False)]
+    return [_problem(document, model, item, later) for item in error.errors(include_url=False)]
 
 
 def _problem(
-    document: Document, root: Path, model: type[BaseModel], item: Any, later: dict[str, frozenset[str]]
+    document: Document, model: type[BaseModel], item: Any, later: dict[str, frozenset[str]]
 ) -> Problem:
     kind, context = item["type"], item.get("ctx") or {}
-    path: Path = (*root, *(step for step in item["loc"] if step != "[key]"), *context.get("at", ()))
+    path: Path = (*(step for step in item["loc"] if step != "[key]"), *context.get("at", ()))
     name = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
         if name in later[""]:
@@ -126,47 +133,45 @@ def _problem(
         return document.problem(path, f"unknown key {name!r}", nearest(name, known), at_key=True)
     if kind == "missing":
         return document.problem(path[:-1], f"{name} is missing", f"add {name}")
-    if kind in {"name", "amount", "refused"}:
-        return document.problem(path, item["msg"], context.get("hint", ""))
-    return document.problem(path, *_value_fault(model, item, name, later))
+    if kind == "refused":
+        return document.problem(path, context["what"], context["hint"])
+    return document.problem(path, *_value_fault(model, item, path, later))
 
 
 def _value_fault(
-    model: type[BaseModel], item: Any, name: str, later: dict[str, frozenset[str]]
+    model: type[BaseModel], item: Any, path: Path, later: dict[str, frozenset[str]]
 ) -> tuple[str, str]:
     """What is wrong with a value, and what to do about it."""
-    value = item["input"]
+    value, kind = item["input"], item["type"]
+    names = [step for step in path if isinstance(step, str)]
+    name = names[-1] if names else "the file"
+    if kind in _OURS:
+        return f"{name}: {item['msg']}", ""
     if isinstance(value, str) and value.partition(":")[0] in later.get(name, ()):
-        return f"{name} {value!r} is {NOT_YET}", ""
-    if item["type"] == "literal_error":
+        return f"{name} {value!r} is {NOT_YET}", "write one that is"
+    if kind == "literal_error":
         choices = [str(choice) for choice in _choices(model, item["loc"])]
-        return f"{name} must be one of {', '.join(choices)}, not {_shown(value)}", nearest(
+        return f"{name} must be one of {', '.join(choices)}, not {_shown(value)}", closest(
             str(value), choices
         )
-    return f"{_owner(item['loc'])}: {_sentence(item['msg'])}, not {_shown(value)}", ""
-
-
-def _owner(path: Path) -> str:
-    names = [str(step) for step in path if isinstance(step, str)]
-    return names[-1] if names else "the file"
+    if kind == "too_short":
+        return f"{name} is empty", "give it at least one entry"
+    what, hint = _TYPES.get(kind, ("", ""))
+    return f"{name} must be {what or _sentence(item['msg'])}, not {_shown(value)}", hint
 
 
 def _sentence(message: str) -> str:
-    return (
-        message.removeprefix("Input ")
-        .replace("should be", "must be")
-        .replace("a valid dictionary or instance of", "a mapping for")
-    )
+    return message.removeprefix("Input should be ")
 
 
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
-        return "a list" if value else "an empty list"
+        return "a list"
     if isinstance(value, bool):
         return str(value).lower()
-    return "nothing" if value is None else repr(value if isinstance(value, str) else str(value))[:80]
+    return "nothing" if value is None else (repr(value) if isinstance(value, str) else str(value))[:80]
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

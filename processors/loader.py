@@ -121,8 +121,8 @@ def _load_policy(name: str, text: bytes) -> tuple[Document | None, Policy | None
 def _read(
     name: str, text: bytes, model: type[M], later: dict[str, frozenset[str]]
 ) -> tuple[Document | None, M | None, list[Problem]]:
-    document, found = parse(name, text)
-    problems = list(found)
+    document, refused = parse(name, text)
+    problems = list(refused)
     if document is None:
         return None, None, problems
     data: Any = document.data
@@ -133,7 +133,10 @@ def _read(
     try:
         return document, model.model_validate(data), problems
     except ValidationError as error:
-        return document, None, problems + field_problems(document, (), model, error, later)
+        # What the parser has refused already need not fit its field as well.
+        noted = {(problem.line, problem.column) for problem in problems}
+        found = field_problems(document, model, error, later)
+        return document, None, problems + [item for item in found if (item.line, item.column) not in noted]
 
 
 def _check_unique(policies: list[tuple[Document, Policy]]) -> list[Problem]:

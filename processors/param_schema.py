@@ -83,7 +83,8 @@ class ParamSchema:
         except ValueError as error:
             message = str(error).splitlines()[0][:FAULT_CHARS_MAX]
             path = tuple(getattr(error, "instance_path", ()))
-            raise SchemaError(path, f"this schema cannot be used: {message}") from None
+            hint = "patterns take no look-around and no back-references" if "regex" in message else ""
+            raise SchemaError(path, f"this schema cannot be used: {message}", hint) from None
         return cls(closed, tuple(sorted(closed.get("properties", {}))), validator)
 
     def may_have(self, path: Steps) -> bool:

@@ -18,7 +18,7 @@ from toolgate.processors.plans import (
     standing,
     usage_plan,
 )
-from toolgate.processors.problems import nearest
+from toolgate.processors.problems import closest, nearest
 
 if TYPE_CHECKING:
     import re
@@ -180,11 +180,7 @@ def _check_names(document: Document, policy: Policy, tools: Mapping[str, Tool]) 
             )
     for place, name in enumerate(policy.denied_tools):
         # A name that no tool has yet may well be denied beforehand; one that is nearly a tool's is a slip.
-        if (
-            not is_glob(name)
-            and name not in tools
-            and (hint := nearest(name, tools)).startswith("did you mean")
-        ):
+        if not is_glob(name) and name not in tools and (hint := closest(name, tools)):
             path = ("policy", "denied_tools", place)
             yield document.problem(path, f"no tool of the catalogue is named {name}", hint)
 

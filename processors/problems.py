@@ -36,9 +36,13 @@ class LoadError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+def closest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known name that was probably meant, or ""."""
+    close = get_close_matches(name, sorted(known), n=1, cutoff=0.7)
+    return f"did you mean {close[0]}?" if close else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, or lists the known ones when there are few, or ""."""
+    """The hint of `closest`, else one that lists the known names when there are few, or ""."""
     names = sorted(known)
-    if close := get_close_matches(name, names, n=1, cutoff=0.7):
-        return f"did you mean {close[0]}?"
-    return f"known are {', '.join(names)}" if 0 < len(names) <= 20 else ""
+    return closest(name, names) or (f"known are {', '.join(names)}" if 0 < len(names) <= 20 else "")

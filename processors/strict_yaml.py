@@ -123,7 +123,7 @@ class _Reader:
             )
             raise _RefusedError
         if event.tag is not None:
-            self._note(event, f"tag {event.tag} is not allowed", "write a plain value")
+            self._note(event, f"tag {_short(event.tag)} is not allowed", "write a plain value")
             raise _RefusedError
         if len(path) > DEPTH_MAX:
             self._note(event, f"nested deeper than {DEPTH_MAX} levels")
@@ -197,6 +197,10 @@ class _Reader:
 
     def _note(self, event: Any, what: str, hint: str = "") -> None:
         self.problems.append(Problem(self.file, *_place(event), what, hint))
+
+
+def _short(tag: str) -> str:
+    return tag.replace("tag:yaml.org,2002:", "!!", 1)
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -1,0 +1,62 @@
+"""Capture: what the audit shows of an intent beside digests and amounts: the policy's `logging.capture`.
+
+Redacted paths, the policy's and the tool's, stay hidden whatever is captured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolgate.processors.paths import steps, values_at
+from toolgate.schemas.strict_json import dumps_canonical
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Case
+    from toolgate.processors.paths import Steps
+
+HIDDEN = "[redacted]"
+
+
+def captured(case: Case) -> str:
+    """A JSON object of what is captured of a judged case; "{}" where no policy asks for anything.
+
+    `result_summary` is captured from results, not here.
+    """
+    policy = case.policy
+    if policy is None or not policy.written.logging.capture:
+        return "{}"
+    params = redacted(case.params or {}, (*policy.redact, *(case.tool.redact if case.tool else ())))
+    known: dict[str, Any] = {
+        "tool_name": case.intent.tool,
+        "params_hash": case.params_digest,
+        "params": params,
+        "reason": case.intent.reason,
+        "records": list(case.records),
+        "cost": case.cost_micros,
+    }
+    shown: dict[str, Any] = {}
+    for name in policy.written.logging.capture:
+        if name in known:
+            shown[name] = known[name]
+        elif name.startswith("params."):
+            shown[name] = values_at(params, steps(name))
+    return dumps_canonical(shown)
+
+
+def redacted(params: dict[str, Any], paths: tuple[Steps, ...]) -> Any:
+    """Parameters with everything at these paths hidden; the given ones stay as they are."""
+    shown: Any = params
+    for path in paths:
+        shown = _hidden(shown, path)
+    return shown
+
+
+def _hidden(value: Any, path: Steps) -> Any:
+    if not path:
+        return HIDDEN
+    step, rest = path[0], path[1:]
+    if step == "*" and isinstance(value, list):
+        return [_hidden(item, rest) for item in value]
+    if isinstance(value, dict) and step in value:
+        return {**value, step: _hidden(value[step], rest)}
+    return value
