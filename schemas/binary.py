@@ -30,7 +30,6 @@ NESTED: Mapping[str, type] = {
     "toolgate.Visible": Visible,
 }
 
-_LONG_MIN, _LONG_MAX = -(2**63), 2**63 - 1
 _REMEMBERED_MAX = 65_536
 
 
@@ -81,7 +80,7 @@ def _prepare(schema: Any, classes: Mapping[str, type], named: dict[str, Binary])
 
 def _primitive(kind: str) -> Binary:
     if kind in ("int", "long"):
-        return Binary(_LONGS.__getitem__, _read_long)
+        return Binary((_LONGS if kind == "long" else _INTS).__getitem__, _read_long)
     if kind == "string":
         return Binary(_write_string, _read_string)
     if kind == "boolean":
@@ -91,12 +90,17 @@ def _primitive(kind: str) -> Binary:
     )
 
 
-class _Longs(dict[int, bytes]):
+class _Varints(dict[int, bytes]):
     """Zigzag varints by number; those met lately are remembered: small numbers and a batch's times repeat."""
 
+    def __init__(self, bits: int) -> None:
+        super().__init__()
+        self._bits = bits
+        self._end = 1 << (bits - 1)
+
     def __missing__(self, number: int) -> bytes:
-        if type(number) is not int or not _LONG_MIN <= number <= _LONG_MAX:
-            raise TypeError(f"{number!r} is no integer of 64 bits")
+        if type(number) is not int or not -self._end <= number < self._end:
+            raise TypeError(f"{number!r} is no integer of {self._bits} bits")
         rest = (number << 1) ^ (number >> 63)
         data = bytearray()
         while rest > 0x7F:
@@ -109,7 +113,8 @@ class _Longs(dict[int, bytes]):
         return made
 
 
-_LONGS = _Longs()
+_INTS = _Varints(32)
+_LONGS = _Varints(64)
 
 
 def _read_long(data: bytes, at: int) -> tuple[int, int]:

@@ -2,8 +2,8 @@
 
 Every version must read what every other version wrote: gates, agents and executors are never upgraded at one
 moment, and the audit log is kept for ever. So a new version may add and drop fields that have defaults, and
-little else: no renames, no other types, no new or fewer enum symbols (unless a default says what strangers read
-as) or union branches, and no change of a default (two readers would read two things).
+little else: no renames, no other types, no new or fewer union branches or enum symbols (unless a default says
+what strangers read as), and no change of a default (two readers would read two things).
 """
 
 from __future__ import annotations
