@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FAULTS_MAX = 5
 FAULT_CHARS_MAX = 200
+_LOOKED_AT_MAX = 100  # a list of ten thousand wrong items costs no more than one of a hundred
 _COMPOUND = frozenset({"allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas"})
 _ONE = (
     "items",
@@ -95,15 +97,15 @@ class ParamSchema:
         """What does not fit, as `path: message`, at most five; () when the parameters fit."""
         if self.validator.is_valid(params):
             return ()
-        found: list[str] = []
-        for error in self.validator.iter_errors(params):
-            path = ".".join(str(step) for step in error.instance_path)
-            found.append(
-                f"{path}: {error.message}"[:FAULT_CHARS_MAX] if path else error.message[:FAULT_CHARS_MAX]
-            )
-            if len(found) == FAULTS_MAX:
-                break
-        return tuple(found) or ("the parameters do not fit",)
+        faults = islice(self.validator.iter_errors(params), _LOOKED_AT_MAX)
+        return tuple(sorted(_worded(fault) for fault in faults)[:FAULTS_MAX]) or (
+            "the parameters do not fit",
+        )
+
+
+def _worded(fault: jsonschema_rs.ValidationError) -> str:
+    path = ".".join(str(step) for step in fault.instance_path)
+    return f"{path}: {fault.message}"[:FAULT_CHARS_MAX] if path else fault.message[:FAULT_CHARS_MAX]
 
 
 def _never(uri: str) -> Any:

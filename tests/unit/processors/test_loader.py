@@ -14,7 +14,7 @@ from toolgate.processors.problems import LoadError
 HERE = Path(__file__).parent
 BAD = HERE / "bad_policies"
 
-# A line for each problem: the file in bad_policies, then line:column: what; hint. Files named tools_* stand in for
+# A line for each problem: the file in bad_policies, then line:column: what; hint. Files tools_* stand in for
 # the catalogue.
 MISTAKES: dict[str, list[str]] = {}
 for row in (HERE / "bad_policies.txt").read_text(encoding="utf-8").splitlines():
@@ -28,9 +28,8 @@ def test_says_what_is_wrong_where_and_what_to_do(name, expected, files):
     file = "tools.yaml" if name.startswith("tools_") else "policy.yaml"
     with pytest.raises(LoadError) as caught:
         from_files({**files, file: (BAD / f"{name}.yaml").read_bytes()})
-    assert [str(problem).removeprefix(f"{file}:") for problem in caught.value.problems] == expected.split(
-        "\n"
-    )
+    problems = [str(problem).removeprefix(f"{file}:") for problem in caught.value.problems]
+    assert problems == expected
 
 
 def test_every_bad_file_is_in_the_table():
