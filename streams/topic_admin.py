@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, KafkaException
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
     from toolgate.streams.topics import Topic
 
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 10.0
 
 
 def connect(settings: Settings) -> AdminClient:
@@ -32,31 +33,29 @@ def existing(admin: AdminClient, settings: Settings) -> dict[str, Existing]:
     """The topics of this prefix as the broker has them, by logical name.
 
     Raises:
-        UnreachableError: no answer within 20 s.
+        UnreachableError: no answer within 10 s.
         RefusedError: the broker does not let us see them.
     """
     try:
-        found = admin.list_topics(timeout=_TIMEOUT_S).topics
+        topics = admin.list_topics(timeout=_TIMEOUT_S).topics
     except KafkaException as error:
         raise _failed(error, settings) from None
-    present = {
-        topic.name: found[settings.topic(topic.name)]
-        for topic in TOPICS
-        if settings.topic(topic.name) in found
-    }
+    present = {t.name: topics[settings.topic(t.name)] for t in TOPICS if settings.topic(t.name) in topics}
     if not present:
         return {}
     resources = {name: ConfigResource(ResourceType.TOPIC, settings.topic(name)) for name in present}
     answers = admin.describe_configs(list(resources.values()), request_timeout=_TIMEOUT_S)
-    configs = {name: _result(answers[resource], settings) for name, resource in resources.items()}
-    return {
-        name: Existing(
+    found = {}
+    for name, metadata in present.items():
+        config = _result(answers[resources[name]], settings, tolerate=KafkaError.UNKNOWN_TOPIC_OR_PART)
+        if config is None:  # this broker has not heard of it yet, or not any more
+            continue
+        found[name] = Existing(
             partitions=len(metadata.partitions),
             replicas=min((len(p.replicas) for p in metadata.partitions.values()), default=0),
-            config={key: str(configs[name][key].value) for key in CHECKED if key in configs[name]},
+            config={key: str(config[key].value) for key in CHECKED if key in config},
         )
-        for name, metadata in present.items()
-    }
+    return found
 
 
 def check(admin: AdminClient, settings: Settings) -> None:
@@ -64,7 +63,7 @@ def check(admin: AdminClient, settings: Settings) -> None:
 
     Raises:
         RefusedError: names each missing topic and each setting that is wrong, and how to mend it.
-        UnreachableError: no answer within 20 s.
+        UnreachableError: no answer within 10 s.
     """
     needed = plan(existing(admin, settings), settings)
     faults = [
@@ -84,7 +83,7 @@ def apply(admin: AdminClient, settings: Settings) -> tuple[str, ...]:
 
     Raises:
         RefusedError: a topic would break a promise, or may not be created.
-        UnreachableError: no answer within 20 s.
+        UnreachableError: no answer within 10 s.
     """
     needed = plan(existing(admin, settings), settings)
     _refuse([str(problem) for problem in needed.problems], settings)
@@ -95,8 +94,16 @@ def apply(admin: AdminClient, settings: Settings) -> tuple[str, ...]:
         )
         for future in futures.values():
             _result(future, settings, tolerate=KafkaError.TOPIC_ALREADY_EXISTS)  # another apply was faster
+        _await_all(admin, settings)
         check(admin, settings)
     return tuple(settings.topic(topic.name) for topic in needed.create)
+
+
+def _await_all(admin: AdminClient, settings: Settings) -> None:
+    """Wait until the brokers know what the controller has created; what they never learn, `check` names."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while plan(existing(admin, settings), settings).create and time.monotonic() < deadline:
+        time.sleep(0.05)
 
 
 def _new_topic(topic: Topic, settings: Settings) -> NewTopic:

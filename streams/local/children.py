@@ -116,14 +116,18 @@ class Child:
 
     def kill(self) -> None:
         """End it with SIGKILL and wait until it is gone. Nothing when it has ended."""
-        if self.alive:
-            self._running().kill()
-            self._running().wait()
+        if self._process is not None:
+            self._process.kill()  # does nothing when it has ended
+            self._process.wait()
         atexit.unregister(self.kill)
 
     def suspend(self) -> None:
-        """SIGSTOP: it holds its sockets and answers nothing."""
-        self._running().send_signal(signal.SIGSTOP)
+        """SIGSTOP: it holds its sockets and answers nothing. Returns when every thread stands still."""
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):  # it ended first, and this call has taken its status
+            process.returncode = os.waitstatus_to_exitcode(status)
 
     def resume(self) -> None:
         """SIGCONT after `suspend`."""
