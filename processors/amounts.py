@@ -25,11 +25,11 @@ def parse_usd(value: object) -> int:
     if text.startswith("-") and _MONEY.match(text[1:]):
         raise ValueError("money must not be negative")
     if _MONEY.match(text) is None:
-        raise ValueError('money is a plain decimal without sign, exponent or currency, such as 0.35 or "12.50"')
+        raise ValueError('money is a plain decimal without sign, exponent or currency: 0.35 or "12.50"')
     whole, _, rest = text.partition(".")
     decimals = rest.rstrip("0")
     if len(decimals) > 6:
-        raise ValueError("money has at most 6 decimals (micro-dollars): a finer amount cannot be kept exactly")
+        raise ValueError("money has at most 6 decimals (micro-dollars): less cannot be kept exactly")
     micros = int(whole) * MICROS_PER_USD + int(decimals.ljust(6, "0"))
     if micros > AMOUNT_MAX:
         raise ValueError(f"money is at most {usd(AMOUNT_MAX)}")

@@ -1,0 +1,64 @@
+"""Capture: the audit shows what the policy asks for, and nothing that is redacted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from toolgate.processors.capture import captured, redacted
+from toolgate.processors.chain import judge
+
+HEAD = "policy:\n  workflow_id: billing_adjustments_v3\n  allowed_tools: [create_adjustment_draft]\n"
+PARAMS = '{"amount_micros":5,"invoice_id":"I-1","lines":[{"sku":"a"},{"sku":"b"}]}'
+
+
+@pytest.mark.parametrize(
+    ("block", "shown"),
+    [
+        ("", {}),
+        (
+            "logging: {capture: [tool_name, reason, cost, records]}",
+            {"tool_name": "create_adjustment_draft", "reason": "why", "cost": 20_000, "records": ["I-1"]},
+        ),
+        ("logging: {capture: [result_summary]}", {}),
+        (
+            "logging: {capture: [params.invoice_id, params.amount_micros, params.none]}",
+            {"params.invoice_id": ["I-1"], "params.amount_micros": ["[redacted]"], "params.none": []},
+        ),
+        (
+            "logging: {capture: [params]}\n  redact: [lines.*.sku]",
+            {
+                "params": {
+                    "amount_micros": "[redacted]",
+                    "invoice_id": "I-1",
+                    "lines": [{"sku": "[redacted]"}] * 2,
+                }
+            },
+        ),
+    ],
+)
+def test_shows_what_is_asked_for_and_hides_what_is_redacted(block, shown, case, world):
+    """Paths that the tool or the policy redacts stay hidden however they are captured."""
+    judged = judge(
+        case(tool="create_adjustment_draft", params=PARAMS, reason="why"), world(f"{HEAD}  {block}\n")
+    )
+    assert json.loads(captured(judged)) == shown
+
+
+def test_the_digest_of_params_can_be_captured(case, world):
+    """The smallest policy captures it."""
+    judged = judge(case(), world())
+    assert json.loads(captured(judged)) == {"params_hash": judged.params_digest, "tool_name": "read_invoice"}
+
+
+def test_nothing_is_captured_of_an_unproven_intent(case, world):
+    """Without a policy nobody asked for anything."""
+    assert captured(judge(case(headers=()), world())) == "{}"
+
+
+def test_redacting_leaves_the_parameters_alone():
+    """The intent itself goes on unchanged."""
+    params = {"a": {"b": 1}}
+    assert redacted(params, (("a", "b"), ("c",))) == {"a": {"b": "[redacted]"}}
+    assert params == {"a": {"b": 1}}

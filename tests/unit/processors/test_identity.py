@@ -1,0 +1,259 @@
+"""Identity: only a workflow's own key speaks for it, and control needs the right people."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nacl.signing import SigningKey
+
+from toolgate.processors.case import Envelope
+from toolgate.processors.identity import (
+    KID,
+    MAC,
+    ExecutorKey,
+    IntentKey,
+    Keyring,
+    OperatorKey,
+    check_control,
+    check_result,
+    framed,
+    identity,
+    mac,
+)
+from toolgate.processors.reasons import Code
+from toolgate.schemas.records import Control, Result
+
+SECRET = b"0123456789abcdef"
+OTHER = b"fedcba9876543210"
+WORKFLOW = "billing_adjustments_v3"
+OPTIONAL_BYTES = st.none() | st.binary(max_size=6)
+RECORDS = st.tuples(st.text(max_size=4), OPTIONAL_BYTES, OPTIONAL_BYTES)
+
+
+@given(RECORDS, RECORDS)
+def test_two_records_never_look_alike_to_the_mac(one, other):
+    """No bytes can be moved between topic, key and value without changing what is signed."""
+    assert (framed(*one) == framed(*other)) is (one == other)
+
+
+def test_accepts_the_workflows_own_key(case, world):
+    """A rightly signed intent gets its key id and its policy, and no reason against it."""
+    judged = identity(case(), world())
+    assert (judged.kid, judged.reasons) == ("k1", ())
+    assert judged.policy is not None
+    assert judged.policy.workflow_id == WORKFLOW
+
+
+@pytest.mark.parametrize(
+    ("headers", "because"),
+    [
+        ((), "header tg-kid is missing"),
+        (((KID, b"k1"),), "header tg-mac is missing"),
+        (((KID, b"k1"), (KID, b"k1"), (MAC, b"x")), "header tg-kid is there twice"),
+        (((KID, b"k1"), (MAC, b"x"), (MAC, b"x")), "header tg-mac is there twice"),
+        (((KID, b"k9"), (MAC, b"x")), "key id 'k9' belongs to no workflow"),
+        (((KID, b"\xff" * 9_000), (MAC, b"x")), "belongs to no workflow"),
+        (((KID, b"k1"), (MAC, b"x" * 16)), "the MAC does not fit key k1"),
+        (((KID, b"k1"), (MAC, b"")), "the MAC does not fit key k1"),
+    ],
+)
+def test_refuses_what_does_not_prove_its_writer(headers, because, case, world):
+    """Unsigned, twice signed, unknown and wrongly signed intents are nobody's."""
+    judged = identity(case(headers=headers), world())
+    assert [reason.code for reason in judged.reasons] == [Code.BAD_IDENTITY]
+    assert because in judged.reasons[0].because
+    assert len(judged.reasons[0].because) < 300
+    assert judged.kid == ""
+
+
+@pytest.mark.parametrize("fields", [{"workflow_id": "another"}, {"tenant": "another"}])
+def test_refuses_a_key_of_another_workflow(fields, case, world):
+    """A key that is right, but another's, speaks for nobody else."""
+    judged = identity(case(**fields), world())
+    assert [reason.code for reason in judged.reasons] == [Code.BAD_IDENTITY]
+
+
+@pytest.mark.parametrize("part", ["topic", "key", "value"])
+def test_refuses_a_record_that_was_changed_or_moved(part, case, world):
+    """The MAC holds topic, key and value together."""
+    made = case()
+    parts = {
+        "topic": "intents",
+        "key": made.envelope.key,
+        "value": made.envelope.value,
+        part: "x" if part == "topic" else b"x",
+    }
+    moved = mac(SECRET, parts["topic"], parts["key"], parts["value"])
+    judged = identity(case(headers=((KID, b"k1"), (MAC, moved))), world())
+    assert [reason.code for reason in judged.reasons] == [Code.BAD_IDENTITY]
+
+
+def test_refuses_a_workflow_without_policy(case, world):
+    """The writer is proven, but nothing says what it may do."""
+    keys = Keyring.of([IntentKey("k1", SECRET, "default", "new_one")])
+    judged = identity(case(workflow_id="new_one"), world(keys=keys))
+    assert [reason.code for reason in judged.reasons] == [Code.UNKNOWN_WORKFLOW]
+    assert judged.kid == "k1"
+
+
+def test_an_insecure_keyring_believes_everybody(case, world):
+    """On a laptop no keys are needed; the key id says so."""
+    judged = identity(case(headers=()), world(keys=Keyring.insecure()))
+    assert (judged.kid, judged.reasons) == ("insecure-dev", ())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: IntentKey("k", b"short", "t", "w"), "16 to 64 bytes"),
+        (lambda: IntentKey("k", b"x" * 65, "t", "w"), "16 to 64 bytes"),
+        (lambda: IntentKey("k/1", SECRET, "t", "w"), "kid 'k/1'"),
+        (lambda: IntentKey("k", SECRET, "t\u0430", "w"), "CYRILLIC"),
+        (lambda: ExecutorKey("k", SECRET, "e", ("[a]",)), "tool '\\[a\\]'"),
+        (lambda: OperatorKey("k", b"x" * 31, frozenset({"operator"})), "32 bytes"),
+        (lambda: OperatorKey("k", b"x" * 32, frozenset({"root"})), "unknown role"),
+        (
+            lambda: Keyring.of([IntentKey("k", SECRET, "t", "w"), ExecutorKey("k", SECRET, "e", ())]),
+            "there twice",
+        ),
+        (
+            lambda: Keyring.of([OperatorKey(kid, b"x" * 32, frozenset({"operator"})) for kid in ("a", "b")]),
+            "the same public key",
+        ),
+    ],
+)
+def test_refuses_keys_that_cannot_serve(make, message):
+    """A keyring with a weak, nameless or doubled key is not made."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_secrets_are_not_shown():
+    """A printed key gives nothing away."""
+    shown = repr(Keyring.of([IntentKey("k", SECRET, "t", "w"), ExecutorKey("e", SECRET, "x", ("*",))]))
+    assert SECRET.decode() not in shown
+
+
+EXECUTOR = ExecutorKey("x1", SECRET, "exec-1", ("read_*", "send_mail"))
+
+
+def result(**fields):
+    """A result of exec-1 for read_invoice."""
+    values = {"tool": "read_invoice", "executor_id": "exec-1", **fields}
+    return Result("0-1", "i1", "r1", digest="d", status="ok", **values)
+
+
+@pytest.mark.parametrize(
+    ("secret", "kid", "made", "refused"),
+    [
+        (SECRET, b"x1", result(), None),
+        (SECRET, b"x1", result(tool="send_mail"), None),
+        (SECRET, b"x1", result(tool="send_mails"), "may not answer"),
+        (SECRET, b"x1", result(executor_id="exec-2"), "may not answer"),
+        (OTHER, b"x1", result(), "does not fit"),
+        (SECRET, b"x2", result(), "belongs to no executor"),
+        (SECRET, b"k1", result(), "belongs to no executor"),
+    ],
+)
+def test_a_result_counts_only_from_an_executor_of_its_tool(secret, kid, made, refused):
+    """Key, MAC, executor and tool must all be right; an intent's key is no executor's."""
+    keys = Keyring.of([EXECUTOR, IntentKey("k1", SECRET, "t", "w")])
+    envelope = Envelope(
+        "results", 0, 0, 0, b"r1", b"v", ((KID, kid), (MAC, mac(secret, "results", b"r1", b"v")))
+    )
+    answer = check_result(keys, envelope, made)
+    assert answer is None if refused is None else refused in str(answer)
+
+
+def test_an_unsigned_result_counts_only_for_an_insecure_keyring():
+    """Without headers there is no writer."""
+    envelope = Envelope("results", 0, 0, 0, b"r1", b"v")
+    assert "not signed" in str(check_result(Keyring.of([EXECUTOR]), envelope, result()))
+    assert check_result(Keyring.insecure(), envelope, result()) is None
+
+
+SIGNERS = {name: SigningKey(bytes([number]) * 32) for number, name in enumerate(("ann", "bob", "eye", "pub"))}
+ROLES = {"ann": {"operator"}, "bob": {"operator"}, "eye": {"watch"}, "pub": {"publisher"}}
+PEOPLE = Keyring.of(
+    [OperatorKey(name, key.verify_key.encode(), frozenset(ROLES[name])) for name, key in SIGNERS.items()]
+)
+
+
+def control(kind="kill", *, by=("ann",), scope="workflow", value="w", mode=""):
+    """A control record that names its signers."""
+    return Control("c1", kind, scope, value, "because", tuple(by), mode=mode)
+
+
+def signed(by, *, topic="control", value=b"v"):
+    """An envelope with the signatures of these people."""
+    headers = []
+    for place, name in enumerate(by, start=1):
+        suffix = "" if place == 1 else f"-{place}"
+        signature = SIGNERS[name].sign(framed(topic, b"k", value)).signature
+        headers += [(KID + suffix, name.encode()), (MAC + suffix, signature)]
+    return Envelope("control", 0, 0, 0, b"k", b"v", tuple(headers))
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "by", "refused"),
+    [
+        ("kill", "", ("ann",), None),
+        ("kill", "", ("eye",), None),
+        ("kill", "", ("pub",), "needs an operator or the watch"),
+        ("lift", "", ("ann", "bob"), None),
+        ("lift", "", ("ann",), "needs two operators"),
+        ("lift", "", ("ann", "eye"), "needs two operators"),
+        ("grant", "", ("bob", "ann"), None),
+        ("grant", "", ("ann", "pub"), "needs two operators"),
+        ("activate", "", ("pub",), None),
+        ("activate", "", ("ann", "bob"), "needs a publisher"),
+        ("activate", "", ("eye",), "needs a publisher"),
+        ("mode", "enforce", ("ann",), None),
+        ("mode", "enforce", ("eye",), "needs an operator"),
+        ("mode", "draft_only", ("eye",), None),
+        ("mode", "read_only", ("eye",), None),
+        ("demote", "", ("eye",), None),
+        ("alert", "", ("eye",), None),
+        ("alert", "", ("pub",), "needs an operator"),
+        ("dance", "", ("ann", "bob", "pub"), "unknown kind"),
+    ],
+)
+def test_control_needs_the_right_roles(kind, mode, by, refused):
+    """The watch only tightens; what loosens needs two operators."""
+    answer = check_control(PEOPLE, signed(by), control(kind, by=by, mode=mode))
+    assert answer is None if refused is None else refused in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "record", "refused"),
+    [
+        (signed(()), control(by=()), "not signed"),
+        (signed(("ann", "ann")), control("lift", by=("ann", "ann")), "signed twice"),
+        (signed(("ann",)), control(by=("bob",)), "issued_by"),
+        (signed(("ann", "bob")), control("lift", by=("ann",)), "issued_by"),
+        (signed(("ann",), value=b"other"), control(), "does not fit key ann"),
+        (signed(("ann",), topic="intents"), control(), "does not fit key ann"),
+        (
+            Envelope("control", 0, 0, 0, b"k", b"v", ((KID, b"ann"), (MAC, b"short"))),
+            control(),
+            "does not fit",
+        ),
+        (Envelope("control", 0, 0, 0, b"k", b"v", ((KID, b"eve"), (MAC, b"x" * 64))), control(), "nobody"),
+    ],
+)
+def test_control_counts_only_when_all_it_names_signed_it(envelope, record, refused):
+    """Signatures are whole, of known people, each once, and exactly those that the record names."""
+    assert refused in str(check_control(PEOPLE, envelope, record))
+
+
+@pytest.mark.parametrize("keys", [PEOPLE, Keyring.insecure()])
+@pytest.mark.parametrize(("scope", "value"), [("workflow", ""), ("all", "w"), ("world", "w")])
+def test_control_that_names_nothing_is_refused_whoever_signed(scope, value, keys):
+    """A kill that would silently stop nothing is an error, even on a laptop."""
+    assert check_control(keys, signed(("ann",)), control(scope=scope, value=value)) is not None
+
+
+def test_an_insecure_keyring_believes_control():
+    """On a laptop nobody signs."""
+    assert check_control(Keyring.insecure(), signed(()), control("lift", by=())) is None
