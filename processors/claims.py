@@ -65,7 +65,10 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """At most `max` distinct records in the last `window_ms` (0: as long as the account is kept)."""
+    """At most `max` distinct records in the last `window_ms` (0: as long as the account is kept).
+
+    `trued`: the records that the result names count in this set as well.
+    """
 
     key: str
     records: tuple[str, ...]
@@ -73,6 +76,7 @@ class Distinct:
     label: Label
     window_ms: int = 0
     keep_ms: int = FOREVER
+    trued: bool = True
 
 
 @dataclass(frozen=True, slots=True)

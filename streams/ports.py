@@ -100,6 +100,7 @@ class Standing:
     code: str
     ctl: int
     seq: int
+    rec: str = ""  # nonce of a recovery in progress
 
 
 class LedgerError(Exception):
@@ -132,6 +133,8 @@ class CodeMismatchError(LedgerError):
 
 class Ledger(Protocol):
     """One ledger: accounts, marks and decisions of one topic prefix."""
+
+    code: str  # digest of the scripts that this process has
 
     def standing(self) -> Standing:
         """Read generation, code and control position; remembers the generation for the calls that follow."""

@@ -2,7 +2,7 @@
 -- taking.py says the same; a differential test holds the two together.
 -- A claim is {kind, ...}:
 --   charge {1, account, unit, amount, max, window, on_expiry, keep}   spend {2, account, unit, amount, max, window, latch, keep}
---   rate {3, key, increment_us, tau_us, keep}                        distinct {4, key, records, max, window_ms, keep}
+--   rate {3, key, increment_us, tau_us, keep}                        distinct {4, key, records, max, window_ms, keep, trued}
 --   count {5, key, n, max or -1, keep}                               require {6, key, n, keep}
 --   forbid {7, key, n, keep}                                         own {8, run, owner, idle_ms, keep}
 --   deadline {9, at_ms}
@@ -147,7 +147,7 @@ local function take(claims, reserve, clk, ops)
     elseif kind == RATE then
       ops[#ops + 1] = {'rate', claim[2], claim[3], claim[5]}
     elseif kind == DISTINCT then
-      sets[#sets + 1] = {claim[2], claim[5], claim[6]}
+      if claim[7] then sets[#sets + 1] = {claim[2], claim[5], claim[6]} end
       if #claim[3] > 0 then ops[#ops + 1] = {'window', claim[2], claim[3], claim[5], claim[6]} end
     elseif kind == COUNT then
       ops[#ops + 1] = {'count', claim[2], claim[3], claim[5]}

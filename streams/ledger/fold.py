@@ -26,6 +26,8 @@ class Fold:
         self.seq = seq
         self.clk: int = state["clk"] if state else 0
         self.accounts = Accounts.restore(state, self.clk) if state else Accounts()
+        self.after: dict[int, int] = {}  # control offset -> the seq after which it holds, as published
+        self.next: dict[TopicPartition, int] = {}  # input topic-partition -> behind its highest audited offset
         self.seen: dict[str, tuple[str, int, int]] = {}  # intent id -> digest, seq, bucket
         self._gen = ""
         self._waiting: dict[TopicPartition, list[tuple[int, list[Give]]]] = defaultdict(list)
@@ -38,6 +40,10 @@ class Fold:
         gives = [give for op in event.ops for give in self.accounts.execute(op, event.clk)]
         if gives:
             self._waiting[event.topic, event.partition].append((event.offset, gives))
+        tp = (event.topic, event.partition)
+        self.next[tp] = max(self.next.get(tp, 0), event.offset + 1)
+        if event.after is not None:
+            self.after[event.offset] = event.after
         if event.first:
             self.seen[event.intent_id] = (event.digest, event.seq, bucket(event.clk))
         self.seq = event.seq

@@ -92,7 +92,7 @@ class MemoryLedger:
 
     def __init__(self, store: Store, code: str = "memory") -> None:
         self._store = store
-        self._code = code
+        self.code = code
         self._gen = ""
 
     @property
@@ -103,7 +103,7 @@ class MemoryLedger:
         """See `ports.Ledger`."""
         image = self._image
         self._gen = image.gen
-        return Standing(image.gen, image.code, image.ctl, image.seq)
+        return Standing(image.gen, image.code, image.ctl, image.seq, image.rec)
 
     def _script(self) -> None:
         if self._gen not in self._store.scripts:
@@ -293,8 +293,8 @@ class MemoryLedger:
     def claim(self, nonce: str, *, take_over_code: bool = False) -> None:
         """See `ports.Ledger`."""
         image = self._image
-        if image.code and image.code != self._code and not take_over_code:
-            raise CodeMismatchError(f"ledger runs code {image.code}, I am {self._code}")
+        if image.code and image.code != self.code and not take_over_code:
+            raise CodeMismatchError(f"ledger runs code {image.code}, I am {self.code}")
         self._store.scripts.add(nonce)
         image.gen, image.rec = "", nonce
 
@@ -345,7 +345,7 @@ class MemoryLedger:
         for tp, offset in next_offsets.items():
             image.marks[tp] = Mark(next=offset)
         image.after = dict(after)
-        image.ctl, image.code, image.seq = ctl, self._code, seq
+        image.ctl, image.code, image.seq = ctl, self.code, seq
         self._forget()
         image.gen, image.rec = nonce, ""
 

@@ -85,12 +85,12 @@ class RedisLedger:
     def standing(self) -> Standing:
         """See `ports.Ledger`."""
         try:
-            raw = self._redis.hmget(self._key("st"), "gen", "code", "ctl", "seq")
+            raw = self._redis.hmget(self._key("st"), "gen", "code", "ctl", "seq", "rec")
         except redis.exceptions.RedisError as error:
             raise UnavailableError(f"Redis: {error}") from error
-        gen, code, ctl, seq = (value.decode() if value else "" for value in raw)
+        gen, code, ctl, seq, rec = (value.decode() if value else "" for value in raw)
         self._know(gen)
-        return Standing(gen, code, int(ctl or 0), int(seq or 0))
+        return Standing(gen, code, int(ctl or 0), int(seq or 0), rec)
 
     def owner(self, tp: TopicPartition) -> tuple[int, int]:
         """See `ports.Ledger`."""

@@ -116,7 +116,8 @@ def take(claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, c
             case Rate():
                 ops.append(Op("rate", (claim.key, claim.increment_us, claim.keep_ms)))
             case Distinct():
-                sets.append((claim.key, claim.window_ms, claim.keep_ms))
+                if claim.trued:
+                    sets.append((claim.key, claim.window_ms, claim.keep_ms))
                 if claim.records:
                     ops.append(Op("window", (claim.key, claim.records, claim.window_ms, claim.keep_ms)))
             case Count():

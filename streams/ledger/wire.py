@@ -40,7 +40,7 @@ _CLAIMS: dict[type[Any], Callable[[Any], list[Any]]] = {
     Charge: lambda c: [1, c.account, c.label.unit, c.amount, c.max, c.window, c.on_expiry, c.keep_ms],
     Spend: lambda c: [2, c.account, c.label.unit, c.amount, c.max, c.window, c.latch, c.keep_ms],
     Rate: lambda c: [3, c.key, c.increment_us, c.tau_us, c.keep_ms],
-    Distinct: lambda c: [4, c.key, c.records, c.max, c.window_ms, c.keep_ms],
+    Distinct: lambda c: [4, c.key, c.records, c.max, c.window_ms, c.keep_ms, c.trued],
     Count: lambda c: [5, c.key, c.n, NO_MAX if c.max is None else c.max, c.keep_ms],
     Require: lambda c: [6, c.key, c.n, c.keep_ms],
     Forbid: lambda c: [7, c.key, c.n, c.keep_ms],

@@ -69,7 +69,7 @@ class Maker:
                 Spend(f"{scope}:usd", r.randint(0, 4), 12, MONEY, "", r.choice(("", "run:a:latched"))),
                 Rate(scope, r.choice((1_000_000, 60_000_000)), r.choice((0, 90_000_000)), MONEY, keep),
                 Distinct(f"{scope}/1h", records, 4, MONEY, HOUR, keep),
-                Distinct(f"{scope}/all", records, 5, MONEY, 0, keep),
+                Distinct(f"{scope}/all", records, 5, MONEY, 0, keep, r.random() < 0.5),
                 Count(scope, r.randint(1, 2), r.choice((None, 30)), MONEY, keep),
                 Require(scope, r.randint(0, 2), MONEY),
                 Forbid(scope, r.randint(6, 40), MONEY),

@@ -1,0 +1,165 @@
+"""Intake: from an input record as the broker delivered it to what is asked of the ledger about it.
+
+Pure: the same record under the same policies, keys and control state gives the same item, whoever computes it.
+Reading is done once for a record; judging again when control has moved on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolgate.processors.case import Case, World
+from toolgate.processors.chain import judge
+from toolgate.processors.claims import Settle
+from toolgate.processors.control import supported
+from toolgate.processors.identity import check_control, check_result
+from toolgate.processors.limits import RECORD_CHARS_MAX
+from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.records import Control, Intent, Result, ResultStatus, Verdict
+from toolgate.schemas.strict_json import digest
+from toolgate.streams.ports import Ask, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolgate.processors.case import Envelope
+    from toolgate.processors.control import ControlState
+    from toolgate.processors.identity import Keyring
+    from toolgate.processors.policy import PolicySet
+    from toolgate.schemas.registry import Registry
+
+Record = Intent | Result | Control
+
+# What the gate reads; every topic of architecture.md that has a reader here.
+INPUTS: dict[str, type[Record]] = {"intents": Intent, "results": Result, "control": Control}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A record as far as it could be read. `problem` is (code, detail) of what could not; it is quarantined."""
+
+    envelope: Envelope
+    record: Record | None = None
+    schema_id: int = 0
+    digest: str = ""
+    problem: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A reading, its judged case (intents only), why it does not count (other inputs), and what is asked."""
+
+    reading: Reading
+    ask: Ask
+    case: Case | None = None
+    refused: str = ""
+
+
+class Intake:
+    """Reads and judges input records under fixed policies and keys."""
+
+    def __init__(self, policies: PolicySet, keys: Keyring, registry: Registry | None = None) -> None:
+        self.policies = policies
+        self._keys = keys
+        self._codecs: dict[str, Codec[Record]] = {
+            topic: Codec(record, registry) for topic, record in INPUTS.items()
+        }
+
+    def read(self, envelope: Envelope) -> Reading:
+        """Decode a record, strictly.
+
+        Raises:
+            UnavailableError: its schema id is new and the Schema Registry does not answer.
+        """
+        if envelope.problem:
+            return Reading(envelope, problem=("undeliverable", envelope.problem))
+        try:
+            record, schema_id, digest = self._codecs[envelope.topic].read(envelope.value)
+        except DecodeError as error:
+            if error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE:  # may be a good record: wait, do not judge
+                raise UnavailableError(error.detail) from error
+            return Reading(envelope, problem=(error.reason_code, error.detail))
+        return Reading(envelope, record, schema_id, digest)
+
+    def item(self, reading: Reading, control: ControlState) -> Item:
+        """What is asked of the ledger about a reading when `control` holds."""
+        match reading.record:
+            case Intent() as intent:
+                return self._intent(reading, intent, control)
+            case Result() as result:
+                return self._result(reading, result)
+            case Control() as word:
+                return self._control(reading, word)
+            case None:
+                return Item(reading, self._plain(reading, Verdict.QUARANTINE))
+
+    def control_fault(self, envelope: Envelope, word: Control) -> str:
+        """Why a control record changes nothing, or ""; the same for every worker that reads it."""
+        fault = check_control(self._keys, envelope, word)
+        if fault is None and not supported(word.kind):
+            return f"kind {word.kind!r} is not supported by this version"
+        return fault or ""
+
+    def _plain(self, reading: Reading, verdict: Verdict, settle: Settle | None = None) -> Ask:
+        envelope = reading.envelope
+        return Ask(
+            envelope.offset,
+            envelope.time_ms,
+            verdict.value,
+            policy_digest=self.policies.digest,
+            settle=settle,
+        )
+
+    def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
+        envelope = reading.envelope
+        case = judge(
+            Case(envelope, intent, reading.digest), World(self.policies, control, self._keys)
+        )
+        ask = Ask(
+            offset=envelope.offset,
+            time_ms=envelope.time_ms,
+            verdict=case.verdict.value,
+            # An id counts as used only once its writer is proven: else a forger could use up other people's.
+            intent_id=intent.intent_id if case.kid else "",
+            digest=reading.digest,
+            policy_digest=self.policies.digest,
+            dry_run=intent.dry_run,
+            claims=case.claims,
+            always=case.always,
+            on_deny=case.on_deny,
+            reserve=case.reserve,
+        )
+        return Item(reading, ask, case)
+
+    def _result(self, reading: Reading, result: Result) -> Item:
+        fault = check_result(self._keys, reading.envelope, result) or ""
+        settle = None
+        if not fault and result.status != ResultStatus.STARTED:
+            settle = Settle(
+                reservation_id=result.command_id,
+                digest=result.digest,
+                tool=result.tool,
+                void=result.status == ResultStatus.VOID,
+                actuals=_actuals(result),
+                records=record_names(result.actual_records or ()),
+            )
+        return Item(reading, self._plain(reading, Verdict.RECORDED, settle), refused=fault)
+
+    def _control(self, reading: Reading, word: Control) -> Item:
+        fault = self.control_fault(reading.envelope, word)
+        return Item(reading, self._plain(reading, Verdict.RECORDED), refused=fault)
+
+
+def record_names(records: Iterable[str]) -> tuple[str, ...]:
+    """Each record once, in the form that the sets of limits.py know it by."""
+    return tuple(dict.fromkeys(r if len(r) <= RECORD_CHARS_MAX else digest(r.encode()) for r in records))
+
+
+def _actuals(result: Result) -> tuple[tuple[str, int], ...]:
+    actuals = []
+    if result.actual_cost_micros is not None:
+        actuals.append(("usd_micros", result.actual_cost_micros))
+    if result.actual_records is not None:
+        actuals.append(("records", len(record_names(result.actual_records))))
+    return tuple(actuals)

@@ -1,0 +1,344 @@
+"""The loop: read, judge, let the ledger decide, publish and commit, batch by batch.
+
+`run` is a generator that yields the name of each point before it is passed. A worker runs through it; a test or a
+simulator may stop between any two points, let another worker run, or drop the generator, which is a crash.
+Nothing is in flight at `poll`: that is what makes a revocation, which happens there, safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from toolgate.streams.gate.publish import DisagreementError
+from toolgate.streams.gate.recovery import History, recover
+from toolgate.streams.gate.steering import Steering
+from toolgate.streams.ports import (
+    AbortError,
+    Assignment,
+    CodeMismatchError,
+    FatalError,
+    LogError,
+    RejoinError,
+    RetryError,
+    Share,
+    StaleControlError,
+    UnavailableError,
+    UnverifiedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator, Sequence
+
+    from toolgate.processors.case import Envelope
+    from toolgate.streams.gate.intake import Intake, Item, Reading
+    from toolgate.streams.gate.publish import Publisher
+    from toolgate.streams.ports import Decision, Ledger, Log, OnRevoke, Reply, TopicPartition
+
+Batch = tuple["Reply", dict["TopicPartition", list["Item"]], list[Share]]
+log_ = structlog.get_logger("toolgate.gate")
+
+PAUSE = "pause"  # the point at which whoever runs the loop waits a moment
+NOBODY = -1
+CONTROL = "control"
+DECIDE_TRIES = 3
+PATIENCE = 60  # pauses that a recovery in progress is given before it counts as dead
+
+
+class ClockError(Exception):
+    """A record is dated so far ahead that applying it would expire everything for good: the worker stops."""
+
+
+class OtherCodeError(Exception):
+    """The ledger is run by other scripts than this process has: it must not touch it."""
+
+
+class Report(Protocol):
+    """What the loop tells whoever watches it; called once for a batch or an event, never for a record."""
+
+    def batch(self, decided: Sequence[tuple[Item, Decision]], shares: Sequence[Share]) -> None:
+        """A batch was committed."""
+
+    def joined(self, partitions: frozenset[TopicPartition], gen: str) -> None:
+        """These topic-partitions are owned now, and the ledger is of this generation."""
+
+    def state(self, name: str, detail: str) -> None:
+        """What the loop is at: joining, running, waiting, recovering."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A topic-partition that this worker owns."""
+
+    epoch: int
+    committed: int
+    position: int
+    undropped: bool = True  # the ledger may hold decisions below `committed`
+    new: bool = False  # nothing was ever committed: the next transaction does
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What a worker is told once."""
+
+    slot: int
+    slots: int  # how many there are: 0 .. slots - 1
+    inputs: tuple[TopicPartition, ...]  # every one of the prefix
+    batch_size: int = 1000
+    poll_s: float = 0.1
+    clock_lead_ms_max: int = 300_000
+    take_over_code: bool = False
+
+
+class Gate:
+    """One worker of the gate."""
+
+    def __init__(  # noqa: PLR0913
+        self,
+        fixed: Fixed,
+        make_log: Callable[[OnRevoke], Log],
+        ledger: Ledger,
+        intake: Intake,
+        publisher: Publisher,
+        report: Report,
+        now_ms: Callable[[], int],
+        nonce: Callable[[], str],
+    ) -> None:
+        self._fixed = fixed
+        self._log = make_log(self._revoked)
+        self._ledger = ledger
+        self._intake = intake
+        self._publisher = publisher
+        self._report = report
+        self._now_ms = now_ms
+        self._nonce = nonce
+        self._steering = Steering(self._log, ledger, intake)
+        self._held: dict[TopicPartition, Held] = {}
+        self._assignment: Assignment | None = None
+        self._take_over_code = fixed.take_over_code
+        self._gen = ""
+        self.stopping = False
+
+    # --- the whole ---------------------------------------------------------------------------------------
+
+    def run(self) -> Iterator[str]:
+        """Until `stopping` is set. Every failure ends in joining again from what is committed.
+
+        Raises:
+            OtherCodeError, ClockError, LostInputError: only a person can help.
+        """
+        while not self.stopping:
+            try:
+                yield from self._join()
+                while not self.stopping:
+                    yield from self._round()
+            except UnverifiedError as error:
+                log_.warning("ledger unverified", detail=str(error))
+                yield from self._guarded(self._rebuild())
+            except DisagreementError as error:
+                # Stored decisions that nobody may publish are dropped by a rebuild, and decided anew.
+                log_.warning("stored decision cannot be published", detail=str(error))
+                yield from self._guarded(self._rebuild())
+            except (RejoinError, AbortError, FatalError, RetryError, UnavailableError) as error:
+                log_.warning("joining again", kind=type(error).__name__, detail=str(error))
+                self._report.state("waiting", str(error))
+                yield from self._leave(crashed=True)
+                yield PAUSE
+        yield from self._leave(crashed=False)
+
+    def _guarded(self, steps: Iterator[str]) -> Iterator[str]:
+        """Recovery steps whose failures are a reason to look again, not to end."""
+        try:
+            yield from steps
+        except (UnverifiedError, UnavailableError, RetryError, FatalError) as error:
+            log_.warning("recovery interrupted", kind=type(error).__name__, detail=str(error))
+            yield PAUSE
+        except CodeMismatchError as error:
+            raise OtherCodeError(str(error)) from error
+
+    def _leave(self, *, crashed: bool) -> Iterator[str]:
+        """Close the log; in order, the partitions are released so that the next owner need not fence us."""
+        yield "leave"
+        if crashed:
+            self._held.clear()
+        try:
+            self._log.close()
+        except LogError as error:
+            log_.warning("log closed with an error", detail=str(error))
+        self._held.clear()
+        self._assignment = None
+
+    # --- join --------------------------------------------------------------------------------------------
+
+    def _join(self) -> Iterator[str]:
+        self._report.state("joining", "")
+        self._held.clear()
+        self._assignment = None
+        yield "standing"
+        standing = self._ledger.standing()
+        if standing.code and standing.code != self._ledger.code and not self._take_over_code:
+            raise OtherCodeError(f"the ledger runs code {standing.code}, I am {self._ledger.code}")
+        self._gen = standing.gen
+        if not standing.gen:
+            raise UnverifiedError("the ledger is empty or being rebuilt")
+        yield "open"
+        self._log.open(self._fixed.slot)
+        yield "control"
+        self._steering.follow()
+
+    def _settle_in(self, assignment: Assignment) -> Iterator[str]:
+        """Take over what the group assigned: fence who did not release it, own it, begin at what is committed."""
+        self._held.clear()
+        self._assignment = assignment
+        owners = {tp: self._ledger.owner(tp) for tp in sorted(assignment.partitions)}
+        strangers = {slot for slot, _ in owners.values()} - {self._fixed.slot, NOBODY}
+        if strangers:
+            yield "fence"
+            self._log.fence(sorted(strangers))
+        yield "take"
+        epochs = {tp: self._ledger.take(tp, self._fixed.slot, owner) for tp, owner in owners.items()}
+        yield "committed"
+        committed = self._log.committed(epochs)
+        missing = [tp for tp in epochs if tp not in committed]
+        if missing:
+            yield "derive"
+            history = History(self._log, missing)
+            committed |= {tp: history.next_offset(self._log, tp) for tp in missing}
+        for tp, epoch in epochs.items():
+            offset = committed[tp]
+            self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
+            self._log.seek(tp, offset)
+        self._report.joined(assignment.partitions, self._gen)
+        self._report.state("running", "")
+
+    def _revoked(self, partitions: frozenset[TopicPartition]) -> None:
+        """Called inside `poll` and `close`, when nothing is in flight and the last commit is done."""
+        for tp in partitions:
+            held = self._held.pop(tp, None)
+            if held is not None:
+                self._ledger.release(tp, self._fixed.slot, held.epoch)
+
+    # --- rounds ------------------------------------------------------------------------------------------
+
+    def _round(self) -> Iterator[str]:
+        yield "poll"
+        envelopes = self._log.poll(self._fixed.batch_size, self._fixed.poll_s)
+        assignment = self._log.assignment()
+        if self._assignment is None or assignment.generation != self._assignment.generation:
+            # What this poll brought belongs to no position yet: it comes again after `seek`.
+            yield from self._settle_in(assignment)
+            return
+        if not self._held:
+            return
+        yield "control"
+        self._steering.follow()
+        if not envelopes and not any(held.undropped for held in self._held.values()):
+            return
+        self._check_clocks(envelopes)
+        yield from self._read_up_to(envelopes)
+        readings = [self._intake.read(envelope) for envelope in envelopes]
+        reply, items, shares = yield from self._decide(readings)
+        decided = [
+            pair
+            for mine, decisions in zip(items.values(), reply.decisions, strict=True)
+            for pair in self._pairs(mine, decisions)
+        ]
+        offsets = {tp: s.next for (tp, held), s in zip(self._held.items(), shares, strict=True) if s.asks or held.new}
+        if decided:
+            outputs = self._publisher.outputs(decided, reply, self._steering.after)
+            yield from self._log.transact(outputs, offsets, assignment)
+        for share in shares:
+            held = self._held[share.topic, share.partition]
+            held.undropped = bool(share.asks)
+            held.new = held.new and not decided
+            held.committed = held.position = share.next
+        if decided:
+            self._report.batch(decided, shares)
+
+    def _read_up_to(self, envelopes: Sequence[Envelope]) -> Iterator[str]:
+        """What our own consumer brought of control must be applied before it is audited."""
+        position = max((e.offset + 1 for e in envelopes if e.topic == CONTROL), default=0)
+        for _ in range(PATIENCE):
+            if self._steering.position >= position:
+                return
+            yield PAUSE
+            self._steering.follow()
+        raise UnavailableError(f"control is read up to {self._steering.position}, not {position}")
+
+    def _check_clocks(self, envelopes: Sequence[Envelope]) -> None:
+        latest = self._now_ms() + self._fixed.clock_lead_ms_max
+        for envelope in envelopes:
+            if envelope.time_ms > latest:
+                raise ClockError(
+                    f"{envelope.topic}[{envelope.partition}] at {envelope.offset} is dated {envelope.time_ms}, more "
+                    f"than {self._fixed.clock_lead_ms_max} ms ahead of this machine: check the brokers' clocks"
+                )
+
+    def _decide(self, readings: Sequence[Reading]) -> Generator[str, None, Batch]:
+        """Judge and let the ledger decide; judged again when control has moved on meanwhile."""
+        tries = 0
+        while True:
+            ctl, state = self._steering.position, self._steering.state
+            items: dict[TopicPartition, list[Item]] = {tp: [] for tp in self._held}
+            for reading in readings:
+                envelope = reading.envelope
+                items[envelope.topic, envelope.partition].append(self._intake.item(reading, state))
+            shares = [self._share(tp, held, items[tp]) for tp, held in self._held.items()]
+            yield "decide"
+            try:
+                reply = self._ledger.decide(ctl, shares)
+            except StaleControlError as error:
+                self._catch_up(error.ctl)
+            except UnavailableError:
+                # The call may have happened: asked again, it answers with the decisions it stored.
+                tries += 1
+                if tries >= DECIDE_TRIES:
+                    raise
+                yield PAUSE
+            else:
+                return reply, items, shares
+
+    def _catch_up(self, ctl: int) -> None:
+        if ctl < self._steering.position:
+            raise UnverifiedError(f"the ledger stands at control {ctl}, I have applied {self._steering.position}")
+        self._steering.reach(ctl)
+
+    def _share(self, tp: TopicPartition, held: Held, items: Sequence[Item]) -> Share:
+        behind = items[-1].ask.offset + 1 if items else held.position
+        asks = tuple(item.ask for item in items)
+        return Share(*tp, held.epoch, held.committed, held.position, behind, asks)
+
+    def _pairs(self, items: Sequence[Item], decisions: Sequence[Decision]) -> Iterator[tuple[Item, Decision]]:
+        """Items with their decisions. One stored by somebody else may be older than what we judged under."""
+        for item, decision in zip(items, decisions, strict=True):
+            if decision.ctl == self._steering.position:
+                yield item, decision
+            else:
+                yield self._intake.item(item.reading, self._steering.state_at(decision.ctl)), decision
+
+    # --- recovery ----------------------------------------------------------------------------------------
+
+    def _rebuild(self) -> Iterator[str]:
+        """Rebuild the ledger, unless somebody has done so since or is at it."""
+        self._report.state("recovering", "")
+        yield from self._leave(crashed=True)
+        for _ in range(PATIENCE):
+            yield "standing"
+            standing = self._ledger.standing()
+            if standing.gen and standing.gen != self._gen:
+                return
+            if not standing.rec:
+                break
+            yield PAUSE
+        log_.info("rebuilding the ledger", slot=self._fixed.slot)
+        yield from recover(
+            self._log,
+            self._ledger,
+            self._nonce(),
+            self._fixed.inputs,
+            range(self._fixed.slots),
+            take_over_code=self._take_over_code,
+        )
+        self._take_over_code = False

@@ -1,0 +1,336 @@
+"""Publish: from decisions to the records of one transaction. Pure, and the same bytes for the same decision.
+
+A command and the audit event that approves it come from here together, with the same digest: one cannot be
+without the other. What could not be read goes to quarantine byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from toolgate.processors.capture import captured
+from toolgate.processors.claims import Charge, Count, Distinct, Spend
+from toolgate.processors.limits import HOLD_MS
+from toolgate.processors.reasons import Code, ordered, retryable
+from toolgate.processors.refusals import refusal
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.headers import KID, event_headers, trace_of
+from toolgate.schemas.records import (
+    AuditEvent,
+    Balance,
+    Command,
+    Control,
+    Denial,
+    Intent,
+    Kind,
+    Outcome,
+    Pulse,
+    Reason,
+    Result,
+    ResultStatus,
+    Verdict,
+)
+from toolgate.streams.ports import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from toolgate.processors.case import Case
+    from toolgate.schemas.registry import Registry
+    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.ports import Decision, Reply
+
+SOURCE = "/toolgate/gate"
+REFUSED = "refused"  # note of a result whose writer may not speak for its command
+
+
+class DisagreementError(Exception):
+    """A stored decision that this process would not have made: it must not publish it under its own name."""
+
+
+@dataclass(slots=True)
+class Rollup:
+    """What a batch did for one workflow."""
+
+    clk: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    tools: Counter[str] = field(default_factory=Counter)
+    cost_micros: int = 0
+
+
+class Publisher:
+    """Makes the output records of decisions."""
+
+    def __init__(self, code_version: str, registry: Registry | None = None) -> None:
+        self._code_version = code_version
+        self._audit = Codec(AuditEvent, registry)
+        self._command = Codec(Command, registry)
+        self._denial = Codec(Denial, registry)
+        self._outcome = Codec(Outcome, registry)
+        self._pulse = Codec(Pulse, registry)
+
+    def outputs(self, items: list[tuple[Item, Decision]], reply: Reply, after: Mapping[int, int]) -> list[Output]:
+        """All records of a batch's transaction, in the order of `seq`.
+
+        Args:
+            items: each item with its decision.
+            reply: the ledger's reply: its gen and stable go into every audit event.
+            after: control offset -> the seq after which it holds.
+
+        Raises:
+            DisagreementError: a decision stored by an earlier worker is not what this one's chain says.
+        """
+        made: list[Output] = []
+        rollups: dict[tuple[str, str], Rollup] = defaultdict(Rollup)
+        for item, decision in sorted(items, key=lambda pair: pair[1].seq):
+            reasons = _reasons(item, decision)
+            made += self._records(item, decision, reasons)
+            made.append(self._audit_output(item, decision, reasons, reply, after))
+            if item.case is not None:
+                _roll_up(rollups, item.case, decision, reasons)
+        made += [self._pulse_output(owner, rollup) for owner, rollup in rollups.items()]
+        return made
+
+    def _records(self, item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> Iterator[Output]:
+        """Everything but the audit event."""
+        envelope, case = item.reading.envelope, item.case
+        if decision.verdict == Verdict.QUARANTINE:
+            code, detail = item.reading.problem or ("", "")
+            why = (("tg-reason", code.encode()), ("tg-detail", detail.encode("utf-8", "replace")))
+            whence = (("tg-source", f"{envelope.topic}-{envelope.partition}-{envelope.offset}".encode()),)
+            yield Output("quarantine", envelope.partition, envelope.key, envelope.value, why + whence)
+        if case is None or decision.verdict == Verdict.DUPLICATE:
+            return
+        intent = case.intent
+        command_id = _command_id(case, decision)
+        if command_id:
+            yield self._command_output(case, decision, command_id)
+        if decision.verdict == Verdict.DENY:
+            yield self._denial_output(case, decision, reasons)
+        outcome = Outcome(
+            intent_id=intent.intent_id,
+            seq=decision.seq,
+            verdict=_verdict(case, decision),
+            codes=tuple(dict.fromkeys(reason.code for reason in reasons)),
+            retryable=retryable(reasons),
+            command_id=command_id,
+            dry_run=intent.dry_run,
+        )
+        yield self._output("outcomes", case, "outcome", decision, self._outcome.encode(outcome))
+
+    def _output(self, topic: str, case: Case, kind: str, decision: Decision, value: bytes) -> Output:
+        envelope = case.envelope
+        headers = event_headers(
+            f"toolgate.{kind}.v1", str(decision.seq), SOURCE, trace_of(envelope.headers)
+        )
+        return Output(topic, envelope.partition, envelope.key, value, headers)
+
+    def _command_output(self, case: Case, decision: Decision, command_id: str) -> Output:
+        intent, tool = case.intent, case.tool
+        if tool is None:
+            raise DisagreementError("an approved call has no tool")
+        command = Command(
+            command_id=command_id,
+            intent_id=intent.intent_id,
+            seq=decision.seq,
+            ctl=decision.ctl,
+            tenant=intent.tenant,
+            workflow_id=intent.workflow_id,
+            run_id=intent.run_id,
+            agent_id=intent.agent_id,
+            tool=intent.tool,
+            tool_version=tool.version,
+            params=intent.params,
+            digest=case.digest,
+            policy_digest=decision.policy_digest,
+            idempotent=tool.idempotent,
+            approved_at=decision.clk,
+            expires_at=decision.clk + HOLD_MS,
+            reserved_cost_micros=case.cost_micros,
+            records=case.records,
+        )
+        return self._output("commands", case, "command", decision, self._command.encode(command))
+
+    def _denial_output(self, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Output:
+        intent, envelope = case.intent, case.envelope
+        denial = Denial(
+            intent_id=intent.intent_id,
+            seq=decision.seq,
+            ctl=decision.ctl,
+            clk=decision.clk,
+            partition=envelope.partition,
+            offset=envelope.offset,
+            tenant=intent.tenant,
+            workflow_id=intent.workflow_id,
+            run_id=intent.run_id,
+            agent_id=intent.agent_id,
+            tool=intent.tool,
+            tool_version=case.tool.version if case.tool else "",
+            effect=case.tool.effect if case.tool else "",
+            digest=case.digest,
+            params_digest=case.params_digest,
+            policy_digest=decision.policy_digest,
+            retryable=retryable(reasons),
+            dry_run=intent.dry_run,
+            cost_micros=case.cost_micros,
+            records=case.records,
+            reasons=reasons,
+        )
+        return self._output("denials", case, "denial", decision, self._denial.encode(denial))
+
+    def _audit_output(
+        self,
+        item: Item,
+        decision: Decision,
+        reasons: tuple[Reason, ...],
+        reply: Reply,
+        after: Mapping[int, int],
+    ) -> Output:
+        reading, case = item.reading, item.case
+        envelope, record = reading.envelope, reading.record
+        subject = record if isinstance(record, (Intent, Result)) else None
+        owner = record if isinstance(record, Intent) else None
+        event = AuditEvent(
+            seq=decision.seq,
+            gen=reply.gen,
+            ctl=decision.ctl,
+            clk=decision.clk,
+            stable=reply.stable,
+            visible=decision.visible,
+            topic=envelope.topic,
+            partition=envelope.partition,
+            offset=envelope.offset,
+            append_time=envelope.time_ms,
+            first=decision.first,
+            verdict=_verdict(case, decision),
+            intent_id=subject.intent_id if subject else "",
+            digest=reading.digest,
+            params_digest=case.params_digest if case else "",
+            tenant=owner.tenant if owner else "",
+            workflow_id=owner.workflow_id if owner else "",
+            run_id=subject.run_id if subject else "",
+            agent_id=owner.agent_id if owner else "",
+            tool=subject.tool if subject else "",
+            tool_version=case.tool.version if case and case.tool else "",
+            dry_run=bool(owner and owner.dry_run),
+            command_id=_command_of(item, decision),
+            cost_micros=case.cost_micros if case else 0,
+            reasons=reasons,
+            ops=decision.ops,
+            balances=tuple(_balances(case, decision)) if case else (),
+            policy_digest=decision.policy_digest,
+            schema_id=reading.schema_id,
+            code_version=self._code_version,
+            kid=case.kid if case else _kid(item),
+            captured=captured(case) if case else "{}",
+            note=_note(item, decision),
+            after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
+            first_seq=decision.first_seq,
+        )
+        headers = event_headers("toolgate.audit.v1", str(decision.seq), SOURCE, trace_of(envelope.headers))
+        return Output("audit", envelope.partition, envelope.key, self._audit.encode(event), headers)
+
+    def _pulse_output(self, owner: tuple[str, str], rollup: Rollup) -> Output:
+        tenant, workflow = owner
+        verdicts = rollup.verdicts
+        pulse = Pulse(
+            tenant=tenant,
+            workflow_id=workflow,
+            clk=rollup.clk,
+            intents=verdicts.total(),
+            approved=verdicts[Verdict.APPROVE],
+            denied=verdicts[Verdict.DENY],
+            held=verdicts[Verdict.HOLD],
+            drafted=verdicts[Verdict.DRAFT],
+            quarantined=verdicts[Verdict.QUARANTINE],
+            duplicates=verdicts[Verdict.DUPLICATE],
+            cost_micros=rollup.cost_micros,
+            codes=dict(rollup.codes),
+            tools=dict(rollup.tools),
+        )
+        headers = event_headers("toolgate.pulse.v1", f"{tenant}/{workflow}/{rollup.clk}", SOURCE)
+        return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)
+
+
+def _verdict(case: Case | None, decision: Decision) -> str:
+    """Model spend and the end of a run are recorded, not approved: an approval is what a command comes from."""
+    reported = case is not None and case.intent.kind != Kind.CALL
+    return Verdict.RECORDED.value if reported and decision.verdict == Verdict.APPROVE else decision.verdict
+
+
+def _command_id(case: Case, decision: Decision) -> str:
+    """The command's id, or "" when the decision makes none."""
+    makes = decision.verdict == Verdict.APPROVE and case.intent.kind == Kind.CALL and not case.intent.dry_run
+    return case.reserve.reservation_id if makes and case.reserve else ""
+
+
+def _command_of(item: Item, decision: Decision) -> str:
+    if isinstance(item.reading.record, Result):
+        return item.reading.record.command_id
+    return _command_id(item.case, decision) if item.case else ""
+
+
+def _note(item: Item, decision: Decision) -> str:
+    record = item.reading.record
+    if not isinstance(record, Result):
+        return ""
+    if item.refused:
+        return REFUSED
+    return decision.note or (ResultStatus.STARTED.value if record.status == ResultStatus.STARTED else "")
+
+
+def _kid(item: Item) -> str:
+    found = next((value for name, value in item.reading.envelope.headers if name == KID), b"")
+    return "" if item.refused else found.decode("ascii", "replace")
+
+
+def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
+    """The chain's reasons and the ledger's, most severe first."""
+    case = item.case
+    if case is None:
+        if item.refused:
+            return (Reason(Code.BAD_IDENTITY, "identity", item.refused),)
+        if item.reading.problem is not None:
+            code, detail = item.reading.problem
+            return (Reason(code.upper(), "decode", detail),)
+        return ()
+    if decision.verdict == Verdict.DUPLICATE:
+        return ()
+    if decision.conflict:
+        because = "this intent id was used before with other content"
+        return (Reason(Code.ID_CONFLICT, "intent_id", because),)
+    agreed = decision.verdict == case.verdict or (case.verdict == Verdict.APPROVE and bool(decision.refused))
+    if not agreed or decision.policy_digest != item.ask.policy_digest:
+        raise DisagreementError(
+            f"{case.envelope.topic}-{case.envelope.partition}-{case.envelope.offset} was decided "
+            f"{decision.verdict} at seq {decision.seq} under policy {decision.policy_digest}; "
+            f"the chain says {case.verdict} under {item.ask.policy_digest} now"
+        )
+    claims = case.always + case.claims
+    found = tuple(refusal(claims[index], level) for index, level in decision.refused)
+    return ordered(case.reasons + found)
+
+
+def _balances(case: Case, decision: Decision) -> Iterator[Balance]:
+    for claim, (account, used) in zip(case.claims, decision.after, strict=False):
+        if isinstance(claim, (Charge, Spend, Count, Distinct)) and claim.max is not None:
+            yield Balance(account, claim.label.unit, used, claim.max)
+
+
+def _roll_up(
+    rollups: dict[tuple[str, str], Rollup], case: Case, decision: Decision, reasons: tuple[Reason, ...]
+) -> None:
+    # Only what a proven writer sent counts for its workflow: nobody else may spoil its figures.
+    if not case.kid:
+        return
+    rollup = rollups[case.intent.tenant, case.intent.workflow_id]
+    rollup.clk = max(rollup.clk, decision.clk)
+    rollup.verdicts[decision.verdict] += 1
+    rollup.codes.update({reason.code for reason in reasons})
+    if case.tool is not None:
+        rollup.tools[case.tool.name] += 1
+    if decision.verdict == Verdict.APPROVE and not case.intent.dry_run:
+        rollup.cost_micros += case.cost_micros

@@ -1,0 +1,75 @@
+"""Steering: what the control topic says, as one worker has read it, position by position.
+
+Every worker reads all of control and applies each record to the ledger; the first to do so fixes the seq after
+which it holds. A decision stored by somebody else names the position it was made under, so the states of all
+positions are kept: control is short.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from toolgate.processors.control import ControlState
+from toolgate.schemas.records import Control
+from toolgate.streams.ports import UnavailableError
+
+if TYPE_CHECKING:
+    from toolgate.streams.gate.intake import Intake
+    from toolgate.streams.ports import Ledger, Log
+
+
+class Steering:
+    """The control topic up to `position`, applied to the ledger."""
+
+    def __init__(self, log: Log, ledger: Ledger, intake: Intake) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._intake = intake
+        self._positions = [0]
+        self._states = [ControlState()]
+        self.after: dict[int, int] = {}  # control offset -> the seq after which it holds
+
+    @property
+    def position(self) -> int:
+        """The ledger's control position when everything read so far is applied."""
+        return self._positions[-1]
+
+    @property
+    def state(self) -> ControlState:
+        """What holds at `position`."""
+        return self._states[-1]
+
+    def state_at(self, position: int) -> ControlState:
+        """What held when the ledger stood at `position`."""
+        return self._states[bisect_right(self._positions, position) - 1]
+
+    def follow(self) -> bool:
+        """Read control to its end and apply what is new; whether anything was.
+
+        Raises:
+            RetryError: the end cannot be learnt: nothing may be approved until it is.
+            LedgerError: the ledger did not take a record; nothing of it is remembered.
+        """
+        envelopes, _ = self._log.tail_control(self.position)
+        for envelope in envelopes:
+            reading = self._intake.read(envelope)
+            word = reading.record
+            state = self.state
+            if isinstance(word, Control) and not self._intake.control_fault(envelope, word):
+                state = state.apply(word, envelope.offset)
+            # Applied whatever it says: a position is the same for all only if every record moves it.
+            self.after[envelope.offset] = self._ledger.apply_control(envelope.offset, self.position)
+            self._positions.append(envelope.offset + 1)
+            self._states.append(state)
+        return bool(envelopes)
+
+    def reach(self, position: int) -> None:
+        """Follow control until `position`, where the ledger already is.
+
+        Raises:
+            UnavailableError: the topic does not show it yet.
+        """
+        self.follow()
+        if self.position < position:
+            raise UnavailableError(f"the ledger is at control position {position}, the topic shows {self.position}")
