@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation at run time
-from typing import Annotated, Any, Self
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -88,9 +89,7 @@ class Settings(BaseSettings):
     schema_registry_url: str | None = Field(default=None, description="none: the bundled schema ids")
     metrics_host: str = Field(default="127.0.0.1", description="where metrics and health listen")
     metrics_port: int = Field(default=9464, ge=0, le=65_535, description="0: a free one, printed at start")
-    kafka: dict[str, Annotated[SecretStr, Field()]] = Field(
-        default_factory=dict, description="librdkafka connection properties"
-    )
+    kafka: dict[str, SecretStr] = Field(default_factory=dict, description="librdkafka connection properties")
 
     @classmethod
     def settings_customise_sources(
@@ -130,6 +129,12 @@ class Settings(BaseSettings):
                 remedy="set it; `toolgate dev` starts a Redis and prints its address",
             )
         return self.redis_url
+
+    @property
+    def ledger_address(self) -> str:
+        """The ledger's Redis for messages and logs: no user, no password, no options."""
+        parts = urlsplit(self.ledger_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @property
     def group_id(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -46,7 +46,7 @@ def private_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def make_settings() -> Callable[..., Settings]:
     """Settings of a stack: `make_settings(stack, prefix="p", partitions=4, ...)`."""
 
-    def make(running: Stack, **fields: object) -> Settings:
+    def make(running: Stack, **fields: Any) -> Settings:
         return load(bootstrap_servers=running.bootstrap, redis_url=running.redis_url, **fields)
 
     return make

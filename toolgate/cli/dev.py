@@ -40,10 +40,11 @@ def dev(
     Needs no Docker and no Java. The first start fetches Kafka (43 MB); later ones take seconds.
     """
     try:
-        with _stop_signals(), Console(stderr=True).status("Starting") as status:
-            stack = Stack(directory, notify=status.update)
-            with stack:
-                status.update("Applying topics")
+        console = Console(stderr=True, highlight=False)
+        with _stop_signals(), console.status("Starting") as status:
+            notify = status.update if console.is_terminal else console.print
+            with Stack(directory, notify) as stack:
+                notify("Applying topics")
                 # connection settings of another cluster must not reach for the local one
                 settings = load(
                     bootstrap_servers=stack.bootstrap,

@@ -92,6 +92,20 @@ def test_only_the_gate_needs_a_ledger():
     assert load(**ADDRESSES).ledger_url == ADDRESSES["redis_url"]
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:hush@r:6379/0", "redis://r:6379/0"),
+        ("rediss://me:hu%40sh@[::1]:6379/1?password=hush", "rediss://[::1]:6379/1"),
+        ("unix://:hush@/run/redis.sock?db=1", "unix:///run/redis.sock"),
+        ("redis://r:6379", "redis://r:6379"),
+    ],
+)
+def test_the_ledgers_address_has_no_password(url, shown):
+    """What messages and logs say about where the ledger is."""
+    assert load(**(ADDRESSES | {"redis_url": url})).ledger_address == shown
+
+
 def test_secrets_are_not_in_the_representation():
     """Settings end up in logs."""
     made = load(**ADDRESSES, kafka={"sasl.password": "whisper"})
