@@ -1,0 +1,53 @@
+# Every target works from a fresh checkout: what it needs is installed into .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Written last by `setup`: as long as it is newer than pyproject.toml, there is nothing to install.
+STAMP := $(VENV)/.toolgate-installed
+REFERENCE := docs/reference
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test nightly lint format docs docs-check clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(STAMP) ## Create .venv and install toolgate with everything it is developed with
+
+# Dependency groups need pip 25.1; what a Python brings along is often older.
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	@touch $@
+
+demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
+	$(BIN)/toolgate demo --runs examples/small/runs.jsonl --policy examples/small
+
+test: setup ## Run the tests, on a real Kafka and Redis
+	$(BIN)/python -m pytest -m 'not nightly'
+
+nightly: setup ## Run the tests that are too long for every landing
+	$(BIN)/python -m pytest -m nightly
+
+lint: setup ## Check style, types and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## Format the code and apply the fixes that are safe
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: setup ## Make the generated reference pages and the schema ids again
+	$(BIN)/python -m toolgate.processors.reasons > $(REFERENCE)/reasons.md
+	$(BIN)/python -m toolgate.processors.policy_file > $(REFERENCE)/policy.schema.json
+	$(BIN)/python -m toolgate.streams.topics > $(REFERENCE)/topics.md
+	$(BIN)/python -m toolgate.schemas.registry
+
+docs-check: setup ## Check that the generated pages and the schema ids are current
+	$(BIN)/python -m pytest -q tests/unit/test_repository.py -k generated
+
+clean: ## Remove what was built, the caches, and the local stack's data (not .venv)
+	rm -rf build dist *.egg-info .toolgate .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
