@@ -202,10 +202,13 @@ def _distincts(  # noqa: PLR0913
         if must and not (named if distinct.path is None else found):
             what = ".".join(distinct.path) if distinct.path else "the paths of the catalogue"
             raise RecordsError(f"{distinct.label.rule} counts records, and {what} name none here")
-        if found:
-            key = _filled(distinct.account, intent)
+        # The tool's own records are what its result names in the end, so their set is taken also when none is
+        # named yet; what stands at another path is no business of the result.
+        trued = distinct.path is None
+        if found or trued:
+            key, label = _filled(distinct.account, intent), distinct.label
             claims.append(
-                Distinct(key, found, distinct.max, distinct.label, distinct.window_ms, distinct.keep_ms)
+                Distinct(key, found, distinct.max, label, distinct.window_ms, distinct.keep_ms, trued)
             )
     return claims
 

@@ -196,6 +196,7 @@ def test_distinct_records_by_scope_path_and_window(written, key, window_ms, case
     judged = judge(case(), world(f"{READS}  blast_radius: [{{{written}, max: 3}}]\n"))
     (distinct,) = claims_of(judged, Distinct)
     assert (distinct.key, distinct.window_ms, distinct.records, distinct.max) == (key, window_ms, ("I-1",), 3)
+    assert distinct.trued is ("invoice_id" not in key)
 
 
 def test_a_long_record_is_known_by_its_digest(case, world):
@@ -234,6 +235,13 @@ def test_a_read_may_name_no_record(case, world):
     assert [claim.records for claim in claims_of(judged, Distinct)] == [("gold",)]
     judged = judge(case(), world(READS + more))
     assert claims_of(judged, Distinct) == []
+
+
+def test_the_result_may_name_records_that_the_call_did_not(case, world):
+    """The set of a tool's own records is taken also when it is empty, so that the result can add to it."""
+    more = "  blast_radius: [{scope: run, max: 3}]\n"
+    judged = judge(case(tool="compute_proration", params='{"plan":"gold"}'), world(READS + more))
+    assert [(claim.records, claim.trued) for claim in claims_of(judged, Distinct)] == [((), True)]
 
 
 @pytest.mark.parametrize("params", ["{}", '{"plan":"silver"}'])
