@@ -25,7 +25,7 @@ demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
 	$(BIN)/toolgate demo --runs examples/small/runs.jsonl --policy examples/small
 
 test: setup ## Run the tests, on a real Kafka and Redis
-	$(BIN)/python -m pytest -m 'not nightly'
+	$(BIN)/python -m pytest
 
 nightly: setup ## Run the tests that are too long for every landing
 	$(BIN)/python -m pytest -m nightly
@@ -34,7 +34,7 @@ lint: setup ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: setup ## Format the code and apply the fixes that are safe
 	$(BIN)/ruff format .
