@@ -25,10 +25,11 @@ TopicPartition = tuple[str, int]
 class Ask:
     """One input record as the ledger sees it.
 
-    `verdict` is the chain's: "APPROVE" takes the claims, all or none; any other stands as it is. `always` is taken
-    whatever the verdict, unless the record is a duplicate or a dry run; a refused `always` denies. `on_deny` is
-    counted when the record is denied. An empty `intent_id` is not deduplicated. `policy_digest` comes back with the
-    decision: one made under a policy that its publisher does not have cannot be published.
+    `verdict` is the chain's: "APPROVE" takes the claims, all or none; any other stands as it is. `always` is
+    taken whatever the verdict, unless the record is a duplicate or a dry run; a refused `always` denies.
+    `on_deny` is counted when the record is denied. An empty `intent_id` is not deduplicated. `policy_digest`
+    comes back with the decision: one made under a policy that its publisher does not have cannot be
+    published.
     """
 
     offset: int
@@ -62,9 +63,9 @@ class Share:
 class Decision:
     """The ledger's answer to an ask; the same answer again when the offset was decided before.
 
-    `refused` names each claim that could not be taken by its index into always + claims, with the level found:
-    used amount, excess microseconds over tau, distinct count with this intent's records, counter, or Own's 1 and 2.
-    `after` has, in the order of claims, (account, used) after the decision.
+    `refused` names each claim that could not be taken by its index into always + claims, with the level
+    found: used amount, excess microseconds over tau, distinct count with this intent's records, counter, or
+    Own's 1 and 2. `after` has, in the order of claims, (account, used) after the decision.
     """
 
     offset: int
@@ -157,8 +158,8 @@ class Ledger(Protocol):
     def apply_control(self, offset: int, before: int) -> int:
         """Apply the control record at `offset` iff ctl == `before`; returns the seq after which it holds.
 
-        Idempotent: a record that was applied before answers with its stored seq. Raises StaleControlError when
-        the ledger stands elsewhere.
+        Idempotent: a record that was applied before answers with its stored seq. Raises StaleControlError
+        when the ledger stands elsewhere.
         """
 
     # recovery, in this order; every step checks that no other recovery has claimed the ledger since
@@ -180,7 +181,14 @@ class Ledger(Protocol):
     def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
         """Enter first decisions into dd and nothing else: for events that a snapshot's accounts already hold."""
 
-    def finish(self, nonce: str, seq: int, ctl: int, after: Mapping[int, int], next_offsets: Mapping[TopicPartition, int]) -> None:
+    def finish(
+        self,
+        nonce: str,
+        seq: int,
+        ctl: int,
+        after: Mapping[int, int],
+        next_offsets: Mapping[TopicPartition, int],
+    ) -> None:
         """Write nx, ca, ctl, seq and, last, gen := nonce."""
 
     def dump(self) -> dict[str, object]:
@@ -226,6 +234,10 @@ class FatalError(LogError):
     """This producer or consumer is fenced, or the outcome is unknown: build new ones and join again."""
 
 
+class SlotTakenError(LogError):
+    """Another process has joined the group under the same slot: joining again would only throw it out in turn."""
+
+
 class Log(Protocol):
     """Kafka as the gate uses it: one consumer in one group, one transactional producer, read_committed reads."""
 
@@ -253,11 +265,13 @@ class Log(Protocol):
     def bounds(self, tp: TopicPartition) -> tuple[int, int]:
         """(first offset, last stable offset) of a topic-partition, asked of the broker."""
 
-    def transact(self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], assignment: Assignment) -> Iterator[str]:
+    def transact(
+        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], assignment: Assignment
+    ) -> Iterator[str]:
         """One transaction: produce, send offsets with the assignment's metadata, commit.
 
-        Yields the name of each crash point before it is passed: "produce", "send_offsets", "commit". Exhausted
-        means committed. Raises AbortError (already aborted) or FatalError.
+        Yields the name of each crash point before it is passed: "produce", "send_offsets", "commit".
+        Exhausted means committed. Raises AbortError (already aborted) or FatalError.
         """
 
     def fence(self, slots: Iterable[int]) -> None:

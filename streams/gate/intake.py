@@ -1,7 +1,7 @@
 """Intake: from an input record as the broker delivered it to what is asked of the ledger about it.
 
-Pure: the same record under the same policies, keys and control state gives the same item, whoever computes it.
-Reading is done once for a record; judging again when control has moved on.
+Pure: the same record under the same policies, keys and control state gives the same item, whoever computes
+it. Reading is done once for a record; judging again when control has moved on.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ class Intake:
         try:
             record, schema_id, digest = self._codecs[envelope.topic].read(envelope.value)
         except DecodeError as error:
-            if error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE:  # may be a good record: wait, do not judge
+            if (
+                error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE
+            ):  # may be a good record: wait, do not judge
                 raise UnavailableError(error.detail) from error
             return Reading(envelope, problem=(error.reason_code, error.detail))
         return Reading(envelope, record, schema_id, digest)
@@ -113,9 +115,7 @@ class Intake:
 
     def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
         envelope = reading.envelope
-        case = judge(
-            Case(envelope, intent, reading.digest), World(self.policies, control, self._keys)
-        )
+        case = judge(Case(envelope, intent, reading.digest), World(self.policies, control, self._keys))
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,

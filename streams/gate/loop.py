@@ -1,8 +1,8 @@
 """The loop: read, judge, let the ledger decide, publish and commit, batch by batch.
 
-`run` is a generator that yields the name of each point before it is passed. A worker runs through it; a test or a
-simulator may stop between any two points, let another worker run, or drop the generator, which is a crash.
-Nothing is in flight at `poll`: that is what makes a revocation, which happens there, safe.
+`run` is a generator that yields the name of each point before it is passed. A worker runs through it; a test
+or a simulator may stop between any two points, let another worker run, or drop the generator, which is a
+crash. Nothing is in flight at `poll`: that is what makes a revocation, which happens there, safe.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
 
     from toolgate.processors.case import Envelope
+    from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Intake, Item, Reading
     from toolgate.streams.gate.publish import Publisher
     from toolgate.streams.ports import Decision, Ledger, Log, OnRevoke, Reply, TopicPartition
@@ -65,7 +66,7 @@ class Report(Protocol):
         """These topic-partitions are owned now, and the ledger is of this generation."""
 
     def state(self, name: str, detail: str) -> None:
-        """What the loop is at: joining, running, waiting, recovering."""
+        """What the loop is at: joining, running, waiting (`detail`: "<kind of error>: ..."), recovering."""
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class Fixed:
 class Gate:
     """One worker of the gate."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913, PLR0917 - everything it needs, named once
         self,
         fixed: Fixed,
         make_log: Callable[[OnRevoke], Log],
@@ -105,6 +106,7 @@ class Gate:
         report: Report,
         now_ms: Callable[[], int],
         nonce: Callable[[], str],
+        registry: Registry | None = None,
     ) -> None:
         self._fixed = fixed
         self._log = make_log(self._revoked)
@@ -114,6 +116,7 @@ class Gate:
         self._report = report
         self._now_ms = now_ms
         self._nonce = nonce
+        self._registry = registry
         self._steering = Steering(self._log, ledger, intake)
         self._held: dict[TopicPartition, Held] = {}
         self._assignment: Assignment | None = None
@@ -143,7 +146,7 @@ class Gate:
                 yield from self._guarded(self._rebuild())
             except (RejoinError, AbortError, FatalError, RetryError, UnavailableError) as error:
                 log_.warning("joining again", kind=type(error).__name__, detail=str(error))
-                self._report.state("waiting", str(error))
+                self._report.state("waiting", f"{type(error).__name__}: {error}")
                 yield from self._leave(crashed=True)
                 yield PAUSE
         yield from self._leave(crashed=False)
@@ -204,7 +207,7 @@ class Gate:
         missing = [tp for tp in epochs if tp not in committed]
         if missing:
             yield "derive"
-            history = History(self._log, missing)
+            history = History(self._log, missing, self._registry)
             committed |= {tp: history.next_offset(self._log, tp) for tp in missing}
         for tp, epoch in epochs.items():
             offset = committed[tp]
@@ -245,7 +248,9 @@ class Gate:
             for mine, decisions in zip(items.values(), reply.decisions, strict=True)
             for pair in self._pairs(mine, decisions)
         ]
-        offsets = {tp: s.next for (tp, held), s in zip(self._held.items(), shares, strict=True) if s.asks or held.new}
+        offsets = {
+            tp: s.next for (tp, held), s in zip(self._held.items(), shares, strict=True) if s.asks or held.new
+        }
         if decided:
             outputs = self._publisher.outputs(decided, reply, self._steering.after)
             yield from self._log.transact(outputs, offsets, assignment)
@@ -272,8 +277,8 @@ class Gate:
         for envelope in envelopes:
             if envelope.time_ms > latest:
                 raise ClockError(
-                    f"{envelope.topic}[{envelope.partition}] at {envelope.offset} is dated {envelope.time_ms}, more "
-                    f"than {self._fixed.clock_lead_ms_max} ms ahead of this machine: check the brokers' clocks"
+                    f"{envelope.topic}[{envelope.partition}] at {envelope.offset} is dated {envelope.time_ms}, "
+                    f"more than {self._fixed.clock_lead_ms_max} ms ahead of this machine"
                 )
 
     def _decide(self, readings: Sequence[Reading]) -> Generator[str, None, Batch]:
@@ -302,7 +307,9 @@ class Gate:
 
     def _catch_up(self, ctl: int) -> None:
         if ctl < self._steering.position:
-            raise UnverifiedError(f"the ledger stands at control {ctl}, I have applied {self._steering.position}")
+            raise UnverifiedError(
+                f"the ledger stands at control {ctl}, I have applied {self._steering.position}"
+            )
         self._steering.reach(ctl)
 
     def _share(self, tp: TopicPartition, held: Held, items: Sequence[Item]) -> Share:
@@ -340,5 +347,6 @@ class Gate:
             self._fixed.inputs,
             range(self._fixed.slots),
             take_over_code=self._take_over_code,
+            registry=self._registry,
         )
         self._take_over_code = False

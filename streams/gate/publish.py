@@ -59,6 +59,7 @@ class Rollup:
     codes: Counter[str] = field(default_factory=Counter)
     tools: Counter[str] = field(default_factory=Counter)
     cost_micros: int = 0
+    partitions: set[int] = field(default_factory=set)
 
 
 class Publisher:
@@ -72,7 +73,9 @@ class Publisher:
         self._outcome = Codec(Outcome, registry)
         self._pulse = Codec(Pulse, registry)
 
-    def outputs(self, items: list[tuple[Item, Decision]], reply: Reply, after: Mapping[int, int]) -> list[Output]:
+    def outputs(
+        self, items: list[tuple[Item, Decision]], reply: Reply, after: Mapping[int, int]
+    ) -> list[Output]:
         """All records of a batch's transaction, in the order of `seq`.
 
         Args:
@@ -123,9 +126,7 @@ class Publisher:
 
     def _output(self, topic: str, case: Case, kind: str, decision: Decision, value: bytes) -> Output:
         envelope = case.envelope
-        headers = event_headers(
-            f"toolgate.{kind}.v1", str(decision.seq), SOURCE, trace_of(envelope.headers)
-        )
+        headers = event_headers(f"toolgate.{kind}.v1", str(decision.seq), SOURCE, trace_of(envelope.headers))
         return Output(topic, envelope.partition, envelope.key, value, headers)
 
     def _command_output(self, case: Case, decision: Decision, command_id: str) -> Output:
@@ -239,6 +240,7 @@ class Publisher:
         pulse = Pulse(
             tenant=tenant,
             workflow_id=workflow,
+            partition_set=",".join(map(str, sorted(rollup.partitions))),
             clk=rollup.clk,
             intents=verdicts.total(),
             approved=verdicts[Verdict.APPROVE],
@@ -328,6 +330,7 @@ def _roll_up(
         return
     rollup = rollups[case.intent.tenant, case.intent.workflow_id]
     rollup.clk = max(rollup.clk, decision.clk)
+    rollup.partitions.add(case.envelope.partition)
     rollup.verdicts[decision.verdict] += 1
     rollup.codes.update({reason.code for reason in reasons})
     if case.tool is not None:

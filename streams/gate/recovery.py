@@ -1,7 +1,7 @@
 """Recovery: a ledger that may be older than the log is rebuilt from it. One path, whatever happened.
 
-Each yield names the point that is about to be passed; a process may die at every one of them, and whoever claims
-last wins. Nobody decides between `claim` and `finish`.
+Each yield names the point that is about to be passed; a process may die at every one of them, and whoever
+claims last wins. Nobody decides between `claim` and `finish`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class History:
     def next_offset(self, log: Log, tp: TopicPartition) -> int:
         """Where deciding goes on: the committed offset, or behind the highest offset that is audited.
 
-        A partition has no committed offset before its first, and when the broker has forgotten a group long gone.
+        A partition has no committed offset before its first, and when the broker has forgotten a group long
+        gone.
         """
         found = self.committed.get(tp)
         if found is None:
@@ -133,4 +134,6 @@ def _event(codec: Codec[AuditEvent], envelope: Envelope) -> AuditEvent:
     try:
         return codec.decode(envelope.value)
     except ValueError as error:
-        raise LostInputError(f"audit[{envelope.partition}] at {envelope.offset} cannot be read: {error}") from error
+        raise LostInputError(
+            f"audit[{envelope.partition}] at {envelope.offset} cannot be read: {error}"
+        ) from error

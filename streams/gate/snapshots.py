@@ -1,8 +1,8 @@
 """Snapshots: the accounts as of a stable seq, so that a recovery need not fold the audit from its beginning.
 
 Never a dump of Redis, which holds charges that may never commit, and never "up to an audit offset", for a low
-seq may be published late: S is the highest `stable` of any committed audit event, and exactly seq <= S is folded.
-One transaction holds one snapshot, ended by a record that says how many parts there are.
+seq may be published late: S is the highest `stable` of any committed audit event, and exactly seq <= S is
+folded. One transaction holds one snapshot, ended by a record that says how many parts there are.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ class Snapshotter:
         # Everything below S was committed before any event could name it: to the end as of now has it all.
         for _ in self._read():
             pass
-        ready = sorted((event for event, _ in self._waiting if event.seq <= stable), key=lambda event: event.seq)
+        ready = sorted(
+            (event for event, _ in self._waiting if event.seq <= stable), key=lambda event: event.seq
+        )
         for event in ready:
             self._fold.add(event)
         self._waiting = [(event, at) for event, at in self._waiting if event.seq > stable]

@@ -1,8 +1,8 @@
 """Steering: what the control topic says, as one worker has read it, position by position.
 
-Every worker reads all of control and applies each record to the ledger; the first to do so fixes the seq after
-which it holds. A decision stored by somebody else names the position it was made under, so the states of all
-positions are kept: control is short.
+Every worker reads all of control and applies each record to the ledger; the first to do so fixes the seq
+after which it holds. A decision stored by somebody else names the position it was made under, so the states
+of all positions are kept: control is short.
 """
 
 from __future__ import annotations
@@ -72,4 +72,6 @@ class Steering:
         """
         self.follow()
         if self.position < position:
-            raise UnavailableError(f"the ledger is at control position {position}, the topic shows {self.position}")
+            raise UnavailableError(
+                f"the ledger is at control position {position}, the topic shows {self.position}"
+            )

@@ -1,8 +1,8 @@
 """The accounts of a ledger and the one function that changes them: `execute(op, clk)`.
 
-What the audit's fold, the memory ledger, a snapshot and the tests know of accounts is this module; accounts.lua
-says the same in Redis, and a differential test holds the two together. Everything here is a function of the ops,
-their order and the ledger's clock: expiry and forgetting are rules on `clk`, never ops.
+What the audit's fold, the memory ledger, a snapshot and the tests know of accounts is this module;
+accounts.lua says the same in Redis, and a differential test holds the two together. Everything here is a
+function of the ops, their order and the ledger's clock: expiry and forgetting are rules on `clk`, never ops.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Money:
     used: int = 0
     freed: int = 0
     uncovered: int = 0
-    parts: dict[str, tuple[int, int]] = field(default_factory=dict)  # releasable: reservation -> (exp, amount)
+    parts: dict[str, tuple[int, int]] = field(
+        default_factory=dict
+    )  # releasable: reservation -> (exp, amount)
 
     def expired(self, clk: int) -> int:
         """What expiry has released by `clk` and nobody has taken off `used` yet."""
@@ -153,7 +155,7 @@ class Accounts:
         account.keep = keep
         return account
 
-    def _reserve(
+    def _reserve(  # noqa: PLR0913, PLR0917 - the fields of the op
         self,
         clk: int,
         reservation_id: str,
@@ -243,7 +245,15 @@ class Accounts:
                 case None:
                     pass
         reservations = {
-            name: [r.born, r.expires_at, r.digest, r.tool, [list(p) for p in r.parts], r.end, [list(s) for s in r.sets]]
+            name: [
+                r.born,
+                r.expires_at,
+                r.digest,
+                r.tool,
+                [list(p) for p in r.parts],
+                r.end,
+                [list(s) for s in r.sets],
+            ]
             for name, r in self.reservations.items()
             if remembered(r.born, clk)
         }
@@ -268,7 +278,7 @@ class Accounts:
         for name, (born, expires_at, digest, tool, parts, end, sets) in state["reservations"].items():
             kept = tuple(tuple(p) for p in parts)
             touched = tuple(tuple(s) for s in sets)
-            made.reservations[name] = Reservation(born, expires_at, digest, tool, kept, touched, end)  # type: ignore[arg-type]
+            made.reservations[name] = Reservation(born, expires_at, digest, tool, kept, touched, end)
             if end:
                 continue
             for account, _unit, amount, _max, on_expiry, _keep in kept:

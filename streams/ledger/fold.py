@@ -1,4 +1,4 @@
-"""The fold of the audit: the ledger's accounts as the log alone gives them, event by event in the order of `seq`.
+"""The fold of the audit: the ledger's accounts as the log alone gives them, event by event in seq order.
 
 Snapshots, the equality check (Redis = fold(audit)) and the checkers of caps are this fold.
 """
@@ -27,7 +27,9 @@ class Fold:
         self.clk: int = state["clk"] if state else 0
         self.accounts = Accounts.restore(state, self.clk) if state else Accounts()
         self.after: dict[int, int] = {}  # control offset -> the seq after which it holds, as published
-        self.next: dict[TopicPartition, int] = {}  # input topic-partition -> behind its highest audited offset
+        self.next: dict[
+            TopicPartition, int
+        ] = {}  # input topic-partition -> behind its highest audited offset
         self.seen: dict[str, tuple[str, int, int]] = {}  # intent id -> digest, seq, bucket
         self._gen = ""
         self._waiting: dict[TopicPartition, list[tuple[int, list[Give]]]] = defaultdict(list)

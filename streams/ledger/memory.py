@@ -1,7 +1,7 @@
 """The ledger in memory: the protocol of the Redis one, for tests, simulation, replay and what-if.
 
-It keeps Redis's habits that the protocol relies on: one call at a time, scripts known by their text's digest and
-lost at a restart (`restart`), and a state that can come back older than the log (`image`, `put_back`).
+It keeps Redis's habits that the protocol relies on: one call at a time, scripts known by their text's digest
+and lost at a restart (`restart`), and a state that can come back older than the log (`image`, `put_back`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Image:
     clk: int = 0
     ctl: int = 0
     accounts: Accounts = field(default_factory=Accounts)
-    seen: dict[int, dict[str, tuple[str, int]]] = field(default_factory=dict)  # dd: bucket -> id -> (digest, seq)
+    seen: dict[int, dict[str, tuple[str, int]]] = field(
+        default_factory=dict
+    )  # dd: bucket -> id -> (digest, seq)
     marks: dict[TopicPartition, Mark] = field(default_factory=dict)
     after: dict[int, int] = field(default_factory=dict)  # ca
     pending: list[Pending] = field(default_factory=list)
@@ -80,6 +82,10 @@ class Store:
     def copy(self) -> Image:
         """An image of the data as of now: a backup."""
         return copy.deepcopy(self.image)
+
+    def waiting(self) -> bool:
+        """Whether decisions are stored that no committed offset has passed, or nothing is verified."""
+        return not self.image.gen or any(mark.decided for mark in self.image.marks.values())
 
     def restart(self, image: Image | None = None) -> None:
         """Restart with the data, or with another image; either way the script cache is gone."""

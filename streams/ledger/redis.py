@@ -50,11 +50,12 @@ class RedisLedger:
     """A worker's ledger in the Redis at `url`, under the hash tag of `prefix`; implements `ports.Ledger`."""
 
     def __init__(self, url: str, prefix: str, lua: str | None = None, timeout_s: float = TIMEOUT_S) -> None:
-        self._redis = connect(url, timeout_s)
-        self._slow = connect(url, LOAD_TIMEOUT_S)
+        # redis-py types every answer as bytes or str; ours are bytes, as `connect` asks for
+        self._redis: Any = connect(url, timeout_s)
+        self._slow: Any = connect(url, LOAD_TIMEOUT_S)
         self._tag = f"{{{prefix}}}"
-        self._lua = scripts.body() if lua is None else lua
-        self.code = scripts.code_digest(self._lua)
+        self.lua = scripts.body() if lua is None else lua
+        self.code = scripts.code_digest(self.lua)
         self._gen = ""
         self._sha = ""
 
@@ -67,7 +68,7 @@ class RedisLedger:
         return f"{self._tag}{name}"
 
     def _know(self, gen: str) -> None:
-        self._gen, self._sha = gen, scripts.sha(self._lua, gen)
+        self._gen, self._sha = gen, scripts.sha(self.lua, gen)
 
     def _run(self, command: str, argument: Any, *, slow: bool = False) -> Any:
         """One EVALSHA. Never EVAL here: a script that Redis does not know is how we notice that it is another."""
@@ -76,7 +77,9 @@ class RedisLedger:
         try:
             return client.evalsha(self._sha, 1, self._tag, command, packed)
         except redis.exceptions.NoScriptError as error:
-            raise UnverifiedError("Redis does not know this generation's scripts: it was restarted") from error
+            raise UnverifiedError(
+                "Redis does not know this generation's scripts: it was restarted"
+            ) from error
         except redis.exceptions.ResponseError as error:
             raise _refusal(str(error)) from error
         except redis.exceptions.RedisError as error:
@@ -130,7 +133,7 @@ class RedisLedger:
         """See `ports.Ledger`."""
         # EVAL that does nothing, never SCRIPT LOAD: some versions write that to the AOF and remember it.
         try:
-            self._slow.eval(scripts.text(self._lua, nonce), 1, self._tag, "know")
+            self._slow.eval(scripts.text(self.lua, nonce), 1, self._tag, "know")
         except redis.exceptions.RedisError as error:
             raise UnavailableError(f"Redis: {error}") from error
         self._know(nonce)
@@ -247,5 +250,3 @@ def _refusal(text: str) -> Exception:
             return CodeMismatchError(rest)
         case _:
             return UnavailableError(f"Redis refused: {text}")
-
-

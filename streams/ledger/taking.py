@@ -1,7 +1,7 @@
 """From claims to ops: what stands against an intent's claims, what taking them does, and what a result settles.
 
-Reads accounts and changes nothing; claims.lua says the same in Redis. Every claim is looked at, so a refusal names
-all that stood against it and how far each was from being allowed.
+Reads accounts and changes nothing; claims.lua says the same in Redis. Every claim is looked at, so a refusal
+names all that stood against it and how far each was from being allowed.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 OWN_OTHER, OWN_ENDED = 1, 2
 
 
-def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:
+def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:  # noqa: PLR0911 - one a claim
     """The level at which `claim` is refused (ports.Decision.refused), or None when it can be taken."""
     match claim:
         case Charge():
@@ -99,7 +99,9 @@ def _own_level(accounts: Accounts, claim: Own, clk: int) -> int | None:
     return OWN_ENDED if owner.at + claim.idle_ms <= clk else None
 
 
-def take(claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, clk: int) -> tuple[Op, ...]:
+def take(  # noqa: C901 - one case a claim
+    claims: Sequence[Claim], reserve: Reserve | None, accounts: Accounts, clk: int
+) -> tuple[Op, ...]:
     """The ops that take every claim; to be called only when none is refused."""
     ops: list[Op] = []
     parts: list[tuple[str, str, int, int, str, int]] = []

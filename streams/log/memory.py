@@ -1,9 +1,10 @@
 """The log in memory: Kafka's rules that the protocol relies on, and nothing else; for tests and simulation.
 
-What it keeps: transactions are invisible until committed and leave markers in the offsets; a transactional id has
-one living producer; offsets commit with the transaction, if the member and its group generation still stand;
-committed offsets are stable; a static member that returns keeps its partitions; range assignment, eagerly.
-What a test decides: when a member counts as dead, when an open transaction times out, what a commit request meets.
+What it keeps: transactions are invisible until committed and leave markers in the offsets; a transactional
+id has one living producer; offsets commit with the transaction, if the member and its group generation still
+stand; committed offsets are stable; a static member that returns keeps its partitions; range assignment,
+eagerly. What a test decides: when a member counts as dead, when an open transaction times out, what a commit
+request meets.
 """
 
 from __future__ import annotations
@@ -55,7 +56,9 @@ class Broker:
     def __init__(self, partitions: int, co_partitioned: Sequence[str], single: Sequence[str]) -> None:
         self.partitions = partitions
         counts = dict.fromkeys(co_partitioned, partitions) | dict.fromkeys(single, 1)
-        self.log: dict[TopicPartition, list[Entry]] = {(t, p): [] for t, n in counts.items() for p in range(n)}
+        self.log: dict[TopicPartition, list[Entry]] = {
+            (t, p): [] for t, n in counts.items() for p in range(n)
+        }
         self.committed: dict[TopicPartition, int] = {}
         self.open: dict[int, Transaction] = {}  # slot -> its open transaction
         self.epochs: dict[int, int] = defaultdict(int)
@@ -64,7 +67,9 @@ class Broker:
         self.assigned: dict[int, frozenset[TopicPartition]] = {}
         self.rebalancing = False
         self.now_ms = 1_772_323_200_000
-        self.on_commit: Callable[[int], str] = lambda _slot: "done"  # or "lost", "late": see MemoryLog.transact
+        self.on_commit: Callable[[int], str] = lambda _slot: (
+            "done"
+        )  # or "lost", "late": see MemoryLog.transact
 
     # --- records ---
 
@@ -104,7 +109,7 @@ class Broker:
         return self.epochs[slot]
 
     def resolve(self, slot: int) -> None:
-        """End a slot's transaction: as prepared, or by its timeout."""
+        """End a slot's transaction: committed if the commit was prepared, else aborted."""
         transaction = self.open.pop(slot, None)
         if transaction is None:
             return
@@ -113,6 +118,12 @@ class Broker:
             self.log[tp].append(Entry(None))  # the marker
         if transaction.prepared:
             self.committed.update(transaction.offsets)
+
+    def time_out(self, slot: int) -> None:
+        """The coordinator gives up on a slot's open transaction, and on the producer that left it open."""
+        if slot in self.open:
+            self.epochs[slot] += 1
+            self.resolve(slot)
 
     # --- the group ---
 
@@ -148,9 +159,12 @@ class Broker:
         self.rebalancing = False
         self.generation += 1
         slots = sorted(self.members)
-        owners = {p: slots[p * len(slots) // self.partitions] for p in range(self.partitions)} if slots else {}
+        owners = (
+            {p: slots[p * len(slots) // self.partitions] for p in range(self.partitions)} if slots else {}
+        )
         self.assigned = {
-            slot: frozenset(tp for tp in self.log if tp[0] in INPUTS and owners[tp[1]] == slot) for slot in slots
+            slot: frozenset(tp for tp in self.log if tp[0] in INPUTS and owners[tp[1]] == slot)
+            for slot in slots
         }
 
 
@@ -255,8 +269,11 @@ class MemoryLog:
     def transact(
         self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], assignment: Assignment
     ) -> Iterator[str]:
-        """See `ports.Log`. `Broker.on_commit` says what the commit request meets: done, lost (never arrives) or
-        late (arrives, is answered to nobody and completed later)."""
+        """See `ports.Log`.
+
+        `Broker.on_commit` says what the commit request meets: done, lost (never arrives) or late (arrives, is
+        answered to nobody and completed later).
+        """
         broker = self._broker
         self._alive()
         transaction = broker.open[self._slot] = Transaction()
@@ -284,9 +301,8 @@ class MemoryLog:
 
     def _may_commit(self, metadata: object) -> bool:
         broker = self._broker
-        slot, incarnation, generation = metadata  # type: ignore[misc]
-        member = broker.members.get(slot)
-        return member is not None and (member.incarnation, broker.generation) == (incarnation, generation)
+        member = broker.members.get(self._slot)
+        return member is not None and metadata == (self._slot, member.incarnation, broker.generation)
 
     def fence(self, slots: Iterable[int]) -> None:
         """See `ports.Log`."""

@@ -132,7 +132,9 @@ class Pair:
     def call(self, starts: dict[tuple[str, int], int]) -> None:
         """One decide call that covers each topic-partition from its start."""
         shares = [
-            Share(*tp, 1, self.committed[tp], starts[tp], len(self.log[tp]), tuple(self.log[tp][starts[tp] :]))
+            Share(
+                *tp, 1, self.committed[tp], starts[tp], len(self.log[tp]), tuple(self.log[tp][starts[tp] :])
+            )
             for tp in self.tps
         ]
         real, memory = (ledger.decide(self.ctl, shares) for ledger in self.both)
@@ -168,7 +170,9 @@ class Pair:
                 self.batch()
             case "commit":
                 for tp in self.tps:
-                    self.committed[tp] = max(self.committed[tp], len(self.log[tp]) - self.random.randint(0, 2))
+                    self.committed[tp] = max(
+                        self.committed[tp], len(self.log[tp]) - self.random.randint(0, 2)
+                    )
                 self.call({tp: len(self.log[tp]) for tp in self.tps})
             case "again":
                 back = self.random.randint(0, 5)
@@ -195,8 +199,8 @@ def test_both_ledgers_answer_alike(stack: Stack, seed: int) -> None:
 def test_the_sequences_reached_every_verdict_note_and_op() -> None:
     """The differential test above is worth what it reaches: every kind of answer occurred, and often."""
     wanted = (
-        "APPROVE DENY QUARANTINE RECORDED DUPLICATE reserve settle spend rate window count own visible conflict "
-        "note|settled note|void note|late note|uncovered note|unknown note|ended note|mismatch"
+        "APPROVE DENY QUARANTINE RECORDED DUPLICATE reserve settle spend rate window count own visible "
+        "conflict note|settled note|void note|late note|uncovered note|unknown note|ended note|mismatch"
     )
     rare = {name: COVERED[name.replace("|", " ")] for name in wanted.split()}
     assert all(count >= 10 for count in rare.values()), rare

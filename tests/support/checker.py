@@ -1,0 +1,198 @@
+"""What must be true of any history of the gate: a checker over the topics that shares no code with deciding.
+
+`violations` names the first offenders with their coordinates; an empty list means that the history holds. The
+accounts are folded by `streams.ledger.fold`, which a differential test holds to both ledgers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from toolgate.streams.ledger.accounts import Money
+from toolgate.streams.ledger.fold import Fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from toolgate.schemas.records import AuditEvent, Command
+    from toolgate.streams.ports import TopicPartition
+
+
+def violations(
+    audit: Iterable[AuditEvent],
+    commands: Iterable[Command],
+    inputs: Mapping[TopicPartition, Iterable[int]],
+    dump: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Everything that a history shows to be wrong.
+
+    Args:
+        audit: all committed audit events.
+        commands: all committed commands.
+        inputs: the offsets of all input records, by topic-partition.
+        dump: the ledger's committed view at rest; compared with the fold.
+    """
+    events = sorted(audit, key=lambda event: event.seq)
+    return [
+        *_totality(events, inputs),
+        *_order(events),
+        *_firsts(events),
+        *_commands(events, list(commands)),
+        *_reservations(events),
+        *_control(events),
+        *_caps(events),
+        *_sets(events),
+        *([] if dump is None else _equal(events, dump)),
+    ]
+
+
+def _at(event: AuditEvent) -> str:
+    return f"{event.topic}[{event.partition}] at {event.offset} (seq {event.seq})"
+
+
+def _totality(events: list[AuditEvent], inputs: Mapping[TopicPartition, Iterable[int]]) -> list[str]:
+    """Every input record has exactly one audit event, and no audit event is about nothing."""
+    seen = Counter((event.topic, event.partition, event.offset) for event in events)
+    wanted = {(*tp, offset) for tp, offsets in inputs.items() for offset in offsets}
+    found = [f"{at} is audited {n} times" for at, n in seen.items() if n > 1]
+    found += [f"{at} is not audited" for at in sorted(wanted - set(seen))[:5]]
+    return found + [f"{at} is audited but is no input" for at in sorted(set(seen) - wanted)[:5]]
+
+
+def _order(events: list[AuditEvent]) -> list[str]:
+    """`seq` is a total order, the clock never runs back in it, and within a partition it follows the offsets."""
+    found = []
+    last: dict[TopicPartition, int] = {}
+    for before, event in zip([None, *events], events, strict=False):
+        if before is not None and before.seq == event.seq:
+            found.append(f"{_at(event)} has the seq of {_at(before)}")
+        if before is not None and before.clk > event.clk:
+            found.append(f"{_at(event)}: the clock runs back")
+        tp = (event.topic, event.partition)
+        if event.offset <= last.get(tp, -1):
+            found.append(f"{_at(event)} is decided after a later record of its partition")
+        last[tp] = event.offset
+    return found
+
+
+def _firsts(events: list[AuditEvent]) -> list[str]:
+    """One first decision for an id and content; a duplicate names it, and comes after it."""
+    firsts: dict[str, AuditEvent] = {}
+    found = []
+    for event in events:
+        if event.first:
+            if event.intent_id in firsts:
+                found.append(f"{_at(event)} is a second first decision of {event.intent_id}")
+            firsts[event.intent_id] = event
+        elif event.verdict == "DUPLICATE":
+            first = firsts.get(event.intent_id)
+            if first is None or (first.seq, first.digest) != (event.first_seq, event.digest):
+                found.append(f"{_at(event)} is a duplicate of nothing")
+    return found
+
+
+def _commands(events: list[AuditEvent], commands: list[Command]) -> list[str]:
+    """A command for each approved call and no other, with the same digest and seq."""
+    approved = {
+        (event.command_id, event.digest, event.seq)
+        for event in events
+        if event.verdict == "APPROVE" and not event.dry_run
+    }
+    made = Counter((command.command_id, command.digest, command.seq) for command in commands)
+    found = [f"command {one} is there {n} times" for one, n in made.items() if n > 1]
+    found += [f"command {one} was never approved" for one in set(made) - approved]
+    return found + [f"approval {one} has no command" for one in approved - set(made)]
+
+
+def _reservations(events: list[AuditEvent]) -> list[str]:
+    """A reservation is made once and ends once, by a result that came after it."""
+    state: dict[str, str] = {}
+    found = []
+    for event in events:
+        for op in event.ops:
+            if op.op not in ("reserve", "settle"):
+                continue
+            before, now = state.get(op.args[0], ""), op.op
+            if (before, now) not in (("", "reserve"), ("reserve", "settle")):
+                found.append(f"{_at(event)}: {now} of {op.args[0]} after {before or 'nothing'}")
+            state[op.args[0]] = now
+    return found
+
+
+def _control(events: list[AuditEvent]) -> list[str]:
+    """A control record holds for exactly the decisions above its published seq."""
+    after = {
+        event.offset: event.after for event in events if event.topic == "control" and event.after is not None
+    }
+    found = []
+    for offset, seq in after.items():
+        found += [
+            f"{_at(event)} stands at control {event.ctl}, but control {offset} holds after {seq}"
+            for event in events
+            if (event.seq > seq) != (event.ctl > offset)
+        ][:3]
+    return found
+
+
+def _caps(events: list[AuditEvent]) -> list[str]:
+    """No approval takes more than was there: reserved, spent and freed-but-not-visible together under the cap."""
+    fold, found = Fold(), []
+    for event in events:
+        fold.see(event)
+        for op in event.ops:
+            if op.op != "reserve":
+                continue
+            for account, _unit, amount, cap, _expiry, _keep in op.args[4]:
+                money = fold.accounts.find(f"c:{account}", event.clk)
+                held = money.used + money.freed - money.expired(event.clk) if isinstance(money, Money) else 0
+                if held + amount > cap:
+                    found.append(
+                        f"{_at(event)}: {account} holds {held}, takes {amount} over its cap of {cap}"
+                    )
+        try:
+            fold.add(event)
+        except Exception as error:  # noqa: BLE001 - a history that cannot be folded is one finding
+            return [*found, f"{_at(event)} cannot be folded: {error!r}"]
+    return found
+
+
+def _sets(events: list[AuditEvent]) -> list[str]:
+    """Sliding sets by brute force: at an approval no more distinct records in the window than its cap."""
+    touched: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    found = []
+    for event in events:
+        caps = {balance.account: balance.max for balance in event.balances if balance.unit == "records"}
+        for op in event.ops:
+            if op.op != "window":
+                continue
+            key, records, window_ms, _keep = op.args
+            touched[key] += [(event.clk, record) for record in records]
+            live = {r for at, r in touched[key] if not window_ms or at > event.clk - window_ms}
+            if event.verdict == "APPROVE" and key in caps and len(live) > caps[key]:
+                found.append(f"{_at(event)}: {key} holds {len(live)} records, at most {caps[key]}")
+    return found
+
+
+def _equal(events: list[AuditEvent], dump: Mapping[str, Any]) -> list[str]:
+    """The ledger is the fold of the audit, to the integer."""
+    fold = Fold()
+    for event in events:
+        fold.add(event)
+    state = fold.state()
+    found = (
+        []
+        if state["clk"] == dump["clk"]
+        else [f"the ledger's clock is {dump['clk']}, the fold's {state['clk']}"]
+    )
+    for part in ("accounts", "reservations", "seen"):
+        for name in sorted(set(state[part]) | set(dump[part])):
+            if state[part].get(name) != dump[part].get(name):
+                ours, theirs = state[part].get(name), dump[part].get(name)
+                found.append(f"{part} {name}: the log says {ours}, the ledger has {theirs}")
+    return found[:10]
+
+
+def calls(events: Iterable[AuditEvent]) -> list[AuditEvent]:
+    """Audit events of intents."""
+    return [event for event in events if event.topic == "intents"]

@@ -1,0 +1,389 @@
+"""A gate on the real parts for tests: keys, policies, workers as processes, load, and the verdict of the checker."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any
+
+import checker
+from confluent_kafka import Producer
+
+from toolgate.processors.identity import ExecutorKey, IntentKey, mac
+from toolgate.schemas.codec import Codec, body_digest
+from toolgate.schemas.headers import KID, MAC
+from toolgate.schemas.records import AuditEvent, Command, Intent, Result
+from toolgate.streams.gate import keys
+from toolgate.streams.ledger.redis import RedisLedger
+from toolgate.streams.log.kafka import INPUTS, KafkaLog
+from toolgate.streams.settings import client_producer_config
+from toolgate.streams.topics import BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolgate.streams.settings import Settings
+
+WORKFLOW = "desk_v1"
+TOOLS = """
+tools:
+  - name: look
+    effect: read
+    system: bank
+    records: []
+    cost: 0.001
+    params: {properties: {id: {type: string}}, required: [id]}
+  - name: pay
+    effect: write
+    system: bank
+    records: [id]
+    cost: 0.01
+    params: {properties: {id: {type: string}}, required: [id]}
+"""
+POLICY = f"""
+policy:
+  workflow_id: {WORKFLOW}
+  allowed_tools: [look, pay]
+  limits: {{max_tool_calls: 30, max_denials: 10000}}
+  attempts: {{run: {{max: 1000000, per: 1m}}, agent: {{max: 1000000, per: 1m}}}}
+  budgets:
+    - {{scope: tenant, unit: usd, max: 3.00, window: 1h}}
+    - {{scope: workflow, unit: usd, max: 2.50, window: none}}
+  blast_radius:
+    - {{scope: workflow, max: 12, window: 1h}}
+"""
+LIMIT_S = 60.0
+
+
+def until(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
+    """The first true answer of `condition`; fails with `what` when none came within the limit."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {limit_s:g} s: {what() if callable(what) else what}")
+
+
+@dataclass
+class Worker:
+    """A `toolgate gate` process with its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    out: Path
+    url: str = ""
+
+    def said(self) -> str:
+        """Everything it has logged so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def announced(self) -> dict[str, Any]:
+        """What it printed at its start."""
+        line = until(
+            lambda: (
+                self.process.poll() is not None or self.out.read_text(encoding="utf-8").partition("\n")[0]
+            ),
+            "an announcement",
+        )
+        assert isinstance(line, str), self.said()
+        return dict(json.loads(line))
+
+    def health(self, page: str = "/health") -> dict[str, Any]:
+        """A page of its endpoint, whatever the status code; empty when nobody answers."""
+        self.url = self.url or self.announced()["health"]
+        try:
+            with urllib.request.urlopen(self.url + page, timeout=5) as answer:
+                return dict(json.load(answer))
+        except urllib.error.HTTPError as error:
+            return dict(json.load(error))
+        except OSError:
+            return {}
+
+    def metrics(self) -> dict[str, float]:
+        """Its metrics by name and labels, as the page has them."""
+        self.url = self.url or self.announced()["health"]
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+            rows = answer.read().decode().splitlines()
+        return {row.rpartition(" ")[0]: float(row.rpartition(" ")[2]) for row in rows if row[0] != "#"}
+
+    def running(self, partitions: int | None = None) -> Worker:
+        """Wait until it decides on partitions (all, or that many)."""
+
+        def there() -> bool:
+            assert self.process.poll() is None, self.said()
+            owned = self.health().get("partitions", [])
+            return len(owned) == partitions if partitions is not None else bool(owned)
+
+        until(there, lambda: f"partitions; it said:\n{self.said()[-3000:]}")
+        return self
+
+    def ended(self, limit_s: float = LIMIT_S) -> int:
+        """Its exit code, once it has ended."""
+        try:
+            return self.process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it does not end; it said:\n{self.said()[-3000:]}") from None
+
+    def stop(self) -> int:
+        """Stop it in order."""
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        return self.ended()
+
+    def kill(self) -> None:
+        """End it where it stands."""
+        self.process.kill()
+        self.process.wait()
+
+
+@dataclass
+class Site:
+    """One prefix with its files. Use it as a context manager: no worker outlives it."""
+
+    settings: Settings
+    folder: Path
+    workers: list[Worker] = field(default_factory=list)
+    load: Load | None = None
+
+    def __post_init__(self) -> None:
+        (self.folder / "tools.yaml").write_text(TOOLS, encoding="utf-8")
+        (self.folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
+        ring = self.folder / "keyring.yaml"
+        keys.new_intent(ring, "agents-1", WORKFLOW)
+        keys.new_executor(ring, "desk-1", "desk", ["*"])
+        loaded = keys.load(ring)
+        self.agents, self.desk = loaded.intents["agents-1"], loaded.executors["desk-1"]
+        self._log = KafkaLog(self.settings, lambda _: None)
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.load:
+            self.load.stop()
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.kill()
+        self._log.close()
+
+    # --- processes ---
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What a `toolgate` process is told."""
+        settings = self.settings
+        told = {
+            "BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+            "REDIS_URL": settings.ledger_url,
+            "PREFIX": settings.prefix,
+            "PARTITIONS": str(settings.partitions),
+            "BATCH_SIZE": str(settings.batch_size),
+            "SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
+            "POLICIES_DIR": str(self.folder),
+            "KEYS_FILE": str(self.folder / "keyring.yaml"),
+            "METRICS_PORT": "0",
+        } | more
+        return os.environ | {f"TOOLGATE_{name}": value for name, value in told.items()}
+
+    def toolgate(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A `toolgate` command, to its end."""
+        command = [sys.executable, "-m", "toolgate.cli", *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, env=self.environment(), timeout=100
+        )
+
+    def worker(
+        self,
+        slot: int = 0,
+        *words: str,
+        crash_at: str = "",
+        program: tuple[str, ...] = ("-m", "toolgate.cli"),
+    ) -> Worker:
+        """A worker process; `crash_at` names the point at which it kills itself."""
+        more = {"TEST_HOOKS": "1", "CRASH_AT": crash_at} if crash_at else {}
+        number = len(self.workers)
+        log, out = self.folder / f"worker-{number}.log", self.folder / f"worker-{number}.out"
+        with log.open("wb") as errors, out.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, *program, "gate", "--slot", str(slot), "--json", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                env=self.environment(**more),
+            )
+        self.workers.append(Worker(process, log, out))
+        return self.workers[-1]
+
+    # --- records ---
+
+    def send(self, count: int, seed: int = 0) -> None:
+        """Send intents, results and some repetitions, and wait until the broker has them."""
+        load = Load(self, seed)
+        while load.sent < count:
+            load.some()
+        load.flush()
+
+    def start_load(self, seed: int = 0) -> Load:
+        """Send until told to stop."""
+        self.load = Load(self, seed)
+        self.load.start()
+        return self.load
+
+    def rest(self, limit_s: float = LIMIT_S) -> None:
+        """Wait until every input is committed."""
+        places = [(name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(self.settings))]
+
+        def behind() -> dict[Any, Any]:
+            ends = {tp: self._log.bounds(tp)[1] for tp in places}
+            committed = self._log.committed(places)
+            return {tp: (committed.get(tp, 0), end) for tp, end in ends.items() if committed.get(tp, 0) < end}
+
+        def said() -> str:
+            tails = [worker.said()[-2000:] for worker in self.workers]
+            return f"all decided; behind: {behind()}; the workers said:\n" + "\n---\n".join(tails)
+
+        until(lambda: not behind(), said, limit_s)
+
+    def read(self, topic: str, record: type[Any]) -> list[Any]:
+        """All committed records of a topic."""
+        codec = Codec(record)
+        return [codec.decode(envelope.value) for envelope in self._log.read(topic)]
+
+    def audit(self) -> list[AuditEvent]:
+        """All audit events."""
+        return self.read("audit", AuditEvent)
+
+    def violations(self) -> list[str]:
+        """What the checker finds wrong about topics and ledger, at rest."""
+        inputs: dict[tuple[str, int], list[int]] = {}
+        for name in INPUTS:
+            for envelope in self._log.read(name):
+                inputs.setdefault((name, envelope.partition), []).append(envelope.offset)
+        ledger = RedisLedger(self.settings.ledger_url, self.settings.prefix)
+        try:
+            dump = ledger.dump()
+        finally:
+            ledger.close()
+        return checker.violations(self.audit(), self.read("commands", Command), inputs, dump)
+
+    def check(self, approved: int = 1) -> list[AuditEvent]:
+        """Wait for rest, let the checker look, and see that at least so many calls were approved."""
+        self.rest()
+        found: list[str] = []
+
+        def fine() -> bool:
+            found[:] = self.violations()
+            return not found
+
+        until(fine, lambda: f"a history that holds; found {found}", 10)
+        events = self.audit()
+        assert sum(event.verdict == "APPROVE" for event in events) >= approved
+        return events
+
+
+class Load:
+    """Signed intents of a few runs, results for some of them, and repetitions."""
+
+    def __init__(self, site: Site, seed: int) -> None:
+        self._site = site
+        self._random = random.Random(seed)
+        self._seed = seed
+        self._producer = Producer({**client_producer_config(site.settings), "log_level": 0})
+        self._intents, self._results = Codec(Intent), Codec(Result)
+        self._last: Intent | None = None
+        self._ending = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+        self.sent = 0
+        self.failed = ""
+
+    def some(self) -> None:
+        """One more intent."""
+        self.sent += 1
+        choice = self._random.random()
+        if self._last is not None and choice < 0.05:
+            self._send(self._last)
+            return
+        run = f"run-{self._seed}-{self.sent // 60}-{self._random.randrange(4)}"
+        tool = "pay" if choice < 0.4 else "nothing" if choice > 0.97 else "look"
+        self._last = Intent(
+            intent_id=f"i-{self._seed}-{self.sent}",
+            kind="call",
+            tenant="default",
+            workflow_id=WORKFLOW,
+            run_id=run,
+            agent_id="ann",
+            tool=tool,
+            params=json.dumps({"id": f"r{self._random.randrange(15)}"}, separators=(",", ":")),
+        )
+        self._send(self._last, answer=choice < 0.6)
+
+    def flush(self) -> None:
+        """Wait until the broker has everything, answers to answers too."""
+        until(lambda: self._producer.flush(1.0) == 0, "the broker to take the load")
+        assert not self.failed, self.failed
+
+    def start(self) -> None:
+        """Send in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the background sending, and wait until the broker has what was sent."""
+        self._ending.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            self.flush()
+
+    def _run(self) -> None:
+        while not self._ending.wait(0.01):
+            for _ in range(4):
+                self.some()
+            self._producer.poll(0)
+
+    def _send(self, intent: Intent, *, answer: bool = False) -> None:
+        value = self._intents.encode(intent)
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None:
+                self.failed = error.str()
+            elif answer:
+                self._answer(intent, value, message.partition(), message.offset())
+
+        self._produce("intents", intent.run_id, value, self._site.agents, delivered)
+        self._producer.poll(0)
+
+    def _answer(self, intent: Intent, value: bytes, partition: int, offset: int) -> None:
+        """A result as an executor would send it, if the intent was approved."""
+        result = Result(
+            command_id=f"{partition}-{offset}",
+            intent_id=intent.intent_id,
+            run_id=intent.run_id,
+            tool=intent.tool,
+            digest=body_digest(value),
+            status=self._random.choice(["ok", "ok", "error", "void"]),
+            executor_id="desk",
+            actual_cost_micros=self._random.choice([None, 0, 900, 5_000, 20_000]),
+        )
+        self._produce("results", intent.run_id, self._results.encode(result), self._site.desk, None)
+
+    def _produce(
+        self, topic: str, run: str, value: bytes, key: IntentKey | ExecutorKey, delivered: Any
+    ) -> None:
+        name = run.encode()
+        signature = mac(key.secret, topic, name, value)
+        self._producer.produce(
+            self._site.settings.topic(topic),
+            value,
+            name,
+            headers=[(KID, key.kid.encode()), (MAC, signature)],
+            on_delivery=delivered,
+        )

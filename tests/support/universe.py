@@ -1,0 +1,382 @@
+"""A small universe for the real loop: workers over the memory log and ledger, and everything that can go wrong.
+
+One seed gives one history. Each step either lets one worker pass one of its points or does something to the
+world around it. At the end the faults stop, the workers come to rest, and `checker.violations` judges what
+the log holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import checker
+import orjson
+
+from toolgate.processors.identity import Keyring
+from toolgate.processors.loader import from_files
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import AuditEvent, Command, Control, Intent, Result
+from toolgate.streams.gate import snapshots
+from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.loop import Fixed, Gate
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.log.memory import Broker, Entry, MemoryLog
+from toolgate.streams.ports import Ledger, Output, RejoinError, UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+PARTITIONS = 3
+CO_PARTITIONED = ("intents", "results", "commands", "denials", "outcomes", "audit", "quarantine", "pulse")
+TOOLS = b"""
+tools:
+  - name: look
+    version: "1"
+    effect: read
+    system: bank
+    records: []
+    params: {type: object, properties: {id: {type: string}}, required: [id]}
+  - name: pay
+    version: "1"
+    effect: write
+    system: bank
+    records: [id]
+    params: {type: object, properties: {id: {type: string}}, required: [id]}
+"""
+POLICY = b"""
+policy:
+  workflow_id: w
+  allowed_tools: [look, pay]
+  limits: {max_tool_calls: 40, max_denials: 10000}
+  attempts: {run: {max: 100000, per: 1m}, agent: {max: 100000, per: 1m}}
+  budgets:
+    - {scope: tenant, unit: usd, max: 0.000060, window: 1h}
+    - {scope: workflow, unit: usd, max: 0.000400, window: 1d}
+    - {scope: system, unit: calls, max: 6, window: none, on_expiry: release}
+  blast_radius:
+    - {scope: workflow, max: 5, window: 1h}
+"""
+
+
+@dataclass
+class Silence:
+    """A report that nobody reads."""
+
+    decided: int = 0
+    states: list[str] = field(default_factory=list)
+
+    def batch(self, decided: Any, shares: Any) -> None:
+        """Count."""
+        self.decided += len(decided)
+
+    def joined(self, partitions: Any, gen: str) -> None:
+        """Nothing."""
+
+    def state(self, name: str, detail: str) -> None:
+        """Remember."""
+        self.states.append(name)
+
+
+class Shaky:
+    """A ledger whose answers get lost: before the call, or after it has happened."""
+
+    def __init__(self, inner: Ledger, random: Random, universe: Universe) -> None:
+        self._inner, self._random, self._universe = inner, random, universe
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found) or name == "dump":
+            return found
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            luck = self._random.random() if self._universe.faults else 1.0
+            if luck < 0.01:
+                raise UnavailableError("the call was lost")
+            answer = found(*args, **kwargs)
+            if luck < 0.02:
+                raise UnavailableError("the answer was lost")
+            return answer
+
+        return call
+
+
+class Universe:
+    """Workers, broker and ledger of one seed."""
+
+    def __init__(
+        self,
+        seed: int,
+        workers: int = 3,
+        store: Any = None,
+        make_ledger: Callable[[], Ledger] | None = None,
+    ) -> None:
+        self.random = Random(seed)
+        self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "snapshots"))
+        self.broker.on_commit = self._commit_meets
+        self.store = Store() if store is None else store
+        self.make_ledger = make_ledger or (lambda: MemoryLedger(self.store))
+        self.policies = from_files({"tools.yaml": TOOLS, "policies/w.yaml": POLICY})
+        self.intake = Intake(self.policies, Keyring.insecure())
+        self.publisher = Publisher("model")
+        self.codecs = {t: Codec(t) for t in (Intent, Result, Control, AuditEvent, Command)}
+        self.faults = True
+        self.nothing = self.store.copy()
+        self.images = [self.nothing]
+        self.running: dict[int, Iterator[str]] = {}
+        self.frozen: list[Iterator[str]] = []
+        self.made = 0
+        self.sent: list[Output] = []
+        self.answered: set[str] = set()
+        self.counts: dict[str, int] = {}
+        for slot in range(workers):
+            self.start(slot)
+
+    # --- workers ---
+
+    def start(self, slot: int) -> None:
+        """A new process for a slot."""
+        inputs = (*((t, p) for t in ("intents", "results") for p in range(PARTITIONS)), ("control", 0))
+        fixed = Fixed(slot=slot, slots=PARTITIONS, inputs=inputs, batch_size=7, poll_s=0)
+        ledger: Any = Shaky(self.make_ledger(), self.random, self)
+        self.running[slot] = Gate(
+            fixed,
+            lambda on_revoke: MemoryLog(self.broker, on_revoke),
+            ledger,
+            self.intake,
+            self.publisher,
+            Silence(),
+            now_ms=lambda: self.broker.now_ms,
+            nonce=lambda: f"{self.random.getrandbits(48):012x}",
+        ).run()
+
+    def step(self, worker: Iterator[str]) -> str:
+        """Let a worker pass one point."""
+        point = next(worker)
+        self.counts[point] = self.counts.get(point, 0) + 1
+        return point
+
+    def _commit_meets(self, slot: int) -> str:
+        if not self.faults or self.random.random() > 0.03:
+            return "done"
+        return self.random.choice(("lost", "late"))
+
+    # --- inputs ---
+
+    def send(self, output: Output) -> None:
+        """An input record arrives."""
+        self.sent.append(output)
+        self.broker.append(output)
+
+    def intent(self) -> None:
+        """A new intent, sometimes sent twice, to whatever partition."""
+        r = self.random
+        self.made += 1
+        partition = r.randrange(PARTITIONS)
+        run = f"r{partition}-{r.randrange(3)}"
+        params = orjson.dumps({"id": f"x{r.randrange(9)}"}).decode()
+        intent = Intent(
+            intent_id=f"i{self.made}",
+            kind="call",
+            tenant="default",
+            workflow_id="w",
+            run_id=run,
+            agent_id="a",
+            tool=r.choice(("pay", "pay", "pay", "look")),
+            params=params,
+            declared_cost_micros=r.randrange(12),
+            dry_run=r.random() < 0.03,
+            ttl_ms=r.choice((None, None, None, 60_000)),
+        )
+        output = Output("intents", partition, run.encode(), self.codecs[Intent].encode(intent))
+        self.send(output)
+        if r.random() < 0.15:
+            self.send(output)
+        if r.random() < 0.03:
+            self.send(Output("intents", partition, run.encode(), r.randbytes(9)))
+        if r.random() < 0.05 and self.sent:
+            self.send(r.choice(self.sent))
+
+    def result(self) -> None:
+        """An executor answers a committed command, sometimes twice, sometimes late."""
+        r = self.random
+        partition = r.randrange(PARTITIONS)
+        commands = list(self.broker.visible(("commands", partition), 0))
+        if not commands:
+            return
+        envelope = r.choice(commands[-6:])
+        command = self.codecs[Command].decode(envelope.value)
+        if command.command_id in self.answered and r.random() < 0.8:
+            return
+        self.answered.add(command.command_id)
+        result = Result(
+            command_id=command.command_id,
+            intent_id=command.intent_id,
+            run_id=command.run_id,
+            tool=command.tool,
+            digest=command.digest,
+            status=r.choice(("started", "ok", "ok", "ok", "error", "void")),
+            executor_id="e",
+            actual_cost_micros=r.choice((None, 0, 1, 3, 20)),
+            actual_records=r.choice((None, (f"x{r.randrange(9)}",))),
+        )
+        self.send(Output("results", partition, envelope.key, self.codecs[Result].encode(result)))
+
+    def control(self) -> None:
+        """An operator kills a run, or lifts it."""
+        r = self.random
+        word = Control(
+            control_id=f"c{self.made}",
+            kind=r.choice(("kill", "lift")),
+            scope="run",
+            value=f"r{r.randrange(PARTITIONS)}-{r.randrange(3)}",
+            reason="model",
+            issued_by=("op",),
+        )
+        output = Output("control", 0, b"run", self.codecs[Control].encode(word))
+        if r.random() < 0.3:  # transactional records leave markers: positions have gaps
+            self.broker.log["control", 0].append(Entry(None))
+        self.send(output)
+
+    # --- faults ---
+
+    def fault(self) -> None:
+        """Something goes wrong with the world, or with one worker."""
+        what = self.random.choice(FAULTS)
+        getattr(self, f"_{what}")(self.random.choice(list(self.running)))
+
+    def _crash(self, slot: int) -> None:
+        self.start(slot)
+
+    def _zombie(self, slot: int) -> None:
+        self.frozen.append(self.running[slot])
+        self.start(slot)
+
+    def _thaw(self, _slot: int) -> None:
+        if self.frozen:
+            worker = self.frozen.pop(self.random.randrange(len(self.frozen)))
+            for _ in range(self.random.randrange(12)):
+                if self._advance(worker) is None:
+                    break
+
+    def _expel(self, slot: int) -> None:
+        self.broker.expel(slot)
+
+    def _timeout(self, slot: int) -> None:
+        self.broker.time_out(slot)
+
+    def _restart(self, _slot: int) -> None:
+        self.store.restart()
+
+    def _older(self, _slot: int) -> None:
+        self.store.restart(self.random.choice(self.images))
+
+    def _empty(self, _slot: int) -> None:
+        self.store.restart(self.nothing)
+
+    def _snapshot(self, _slot: int) -> None:
+        self.snapshot()
+
+    def _advance(self, worker: Iterator[str]) -> str | None:
+        try:
+            return self.step(worker)
+        except (StopIteration, RejoinError):
+            return None
+
+    def snapshot(self) -> None:
+        """The snapshot process does a round, in one transaction."""
+        snapshotter = snapshots.Snapshotter(MemoryLog(self.broker, lambda _: None))
+        for output in snapshots.outputs(snapshotter.follow()):
+            self.broker.append(output)
+
+    # --- a whole history ---
+
+    def live(self, steps: int, rates: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Random steps; `rates` says how often each kind happens, where not as usual."""
+        r = self.random
+        usual = {
+            "intent": 0.12,
+            "result": 0.04,
+            "control": 0.003,
+            "fault": 0.012,
+            "time": 0.06,
+            "backup": 0.015,
+        }
+        kinds = usual | dict(rates)
+        chosen = r.choices([*kinds, "step"], [*kinds.values(), 1 - sum(kinds.values())], k=steps)
+        for kind in chosen:
+            match kind:
+                case "step":
+                    self.step(self.running[r.choice(list(self.running))])
+                case "time":
+                    self.broker.now_ms += r.choice((1, 10, 900, 30_000, 600_000))
+                case "backup":
+                    self.images = [*self.images[-5:], self.store.copy()]
+                case _:
+                    getattr(self, kind)()
+
+    def rest(self, limit: int = 20_000) -> bool:
+        """Faults stop; whether the workers come to rest with everything decided."""
+        self.faults = False
+        for slot in range(PARTITIONS):
+            if slot not in self.running:
+                self.broker.time_out(slot)
+        for done in range(limit):
+            for worker in self.running.values():
+                self.step(worker)
+            if done % 50 == 49 and self.idle():
+                return True
+        return False
+
+    def idle(self) -> bool:
+        """Every input record is audited, and the ledger holds no decision back."""
+        audited = {(e.topic, e.partition, e.offset) for e in self.audit()}
+        return not self.store.waiting() and all(
+            (*tp, o) in audited for tp, offsets in self.inputs().items() for o in offsets
+        )
+
+    def audit(self) -> list[AuditEvent]:
+        """All committed audit events."""
+        return [
+            self.codecs[AuditEvent].decode(e.value)
+            for p in range(PARTITIONS)
+            for e in self.broker.visible(("audit", p), 0)
+        ]
+
+    def commands(self) -> list[Command]:
+        """All committed commands."""
+        return [
+            self.codecs[Command].decode(e.value)
+            for p in range(PARTITIONS)
+            for e in self.broker.visible(("commands", p), 0)
+        ]
+
+    def inputs(self) -> dict[tuple[str, int], list[int]]:
+        """Offsets of all input records."""
+        return {
+            tp: [e.offset for e in self.broker.visible(tp, 0)]
+            for tp in self.broker.log
+            if tp[0] in ("intents", "results", "control")
+        }
+
+    def violations(self) -> list[str]:
+        """What is wrong with the history."""
+        return checker.violations(self.audit(), self.commands(), self.inputs(), self.make_ledger().dump())
+
+
+FAULTS = (
+    "crash", "crash", "zombie", "zombie", "thaw", "thaw", "expel", "timeout",
+    "restart", "older", "older", "empty", "snapshot", "snapshot",
+)  # fmt: skip
+
+
+def history(seed: int, steps: int = 1500, **kwargs: Any) -> list[str]:
+    """The violations of one seed's history."""
+    universe = Universe(seed, **kwargs)
+    universe.live(steps)
+    if not universe.rest():
+        return ["the workers do not come to rest"]
+    return universe.violations()
