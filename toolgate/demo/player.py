@@ -1,0 +1,137 @@
+"""The player: recorded runs as agents make them, several at once, each call after the last one's outcome."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolgate.schemas.records import Outcome, Verdict
+from toolgate.sdk import Answer, Executor, ToolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from toolgate.demo.runs import Call, Run
+    from toolgate.sdk import Client, Command, ExecutorKey
+    from toolgate.streams.settings import Settings
+
+ANSWER_S = 120.0  # for a decision or a result: longer than a worker that was killed takes to come back
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A call and what its agent was told."""
+
+    run_id: str
+    call: Call
+    outcome: Outcome
+
+
+def play(
+    client: Client,
+    runs: Sequence[Run],
+    parallel: int,
+    on_call: Callable[[Played], None],
+    check: Callable[[], None],
+) -> list[Played]:
+    """Play all runs, `parallel` at a time.
+
+    Args:
+        client: sends all intents.
+        runs: what to play.
+        parallel: how many runs at once.
+        on_call: told of each call when it is over, from several threads.
+        check: called several times a second; raises when something has died and waiting is in vain.
+
+    Raises:
+        NoAnswerError, NotSentError: an agent was left without an answer.
+        Exception: whatever `check` raises.
+    """
+    stop = threading.Event()
+
+    def one(run: Run) -> list[Played]:
+        played = []
+        for call in run.calls:
+            if stop.is_set():
+                break
+            played.append(_call(client, run.run_id, call))
+            on_call(played[-1])
+        return played
+
+    with ThreadPoolExecutor(parallel, thread_name_prefix="agent") as pool:
+        tasks = [pool.submit(one, run) for run in runs]
+        try:
+            left = set(tasks)
+            while left:
+                check()
+                done, left = wait(left, timeout=_LOOK_S)
+                for task in done:
+                    task.result()
+        except BaseException:
+            stop.set()
+            for task in tasks:
+                task.cancel()
+            client.close()  # wakes whoever waits for an answer
+            raise
+    return [played for task in tasks for played in task.result()]
+
+
+def _call(client: Client, run_id: str, call: Call) -> Played:
+    ticket = client.send(client.intent(run_id, call.tool, call.params, intent_id=call.intent_id))
+    outcome = ticket.decided(ANSWER_S)
+    if outcome.verdict == Verdict.APPROVE:
+        ticket.ended(ANSWER_S)
+    return Played(run_id, call, outcome)
+
+
+class RecordedExecutor:
+    """An executor that answers each command with what was recorded, in a thread of its own."""
+
+    def __init__(self, settings: Settings, key: ExecutorKey, runs: Iterable[Run]) -> None:
+        self._recorded: dict[str, Call] = {}
+        for call in (call for run in runs for call in run.calls):
+            self._recorded.setdefault(call.intent_id, call)
+        tools = {call.tool: self._answer for call in self._recorded.values()}
+        self._executor = Executor(settings, key, tools)
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="executor", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise what ended the executor, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End after the command it is at."""
+        self._executor.stop()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._executor.run()
+        except BaseException as error:  # noqa: BLE001 - `check` raises it where somebody hears of it
+            self._failure = error
+
+    def _answer(self, command: Command) -> Answer:
+        call = self._recorded[command.intent_id]
+        if call.error:
+            raise ToolError(call.result if isinstance(call.result, str) else json.dumps(call.result))
+        return Answer(body=_parsed(call.result))
+
+
+def _parsed(result: Any) -> Any:
+    """Recordings hold JSON as text: as data it is what an executor would report; other text stays text."""
+    if not isinstance(result, str):
+        return result
+    try:
+        return json.loads(result)
+    except ValueError:
+        return result

@@ -1,0 +1,94 @@
+"""The report: the tally as tables on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from toolgate.demo import tally
+from toolgate.demo.checks import SHOWN_MAX
+from toolgate.processors.amounts import amount
+from toolgate.schemas.records import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+    from toolgate.demo.checks import Check
+    from toolgate.demo.evidence import Evidence
+    from toolgate.demo.player import Played
+
+MISSES_MAX = 15
+USES_MAX = 12
+
+
+def show(console: Console, evidence: Evidence, played: Sequence[Played], checks: Iterable[Check]) -> None:
+    """Print all tables, then the checks with every difference found."""
+    decisions = evidence.decisions()
+    verdicts = tally.by_verdict(decisions)
+    console.print(_table("Verdicts", ("verdict", "intents"), verdicts.most_common()))
+    shown = [verdict.value for verdict in Verdict if verdicts[verdict.value]]
+    rows: list[tuple[str | int, ...]] = [
+        (tool, *(count[v] for v in shown)) for tool, count in tally.by_tool(decisions).items()
+    ]
+    console.print(_table("Tools", ("tool", *shown), rows))
+    reasons = tally.by_reason(evidence.denials).most_common()
+    if reasons:
+        console.print(
+            _table("Reasons", ("code", "rule", "denials"), [(*pair, count) for pair, count in reasons])
+        )
+    labels = tally.by_label(played)
+    if any(sum(counts.values()) for counts in labels.values()):
+        rows = [(label, *counts.values()) for label, counts in labels.items()]
+        console.print(_table("Labelled writes", ("label", *tally.COLUMNS), rows))
+    _show_misses(console, evidence)
+    _show_use(console, evidence)
+    for check in checks:
+        console.print(f"{'[green]holds[/]' if check.holds else '[bold red]FAILS[/]'}  {check.name}")
+        for difference in check.differences[:SHOWN_MAX]:
+            console.print(f"       {difference}", markup=False)
+        if (more := len(check.differences) - SHOWN_MAX) > 0:
+            console.print(f"       and {more} more")
+
+
+def _show_misses(console: Console, evidence: Evidence) -> None:
+    misses = tally.near_misses(evidence.denials)
+    if not misses:
+        return
+    rows = [
+        (miss.intent_id, miss.tool, "; ".join(f"{r.because} ({r.rule})" for r in miss.reasons))
+        for miss in misses[:MISSES_MAX]
+    ]
+    title = f"Near misses, nearest first ({len(rows)} of {len(misses)})"
+    console.print(_table(title, ("intent", "tool", "what was missing"), rows))
+
+
+def _show_use(console: Console, evidence: Evidence) -> None:
+    uses = tally.budget_use(evidence.audit)
+    if not uses:
+        return
+    rows = [
+        (
+            use.account if use.accounts == 1 else f"{use.account} (fullest of {use.accounts})",
+            amount(use.used, use.unit),
+            amount(use.max, use.unit),
+            f"{100 * use.used / use.max:.1f} %" if use.max else "full",
+        )
+        for use in uses[:USES_MAX]
+    ]
+    console.print(_table("Use of limits and budgets", ("account", "used", "of", "share"), rows))
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    made = list(rows)
+    for place, column in enumerate(columns):
+        number = all(isinstance(row[place], int) for row in made)
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in made:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row))
+    return table

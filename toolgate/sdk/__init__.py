@@ -1,0 +1,26 @@
+"""What agents and executors import: `Client` proposes calls and hears of them, `Executor` runs commands."""
+
+from toolgate.processors.identity import ExecutorKey, IntentKey
+from toolgate.schemas.records import Command, Intent, Outcome, Result
+from toolgate.sdk.client import Client
+from toolgate.sdk.errors import IntentError, NoAnswerError, NotSentError, SdkError
+from toolgate.sdk.executor import Answer, Executor, ToolError
+from toolgate.sdk.ticket import Ticket
+
+__all__ = [
+    "Answer",
+    "Client",
+    "Command",
+    "Executor",
+    "ExecutorKey",
+    "Intent",
+    "IntentError",
+    "IntentKey",
+    "NoAnswerError",
+    "NotSentError",
+    "Outcome",
+    "Result",
+    "SdkError",
+    "Ticket",
+    "ToolError",
+]

@@ -1,0 +1,169 @@
+"""The client: agents propose through it, and hear what was decided and what came of it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any, Self
+
+from toolgate.processors.contract import PARAMS_BYTES_MAX, PARAMS_DEPTH_MAX
+from toolgate.processors.names import id_fault
+from toolgate.schemas.codec import Codec, EncodeError
+from toolgate.schemas.headers import event_headers
+from toolgate.schemas.records import Intent, Kind
+from toolgate.schemas.strict_json import JsonError, dumps_canonical
+from toolgate.sdk.errors import IntentError
+from toolgate.sdk.replies import Replies, Tickets
+from toolgate.sdk.sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Future
+    from types import TracebackType
+
+    from toolgate.processors.identity import IntentKey
+    from toolgate.schemas.records import Outcome
+    from toolgate.sdk.ticket import Ticket
+    from toolgate.streams.settings import Settings
+
+TIMEOUT_S = 30.0
+_FLUSH_S = 10.0
+_IDS = ("intent_id", "run_id", "agent_id")
+
+
+class Client:
+    """Publishes the intents of one workflow and reads the answers. One serves all runs of a process.
+
+    It may be used by any number of threads, and from asyncio through the futures of `Ticket`.
+
+    Args:
+        settings: where Kafka is and which prefix; a client needs no Redis.
+        key: the workflow's secret; tenant and workflow of every intent are the key's.
+        agent_id: who acts.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+        RefusedError: the topics are missing, or may not be read.
+    """
+
+    def __init__(self, settings: Settings, key: IntentKey, agent_id: str) -> None:
+        if fault := id_fault(agent_id):
+            raise IntentError(f"agent_id {fault}", remedy="correct it")
+        self._key = key
+        self._agent_id = agent_id
+        self._codec = Codec(Intent)
+        self._sender = Sender(settings, key)
+        self._tickets = Tickets()
+        self._replies = Replies(settings, self._tickets, tick=self._sender.poll)
+
+    def intent(  # noqa: PLR0913 - the fields of an intent
+        self,
+        run_id: str,
+        tool: str,
+        params: Mapping[str, Any],
+        *,
+        intent_id: str | None = None,
+        tool_version: str | None = None,
+        declared_cost_micros: int | None = None,
+        declared_records: tuple[str, ...] = (),
+        reason: str = "",
+        ttl_ms: int | None = None,
+        dry_run: bool = False,
+    ) -> Intent:
+        """An intent to call a tool, checked as far as its writer can check it.
+
+        Args:
+            run_id: the task that the call belongs to; its intents are decided in the order they were sent.
+            tool: name in the catalogue.
+            params: what the tool takes; sent as canonical JSON, at most 96 KiB and 32 levels deep.
+            intent_id: of its own for each intent; made when not given. Sending one again repeats it.
+            tool_version: refuse the call when the catalogue has another version by now.
+            declared_cost_micros: what the agent believes the call costs at most; counts where it is more than
+                the catalogue's.
+            declared_records: records it will touch besides those that the catalogue finds in the parameters.
+            reason: for people who look at it later.
+            ttl_ms: from the broker's append time; refused when decided later.
+            dry_run: ask for the verdict only: nothing is taken and no command made.
+
+        Raises:
+            IntentError: the parameters have no JSON that every reader reads alike, or an id is malformed.
+        """
+        try:
+            text = dumps_canonical(dict(params), max_depth=PARAMS_DEPTH_MAX)
+        except JsonError as error:
+            raise IntentError(f"params of {tool}: {error.detail}", remedy="send plain JSON data") from None
+        if (size := len(text.encode())) > PARAMS_BYTES_MAX:
+            raise IntentError(
+                f"params of {tool} have {size:,} bytes, at most {PARAMS_BYTES_MAX:,} are allowed",
+                remedy="keep large content elsewhere and send a reference",
+            )
+        made = Intent(
+            intent_id=intent_id or secrets.token_hex(16),
+            kind=Kind.CALL.value,
+            tenant=self._key.tenant,
+            workflow_id=self._key.workflow_id,
+            run_id=run_id,
+            agent_id=self._agent_id,
+            tool=tool,
+            tool_version=tool_version,
+            params=text,
+            declared_cost_micros=declared_cost_micros,
+            declared_records=declared_records,
+            reason=reason,
+            ttl_ms=ttl_ms,
+            dry_run=dry_run,
+        )
+        for name in _IDS:
+            if fault := id_fault(getattr(made, name)):
+                raise IntentError(f"{name} {fault}", remedy="correct it; the gate would refuse the intent")
+        return made
+
+    def send(self, intent: Intent) -> Ticket:
+        """Publish an intent; what is decided comes to the ticket.
+
+        The same intent may be sent again, also after a timeout: it is decided once, its ticket is the same.
+        Another client that repeats it is not answered: only the first decision has an outcome.
+
+        Raises:
+            IntentError: it is too large or malformed, or its id is waited for with other content.
+            NotSentError: Kafka has been away for so long that the queue is full.
+        """
+        try:
+            value = self._codec.encode(intent)
+        except EncodeError as error:
+            raise IntentError(str(error), remedy="send less, or a reference") from None
+        ticket = self._tickets.expect(intent)
+        headers = event_headers("toolgate.intent.v1", intent.intent_id, f"/toolgate/{intent.workflow_id}")
+        try:
+            sent = self._sender.send("intents", intent.run_id.encode(), value, headers)
+        except BaseException as error:
+            self._tickets.drop(ticket, error)
+            raise
+
+        def tell(done: Future[None]) -> None:
+            if failure := done.exception():
+                self._tickets.drop(ticket, failure)
+
+        sent.add_done_callback(tell)
+        return ticket
+
+    def submit(self, intent: Intent, timeout_s: float = TIMEOUT_S) -> Outcome:
+        """Publish an intent and wait for the decision. A denial is an outcome, not an error.
+
+        Raises:
+            IntentError, NotSentError: see `send`.
+            NoAnswerError: no decision within `timeout_s`; it may still come.
+        """
+        return self.send(intent).decided(timeout_s)
+
+    def close(self) -> None:
+        """Send what is queued, stop reading; tickets still open are told that nothing more will be heard."""
+        self._sender.flush(_FLUSH_S)
+        self._replies.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
