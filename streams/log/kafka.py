@@ -57,11 +57,13 @@ class KafkaLog:
         self._reader = reading.Reader(reader_config(settings), settings.topic, self._trouble)
         self._consumer: Consumer | None = None
         self._producer: TransactionalProducer | None = None
+        self._asker: Consumer | None = None
         self._tail: reading.ControlTail | None = None
         self._stalls: Stalls | None = None
         self._assignment = Assignment(0, frozenset())
         self._next: dict[LogicalPartition, int] = {}  # where each sought partition goes on
         self._sought = False  # `_next` was changed by hand: assign anew
+        self.positions: Mapping[LogicalPartition, int] = {}  # as of the last poll; any thread may look
 
     # --- the group ----------------------------------------------------------------------------------------
 
@@ -86,38 +88,41 @@ class KafkaLog:
         _log.info("log opened", slot=slot, group=self._settings.group_id, inputs=list(self._logical))
 
     def close(self) -> None:
-        """`Log.close`. A static member's partitions wait for its return or the session's end."""
-        if self._consumer is not None:
-            try:
-                self._consumer.close()  # calls _revoked, which may still commit with the producer
-            except (KafkaException, RuntimeError) as error:
-                _log.warning("consumer closed with an error", detail=str(error))
-            self._consumer = None
-        self._renew(frozenset(), None)
-        for part in (self._stalls, self._tail, self._producer):
+        """`Log.close`. A static member's partitions wait for its return or the session's end.
+
+        `on_revoke` is called while the producer can still commit. Then the consumer is dropped, not closed: the
+        client's close runs group callbacks, and an assignment that arrives in them blocks for ever (seen once
+        in fifty times). It would not tell the group either: a static member does not leave.
+        """
+        if self._assignment.partitions:
+            self._give_up(self._assignment.partitions)
+        self._consumer = None
+        for part in (self._stalls, self._tail, self._asker, self._producer):
             if part is not None:
                 part.close()
-        self._stalls = self._tail = self._producer = None
+        self._stalls = self._tail = self._asker = self._producer = None
 
     def assignment(self) -> Assignment:
         """`Log.assignment`."""
         return self._assignment
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        consumer.assign([])
         tps = frozenset((self._logical[place.topic], place.partition) for place in places)
+        consumer.assign([])
         self._renew(tps, consumer.consumer_group_metadata())
         _log.info("partitions assigned", generation=self._assignment.generation, partitions=sorted(tps))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        tps = frozenset((self._logical[place.topic], place.partition) for place in places)
+        self._give_up(frozenset((self._logical[place.topic], place.partition) for place in places))
+        consumer.unassign()
+
+    def _give_up(self, tps: frozenset[LogicalPartition]) -> None:
         _log.info("partitions revoked", generation=self._assignment.generation, partitions=sorted(tps))
         try:
             self._on_revoke(tps)
         except Exception:  # noqa: BLE001 - they go whatever happens; the broker fences what is unfinished
             _log.exception("on_revoke failed")
         self._renew(frozenset(), None)
-        consumer.unassign()
 
     def _renew(self, tps: frozenset[LogicalPartition], metadata: object) -> None:
         self._next = {}
@@ -156,7 +161,8 @@ class KafkaLog:
         except KafkaException as error:  # a record may have been taken and lost: begin from what is committed
             raise FatalError(f"consume: {cause(error).str()}{self._trouble.because()}") from error
         found = [record for message in messages if (record := self._deliver(message, stalls)) is not None]
-        for finding in stalls.look(self._positions(consumer, stalls), drained=len(messages) < limit):
+        self.positions = self._positions(consumer, stalls)
+        for finding in stalls.look(self.positions, drained=len(messages) < limit):
             tp, offset = finding.tp, finding.offset
             if not finding.blocks:
                 raise FatalError(f"{tp[0]}[{tp[1]}] stands at {offset}, which is readable: {finding.detail}")
@@ -206,31 +212,41 @@ class KafkaLog:
     # --- offsets ------------------------------------------------------------------------------------------
 
     def committed(self, tps: Iterable[LogicalPartition]) -> dict[LogicalPartition, int]:
-        """`Log.committed`: while a transaction that carries such an offset is open, the client asks again.
+        """`Log.committed`: waits while a transaction that carries such an offset is open. Needs no open log.
 
         Raises:
             RetryError: no answer within 10 s, or a commit was pending all that time.
         """
-        consumer, _ = self._open()
+        asker = self._offsets()
         names = {(self._settings.topic(name), p): (name, p) for name, p in tps}
         if not names:
             return {}
         places = [TopicPartition(full, p) for full, p in names]
-        answer = self._call("committed offsets", lambda: consumer.committed(places, ANSWER_S))
+        answer = self._call("committed offsets", lambda: asker.committed(places, ANSWER_S))
         for place in answer:
             if place.error is not None:
                 raise RetryError(f"committed offset of {place.topic}[{place.partition}]: {place.error.str()}")
         return {names[place.topic, place.partition]: place.offset for place in answer if place.offset >= 0}
 
     def bounds(self, tp: LogicalPartition) -> tuple[int, int]:
-        """`Log.bounds`.
+        """`Log.bounds`; needs no open log.
 
         Raises:
             RetryError: no answer within 10 s.
         """
-        consumer, _ = self._open()
         place = TopicPartition(self._settings.topic(tp[0]), tp[1])
-        return reading.bounds(consumer, place, ANSWER_S, self._trouble)
+        return reading.bounds(self._offsets(), place, ANSWER_S, self._trouble)
+
+    def _offsets(self) -> Consumer:
+        """A consumer that names the group and never joins it.
+
+        While a member waits to be let in, the broker answers nothing else on its connection to the coordinator:
+        asked there, committed offsets would come when every other member has polled.
+        """
+        if self._asker is None:
+            group = {"group.id": self._settings.group_id}
+            self._asker = Consumer({**self._reader.config, **self._trouble.settings(), **group})
+        return self._asker
 
     # --- transactions and readers -------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
@@ -26,6 +27,11 @@ UNDELIVERABLE = frozenset(
     }
 )
 
+# Not `message.headers()`: where a key is not UTF-8 the client returns a broken list with an error set. Called like
+# this the interpreter always checks for that and raises SystemError; a direct call it stops checking once the
+# line is hot, and the process dies of the list. Nor may it be called twice for one message: the list is kept.
+_headers = methodcaller("headers")
+
 
 def take(consumer: Consumer, limit: int, timeout_s: float) -> list[Message]:
     """Up to `limit` messages: waits at most `timeout_s` for the first, never for the rest.
@@ -47,7 +53,7 @@ def envelope(message: Message, topic: str) -> Envelope:
     problem = ""
     headers: tuple[tuple[str, bytes], ...] = ()
     try:
-        given = message.headers()
+        given = _headers(message)
     except (SystemError, ValueError, KafkaException):
         problem = "headers"
     else:

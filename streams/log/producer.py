@@ -72,7 +72,11 @@ class TransactionalProducer:
     def transact(
         self, outputs: Sequence[Output], offsets: Mapping[LogicalPartition, int], metadata: object
     ) -> Iterator[str]:
-        """`Log.transact`. Dropped half way, the generator leaves the transaction open, as a crash does."""
+        """`Log.transact`. Dropped half way, the generator leaves the transaction open, as a crash does.
+
+        The broker answers a commit when it is decided; readers see the records some milliseconds later, when
+        its markers are written. `committed` and `init` of the same id wait for that, a plain read does not.
+        """
         client = self._client()
         if offsets and metadata is None:
             raise AbortError("offsets belong to no assignment: nothing was begun")

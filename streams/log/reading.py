@@ -27,6 +27,17 @@ READ_S = 30.0  # without any progress for so long, reading is given up
 CONTROL_S = 2.0
 _ASK_AGAIN_S = 0.1
 _BATCH = 1000
+_PAUSE_S = 0.02
+# A new topic, or a leader that just changed: over in a moment.
+_LEADER_MOVES = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +59,17 @@ def bounds(consumer: Consumer, place: TopicPartition, limit_s: float, trouble: T
     Raises:
         RetryError: no answer within `limit_s`.
     """
-    try:
-        answer = consumer.get_watermark_offsets(place, limit_s, cached=False)
-    except KafkaException as error:
-        text = f"{place.topic}[{place.partition}]: {cause(error).str()}{trouble.because()}"
-        raise RetryError(text) from error
+    end = time.monotonic() + limit_s
+    while True:
+        try:
+            answer = consumer.get_watermark_offsets(place, max(end - time.monotonic(), 0.001), cached=False)
+            break
+        except KafkaException as error:
+            if cause(error).code() in _LEADER_MOVES and time.monotonic() < end:
+                time.sleep(_PAUSE_S)  # the client asks for the leader meanwhile
+                continue
+            text = f"{place.topic}[{place.partition}]: {cause(error).str()}{trouble.because()}"
+            raise RetryError(text) from error
     if answer is None:  # the client's word for "timed out"
         raise RetryError(f"{place.topic}[{place.partition}]: no offsets in {limit_s} s{trouble.because()}")
     return answer

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 STALL_S = 2.0
 _BROKEN_S = 10.0  # a reconnecting consumer may be silent for a while
 _PROBES_MAX = 4  # at a time: each is a consumer with threads of its own
-_ASK_S = 0.5  # how often the ends of quiet partitions are asked for
+_ASK_S = 0.25  # how often the ends of quiet partitions are asked for
 _ANSWER_S = 5.0  # how long a probe waits to be told that it stands at the end
 _SILENCE_S = 1.0  # how long a readable record may take to arrive
 _SILENCE_NEXT_S = 0.25  # the same, right behind a record that was found to block
