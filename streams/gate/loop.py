@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from toolgate.streams.gate.publish import DisagreementError
-from toolgate.streams.gate.recovery import History, recover
+from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.steering import Steering
 from toolgate.streams.ports import (
-    AbortError,
     Assignment,
     CodeMismatchError,
-    FatalError,
     LogError,
     RejoinError,
-    RetryError,
     Share,
     StaleControlError,
     UnavailableError,
@@ -144,7 +141,9 @@ class Gate:
                 # Stored decisions that nobody may publish are dropped by a rebuild, and decided anew.
                 log_.warning("stored decision cannot be published", detail=str(error))
                 yield from self._guarded(self._rebuild())
-            except (RejoinError, AbortError, FatalError, RetryError, UnavailableError) as error:
+            except LostInputError:
+                raise
+            except (RejoinError, LogError, UnavailableError) as error:
                 log_.warning("joining again", kind=type(error).__name__, detail=str(error))
                 self._report.state("waiting", f"{type(error).__name__}: {error}")
                 yield from self._leave(crashed=True)
@@ -155,7 +154,9 @@ class Gate:
         """Recovery steps whose failures are a reason to look again, not to end."""
         try:
             yield from steps
-        except (UnverifiedError, UnavailableError, RetryError, FatalError) as error:
+        except LostInputError:
+            raise
+        except (UnverifiedError, UnavailableError, LogError) as error:
             log_.warning("recovery interrupted", kind=type(error).__name__, detail=str(error))
             yield PAUSE
         except CodeMismatchError as error:

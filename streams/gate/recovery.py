@@ -6,6 +6,7 @@ claims last wins. Nobody decides between `claim` and `finish`.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from toolgate.schemas.codec import Codec
@@ -14,7 +15,7 @@ from toolgate.streams.gate import snapshots
 from toolgate.streams.ports import LogError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
@@ -37,34 +38,36 @@ class History:
         events = (_event(codec, envelope) for envelope in log.read("audit", start))
         # Audit partitions are not in the order of seq, and neither is their merge: sort.
         self.events = sorted(events, key=lambda event: event.seq)
-
-    def after(self, offset: int, seq: int) -> int:
-        """The seq after which the control record at `offset` holds: as published, or as later decisions show."""
-        if self.snapshot is not None and offset in self.snapshot.after:
-            return self.snapshot.after[offset]
+        self._published = dict(self.snapshot.after) if self.snapshot else {}
+        self._behind = dict(self.snapshot.next) if self.snapshot else {}
         for event in self.events:
-            if event.topic == "control" and event.offset == offset and event.after is not None:
-                return event.after
-            if event.ctl > offset:
-                return event.seq - 1
-        return seq
+            tp = (event.topic, event.partition)
+            self._behind[tp] = max(self._behind.get(tp, 0), event.offset + 1)
+            if event.after is not None:
+                self._published[event.offset] = event.after
 
     def seq(self) -> int:
         """The highest seq that the log knows."""
-        known = [event.seq for event in self.events[-1:]]
-        known += [event.after for event in self.events if event.after is not None]
-        return max([*known, self.snapshot.seq if self.snapshot else 0])
+        base = self.snapshot.seq if self.snapshot else 0
+        return max([base, *(event.seq for event in self.events[-1:]), *self._published.values()])
+
+    def after(self) -> dict[int, int]:
+        """For each control record the seq after which it holds: as published, or as later decisions show."""
+        newest = self.seq()
+        positions = [event.ctl for event in self.events]  # never falls as seq rises
+        found = {}
+        for offset in self.control:
+            later = bisect_right(positions, offset)
+            shown = self.events[later].seq - 1 if later < len(self.events) else newest
+            found[offset] = self._published.get(offset, shown)
+        return found
 
     def next_offset(self, log: Log, tp: TopicPartition) -> int:
         """Where deciding goes on: the committed offset, or behind the highest offset that is audited.
 
-        A partition has no committed offset before its first, and when the broker has forgotten a group long
-        gone.
+        A partition has no committed offset before its first, and when the broker has forgotten a group long gone.
         """
-        found = self.committed.get(tp)
-        if found is None:
-            known = self.snapshot.next.get(tp, 0) if self.snapshot else 0
-            found = max([known, *(e.offset + 1 for e in self.events if (e.topic, e.partition) == tp)])
+        found = self.committed.get(tp, self._behind.get(tp, 0))
         first, _ = log.bounds(tp)
         if found < first:
             raise LostInputError(
@@ -120,14 +123,8 @@ def recover(  # noqa: PLR0913
     yield "apply"
     ledger.apply(nonce, (e for e in history.events if e.seq > base))
     yield "finish"
-    seq = history.seq()
-    after = _afters(history, seq)
     ctl = history.control[-1] + 1 if history.control else 0
-    ledger.finish(nonce, seq, ctl, after, nexts)
-
-
-def _afters(history: History, seq: int) -> Mapping[int, int]:
-    return {offset: history.after(offset, seq) for offset in history.control}
+    ledger.finish(nonce, history.seq(), ctl, history.after(), nexts)
 
 
 def _event(codec: Codec[AuditEvent], envelope: Envelope) -> AuditEvent:
