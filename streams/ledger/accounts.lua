@@ -1,6 +1,6 @@
 -- Accounts: the one function that changes them, `execute(op, clk)`, for deciding and for recovery alike.
 -- accounts.py says the same; a differential test holds the two together.
--- Rows: c {at, keep, used, freed, uncovered}  g {at, keep, tat}  n {at, keep, live, committed}
+-- Rows: c {at, keep, used, freed, uncovered, parts in o:<account>}  g {at, keep, tat}  n {at, keep, live, committed}
 --       w {at, keep, window}  r {at, keep, owner}
 
 local function is_run(key) return key:sub(1, 4) == 'run:' end
@@ -8,10 +8,10 @@ local function is_run(key) return key:sub(1, 4) == 'run:' end
 -- Take expired parts off `used`.
 local function sweep_parts(account, row, clk)
   local gone = {}
-  expired_parts(account, clk, function(id, amount) gone[#gone + 1] = {id, amount} end)
+  expired_parts(account, row, clk, function(id, amount) gone[#gone + 1] = {id, amount} end)
   for _, part in ipairs(gone) do
     row[3] = row[3] - part[2]
-    drop_part(account, part[1], part[2])
+    drop_part(account, row, part[1], part[2])
   end
 end
 
@@ -23,7 +23,7 @@ function run.reserve(clk, gives, id, expires_at, digest, tool, parts, sets)
     local row = touch('c:' .. part[1], part[6], clk)
     if part[5] == 'release' then
       sweep_parts(part[1], row, clk)
-      note_part(part[1], id, expires_at, part[3])
+      note_part(part[1], row, id, expires_at, part[3])
     end
     row[3] = row[3] + part[3]
   end
@@ -40,7 +40,7 @@ function run.settle(clk, gives, id, outcome, actuals)
       sweep_parts(name, row, clk)
       row[3] = row[3] + spent
     else
-      if part[5] == 'release' then drop_part(name, id, part[3]) end
+      if part[5] == 'release' then drop_part(name, row, id, part[3]) end
       row[3] = row[3] - freed
       row[4] = row[4] + freed
       if freed > 0 then gives[#gives + 1] = {'c', name, freed} end

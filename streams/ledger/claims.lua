@@ -23,9 +23,10 @@ end
 
 -- The window's label at clk: windows.py says the same. `zones` maps a zone to its {from_ms, offset_ms} pairs.
 local function label(window, clk)
-  local slot = window .. ' ' .. int(floor(clk / 900000))
-  local text = labels[slot]
-  if text then return text end
+  local quarter = floor(clk / 900000)
+  local known = labels[window]
+  if known and known[1] == quarter then return known[2] end
+  local text
   local kind, tz = window:match('^(%a+):(.*)$')
   local shift = 0
   local offsets = zones[tz]
@@ -45,7 +46,7 @@ local function label(window, clk)
   else
     text = format('%04d-%02d-%02dT%02d', year, month, day, floor(at % 86400000 / 3600000))
   end
-  labels[slot] = text
+  labels[window] = {quarter, text}
   return text
 end
 
@@ -58,7 +59,9 @@ local function used_of(name, clk)
   local row = find('c:' .. name, clk)
   if not row then return 0 end
   local used = row[3] + row[4]
-  expired_parts(name, clk, function(_, amount) used = used - amount end)
+  if row[6] > 0 then
+    expired_parts(name, row, clk, function(_, amount) used = used - amount end)
+  end
   return used
 end
 

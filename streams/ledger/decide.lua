@@ -181,14 +181,15 @@ local function decide_one(share, ask, visible, ctl, led, gv)
 end
 
 local function prefetch(shares)
-  local ids, clk = {}, st.clk
+  local ids, first, last = {}, nil, st.clk
   for _, share in ipairs(shares) do
     for _, ask in ipairs(share[7]) do
       if ask[4] ~= '' then ids[#ids + 1] = ask[4] end
-      clk = max(clk, ask[2])
+      first = min(first or ask[2], ask[2])
+      last = max(last, ask[2])
     end
   end
-  prefetch_ids(ids, st.clk, clk)
+  if #ids > 0 then prefetch_ids(ids, max(st.clk, first), last) end
 end
 
 local function decide(argument)

@@ -43,8 +43,10 @@ local function load_state(argument)
   for _, one in ipairs(argument[3]) do
     write_reservation(one[1], one[2])
     for _, part in ipairs(one[2][5]) do
-      if one[2][6] == '' and part[5] == 'release' and one[2][2] > argument[1] then
-        note_part(part[1], one[1], one[2][2], part[3])
+      local row = read('c:' .. part[1])
+      if row and one[2][6] == '' and part[5] == 'release' and one[2][2] > argument[1] then
+        note_part(part[1], row, one[1], one[2][2], part[3])
+        dirty['c:' .. part[1]] = true
       end
     end
   end

@@ -33,7 +33,11 @@ end
 
 -- accounts: one hash, field = kind:name, value = "at keep ..." with the kind's own numbers behind
 local cache, dirty, fresh = {}, {}, {}
-local WIDTH = {c = 3, g = 1, n = 2, w = 1}
+local WIDTH = {c = 4, g = 1, n = 2, w = 1}
+local PATTERN = {
+  c = '^(%d+) (%d+) (%-?%d+) (%-?%d+) (%-?%d+) (%-?%d+)$', g = '^(%d+) (%d+) (%-?%d+)$',
+  n = '^(%d+) (%d+) (%-?%d+) (%-?%d+)$', w = '^(%d+) (%d+) (%-?%d+)$',
+}
 
 local function parse(name, raw)
   local kind = name:sub(1, 1)
@@ -41,11 +45,8 @@ local function parse(name, raw)
     local at, keep, owner = raw:match('^(%S+) (%S+) (.*)$')
     return {tonumber(at), tonumber(keep), owner}
   end
-  local row, n = {}, 0
-  for word in raw:gmatch('%S+') do
-    n = n + 1
-    row[n] = tonumber(word)
-  end
+  local row = {raw:match(PATTERN[kind])}
+  for i = 1, #row do row[i] = tonumber(row[i]) end
   return row
 end
 
@@ -112,11 +113,13 @@ local function read_set(key, clk)
   return set
 end
 
-local function note_part(account, id, expires_at, amount)
+local function note_part(account, row, id, expires_at, amount)
+  row[6] = row[6] + 1
   added[account] = added[account] or {}
   added[account][id] = {expires_at, amount}
 end
-local function drop_part(account, id, amount)
+local function drop_part(account, row, id, amount)
+  row[6] = row[6] - 1
   local mine = added[account]
   if mine and mine[id] then
     mine[id] = nil
@@ -125,8 +128,9 @@ local function drop_part(account, id, amount)
     removed[account][id .. '|' .. int(amount)] = true
   end
 end
--- Calls visit(id, amount, member) for each part of the account that has expired by clk.
-local function expired_parts(account, clk, visit)
+-- Calls visit(id, amount) for each part of the account that has expired by clk.
+local function expired_parts(account, row, clk, visit)
+  if row[6] == 0 then return end
   if not fresh['c:' .. account] then
     local gone = removed[account]
     for _, member in ipairs(call('ZRANGEBYSCORE', L .. 'o:' .. account, '-inf', int(clk))) do
@@ -169,7 +173,7 @@ local seen_ids, new_ids = {}, {}
 local function prefetch_ids(ids, clk_from, clk_to)
   for born = bucket(clk_to), max(bucket(clk_from) - BUCKETS_KEPT, st.low), -1 do
     local key = L .. 'dd:' .. int(born)
-    if #ids > 0 and call('EXISTS', key) == 1 then
+    if call('EXISTS', key) == 1 then
       for from = 1, #ids, CHUNK do
         local upto = min(from + CHUNK - 1, #ids)
         local raw = call('HMGET', key, unpack(ids, from, upto))

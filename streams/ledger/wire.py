@@ -126,7 +126,7 @@ def account_row(name: str, row: list[Any]) -> list[Any]:
     """An account of a canonical state as `load` takes it: name, the stored text, and a set's members."""
     match name[0]:
         case "c":
-            return [name, f"{row[2]} {row[3]} {row[0]} 0 {row[1]}", []]
+            return [name, f"{row[2]} {row[3]} {row[0]} 0 {row[1]} 0", []]
         case "n":
             return [name, f"{row[1]} {row[2]} {row[0]} {row[0]}", []]
         case "w":
