@@ -82,6 +82,9 @@ def test_a_time_that_is_the_producers_is_a_problem(settings, make_log, write, dr
     admin = AdminClient(admin_config(settings))
     topic = NewTopic(settings.topic("intents"), 1, config={"message.timestamp.type": "CreateTime"})
     admin.create_topics([topic])[topic.topic].result(30)
+    end = time.monotonic() + 30
+    while topic.topic not in admin.list_topics(timeout=10).topics:
+        assert time.monotonic() < end, "the broker does not know the topic it has created"
     log = make_log(settings=settings, inputs=("intents",))
     log.open(0)
     drive.until(lambda: log.assignment().partitions, log)
