@@ -45,3 +45,19 @@ class RefusedError(ToolgateError):
 
 class LocalStackError(ToolgateError):
     """The local Kafka or Valkey could not be fetched, started or kept running."""
+
+
+class OtherLedgerCodeError(ToolgateError):
+    """The ledger is run by another version: old and new workers would rebuild it against each other."""
+
+
+class ClockAheadError(ToolgateError):
+    """A record is dated so far ahead that deciding it would expire everything for good."""
+
+
+class LostRecordsError(ToolgateError):
+    """Records that recovery or deciding must have are gone from the log."""
+
+
+class SlotInUseError(ToolgateError):
+    """Another process works under the same slot."""

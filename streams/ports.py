@@ -234,10 +234,6 @@ class FatalError(LogError):
     """This producer or consumer is fenced, or the outcome is unknown: build new ones and join again."""
 
 
-class SlotTakenError(LogError):
-    """Another process has joined the group under the same slot: joining again would only throw it out in turn."""
-
-
 class Log(Protocol):
     """Kafka as the gate uses it: one consumer in one group, one transactional producer, read_committed reads."""
 

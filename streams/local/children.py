@@ -20,12 +20,18 @@ from typing import TYPE_CHECKING
 from toolgate.streams.errors import LocalStackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # On Linux a child is started through a few lines that put it on the kernel's leash.
 _LEASH = (
     (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py"))) if sys.platform == "linux" else ()
 )
+
+
+def leashed(argv: Sequence[str | Path]) -> list[str]:
+    """The words that start a program which dies with this process; the first must be an absolute path."""
+    leash = (*_LEASH, str(os.getpid())) if _LEASH else ()
+    return [*leash, *map(str, argv)]
 
 
 class Child:
@@ -51,19 +57,22 @@ class Child:
         """Whether it was started and has not ended (a suspended process is alive)."""
         return self._process is not None and self._process.poll() is None
 
-    def spawn(self, argv: Sequence[str | Path]) -> None:
-        """Start the program in a session of its own, so that Ctrl-C in a terminal reaches only the parent."""
+    def spawn(self, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> None:
+        """Start the program in a session of its own, so that Ctrl-C in a terminal reaches only the parent.
+
+        `env` is its whole environment; None: this process's.
+        """
         if self.alive:
             raise LocalStackError(
                 f"{self.name} runs already", where=f"pid {self.pid}", remedy="stop it first"
             )
-        leash = (*_LEASH, str(os.getpid())) if _LEASH else ()
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*leash, *map(str, argv)],
+                leashed(argv),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env=env,
                 start_new_session=True,
             )
         atexit.register(self.kill)

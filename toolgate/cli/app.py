@@ -16,7 +16,11 @@ from toolgate.cli.exits import Exit, exit_for
 # Each module has an `app: typer.Typer`; one command in it makes a plain command, several make a group. They
 # are imported when they are asked for, so that `--version` and each command load only what they need.
 COMMANDS: dict[str, str] = {
+    "demo": "toolgate.cli.demo",
     "dev": "toolgate.cli.dev",
+    "gate": "toolgate.cli.gate",
+    "keys": "toolgate.cli.keys",
+    "snapshot": "toolgate.cli.snapshot",
     "topics": "toolgate.cli.topics",
 }
 

@@ -16,7 +16,10 @@ class Exit(IntEnum):
     CODE_MISMATCH = 5  # the ledger runs other scripts than this version has
     LOCAL_STACK = 6  # the local Kafka or Valkey could not be fetched, started or kept running
     FILES = 7  # a policy, catalogue, key or schema file is faulty
+    CLOCK = 8  # a record is dated too far ahead of this machine's clock
+    LOST_RECORDS = 9  # records that the gate must have are gone from Kafka
     DIFFERENCE = 10  # a check ran to its end and found a difference
+    SLOT_IN_USE = 11  # another process works under the same slot
     INTERNAL = 70  # a fault of toolgate itself
 
 
@@ -26,9 +29,14 @@ _BY_ERROR: dict[str, Exit] = {
     "toolgate.streams.errors.UnreachableError": Exit.UNREACHABLE,
     "toolgate.streams.errors.RefusedError": Exit.REFUSED,
     "toolgate.streams.errors.LocalStackError": Exit.LOCAL_STACK,
+    "toolgate.streams.errors.OtherLedgerCodeError": Exit.CODE_MISMATCH,
+    "toolgate.streams.errors.ClockAheadError": Exit.CLOCK,
+    "toolgate.streams.errors.LostRecordsError": Exit.LOST_RECORDS,
+    "toolgate.streams.errors.SlotInUseError": Exit.SLOT_IN_USE,
     "toolgate.streams.ports.UnavailableError": Exit.UNREACHABLE,
     "toolgate.streams.ports.CodeMismatchError": Exit.CODE_MISMATCH,
     "toolgate.streams.ports.RetryError": Exit.UNREACHABLE,
+    "toolgate.streams.ports.FatalError": Exit.UNREACHABLE,
     "toolgate.schemas.registry.RegistryError": Exit.UNREACHABLE,
     "toolgate.processors.problems.LoadError": Exit.FILES,
 }

@@ -1,0 +1,256 @@
+"""The keyring file: who may write what. It names secrets and holds none, so it may lie beside the policies.
+
+    intents:                # a workflow signs its intents
+      - {kid: billing-1, tenant: default, workflow_id: billing_adjustments_v3, secret_file: billing-1.secret}
+    executors:              # an executor signs results of the tools that its globs match
+      - {kid: desk-1, executor_id: desk, tools: ["*"], secret_env: DESK_SECRET}
+    operators:              # an operator signs control records; `public` is an Ed25519 key
+      - {kid: ann-1, roles: [operator], public: 6f0c...}
+
+Secrets and public keys are written in hex. A relative `secret_file` lies beside the keyring file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from io import StringIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+from nacl.signing import SigningKey
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from ruamel.yaml import YAML
+
+from toolgate.processors.fields import Glob, Id, StrictModel, problems, refused
+from toolgate.processors.identity import ExecutorKey, IntentKey, Keyring, OperatorKey
+from toolgate.processors.problems import LoadError, Problem
+from toolgate.processors.strict_yaml import Document, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+SECRET_BYTES = 32
+PUBLIC_BYTES = 32
+KINDS = ("intents", "executors", "operators")
+_PRIVATE = 0o600
+
+
+def _hex_key(text: str) -> str:
+    if len(_unhex(text)) != PUBLIC_BYTES:
+        what = f"must be {PUBLIC_BYTES * 2} hex digits, an Ed25519 public key"
+        raise PydanticCustomError("name", "{what}", {"what": what})
+    return text
+
+
+def _unhex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.strip())
+    except ValueError:
+        return b""
+
+
+class _Secret(StrictModel):
+    kid: Id
+    secret_file: str | None = Field(default=None, min_length=1)
+    secret_env: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.secret_file is None) == (self.secret_env is None):
+            raise refused((), f"key {self.kid} needs one secret", "give it secret_file or secret_env")
+        return self
+
+
+class IntentEntry(_Secret):
+    """A workflow's key."""
+
+    tenant: Id = "default"
+    workflow_id: Id
+
+
+class ExecutorEntry(_Secret):
+    """An executor's key."""
+
+    executor_id: Id
+    tools: Annotated[list[Glob], Field(min_length=1)]
+
+
+class OperatorEntry(StrictModel):
+    """The public key of somebody who may write control."""
+
+    kid: Id
+    roles: Annotated[list[Literal["operator", "watch", "publisher"]], Field(min_length=1)]
+    public: Annotated[str, AfterValidator(_hex_key)]
+
+
+class KeyringFile(StrictModel):
+    """The whole file."""
+
+    intents: list[IntentEntry] = Field(default_factory=list)
+    executors: list[ExecutorEntry] = Field(default_factory=list)
+    operators: list[OperatorEntry] = Field(default_factory=list)
+
+
+def read(path: Path) -> KeyringFile:
+    """The entries of a keyring file, without looking at any secret.
+
+    Raises:
+        LoadError: every mistake with file, line and column.
+    """
+    return _parsed(path)[1]
+
+
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> Keyring:
+    """The keyring of a file with its secrets.
+
+    Raises:
+        LoadError: every mistake and every secret that cannot be had, by key id; never a secret's content.
+    """
+    document, file = _parsed(path)
+    faults: list[Problem] = []
+    keys: list[IntentKey | ExecutorKey | OperatorKey] = []
+    for kind in KINDS:
+        for place, entry in enumerate(getattr(file, kind)):
+            try:
+                keys.append(_key(entry, path, environment))
+            except ValueError as error:
+                faults.append(document.problem((kind, place), str(error), "`toolgate keys new` makes a pair"))
+    if not faults:
+        try:
+            return Keyring.of(keys)
+        except ValueError as error:
+            faults.append(document.problem((), str(error), "keep one of them"))
+    raise LoadError(faults)
+
+
+def read_secret(path: Path) -> bytes:
+    """The secret or private key that a file holds in hex.
+
+    Raises:
+        ValueError: it cannot be read, or holds something else; says which file, never what is in it.
+    """
+    try:
+        found = _unhex(path.read_text(encoding="ascii"))
+    except OSError as error:
+        raise ValueError(f"secret file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        found = b""
+    if not found:
+        raise ValueError(f"secret file {path} does not hold hex digits")
+    return found
+
+
+def _parsed(path: Path) -> tuple[Document, KeyringFile]:
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        hint = "`toolgate keys new` begins one"
+        raise LoadError([Problem(str(path), 0, 0, f"cannot be read: {error.strerror}", hint)]) from None
+    document, found = parse(str(path), text)
+    if document is None or found:
+        raise LoadError(found)
+    if not isinstance(document.data, dict):
+        what = "the file is not a mapping"
+        raise LoadError([document.problem((), what, f"give it {', '.join(KINDS)}")])
+    try:
+        return document, KeyringFile.model_validate(document.data)
+    except ValidationError as error:
+        raise LoadError(problems(document, KeyringFile, error, {"": frozenset()})) from None
+
+
+def _key(
+    entry: IntentEntry | ExecutorEntry | OperatorEntry, path: Path, environment: Mapping[str, str]
+) -> IntentKey | ExecutorKey | OperatorKey:
+    if isinstance(entry, OperatorEntry):
+        return OperatorKey(entry.kid, _unhex(entry.public), frozenset(entry.roles))
+    secret = _secret(entry, path, environment)
+    if isinstance(entry, IntentEntry):
+        return IntentKey(entry.kid, secret, entry.tenant, entry.workflow_id)
+    return ExecutorKey(entry.kid, secret, entry.executor_id, tuple(entry.tools))
+
+
+def _secret(entry: _Secret, path: Path, environment: Mapping[str, str]) -> bytes:
+    if entry.secret_file is not None:
+        try:
+            return read_secret(path.parent / entry.secret_file)
+        except ValueError as error:
+            raise ValueError(f"key {entry.kid}: {error}") from None
+    found = _unhex(environment.get(entry.secret_env or "", ""))
+    if not found:
+        raise ValueError(f"key {entry.kid}: {entry.secret_env} is not set, or does not hold hex digits")
+    return found
+
+
+# --- making keys ------------------------------------------------------------------------------------------
+
+
+def new_intent(path: Path, kid: str, workflow_id: str, tenant: str = "default") -> Path:
+    """Make a workflow's secret and enter it into the keyring file; returns the secret's file.
+
+    Raises:
+        LoadError: the file, or the key it would have, is faulty; nothing is changed.
+        FileExistsError: there is such a secret file already; it is kept.
+    """
+    return _new_secret(path, "intents", {"kid": kid, "tenant": tenant, "workflow_id": workflow_id})
+
+
+def new_executor(path: Path, kid: str, executor_id: str, tools: list[str]) -> Path:
+    """Make an executor's secret and enter it into the keyring file; like `new_intent`."""
+    return _new_secret(path, "executors", {"kid": kid, "executor_id": executor_id, "tools": tools})
+
+
+def new_operator(path: Path, kid: str, roles: list[str]) -> Path:
+    """Make an Ed25519 pair, enter the public key; returns the private key's file. Like `new_intent`."""
+    pair = SigningKey.generate()
+    row = {"kid": kid, "roles": roles, "public": bytes(pair.verify_key).hex()}
+    return _enter(path, "operators", row, path.parent / f"{kid}.private", bytes(pair))
+
+
+def _new_secret(path: Path, kind: str, row: dict[str, Any]) -> Path:
+    name = f"{row['kid']}.secret"
+    secret = secrets.token_bytes(SECRET_BYTES)
+    return _enter(path, kind, row | {"secret_file": name}, path.parent / name, secret)
+
+
+def _enter(path: Path, kind: str, row: dict[str, Any], secret_path: Path, secret: bytes) -> Path:
+    """Write the secret, then the keyring with one more row: a row without its secret would stop the gate."""
+    text = _with_row(path, kind, row)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(secret_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(secret.hex() + "\n")
+    try:
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(path)
+    except OSError:
+        secret_path.unlink()
+        raise
+    return secret_path
+
+
+def _with_row(path: Path, kind: str, row: dict[str, Any]) -> str:
+    """The keyring's text with a row added; people's comments and order stay."""
+    if path.exists():
+        taken = {entry.kid for name in KINDS for entry in getattr(read(path), name)}
+        if row["kid"] in taken:
+            what = f"key id {row['kid']} is there already"
+            raise LoadError([Problem(str(path), 0, 0, what, "keys are never replaced: take another id")])
+    editor = YAML()
+    editor.indent(mapping=2, sequence=4, offset=2)
+    data = (editor.load(path.read_text(encoding="utf-8")) if path.exists() else None) or {}
+    rows = data.get(kind)
+    data[kind] = [row] if rows is None else [*rows, row]
+    out = StringIO()
+    editor.dump(data, out)
+    text = out.getvalue()
+    document, found = parse(str(path), text.encode())
+    if document is None or found:
+        raise LoadError(found)
+    try:
+        KeyringFile.model_validate(document.data)
+    except ValidationError as error:
+        raise LoadError(problems(document, KeyringFile, error, {"": frozenset()})) from None
+    return text

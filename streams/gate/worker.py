@@ -1,0 +1,308 @@
+"""A worker: the loop of the gate on the real parts, in this process, until it is told to stop.
+
+The one place where the adapters meet. Files are read and both stores are checked before the group is joined:
+what would break a promise stops the worker at once, by name, and not in the middle of a batch.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from toolgate import __version__
+from toolgate.processors import loader
+from toolgate.processors.identity import Keyring
+from toolgate.schemas import registry as registries
+from toolgate.streams import redis_check, topic_admin
+from toolgate.streams.errors import (
+    ClockAheadError,
+    LostRecordsError,
+    OtherLedgerCodeError,
+    SettingsError,
+    SlotInUseError,
+)
+from toolgate.streams.gate import keys
+from toolgate.streams.gate.careful import CarefulIntake, Marker
+from toolgate.streams.gate.ends import Ends
+from toolgate.streams.gate.health import Endpoint, Health
+from toolgate.streams.gate.intake import INPUTS
+from toolgate.streams.gate.loop import PAUSE, ClockError, Fixed, Gate, OtherCodeError
+from toolgate.streams.gate.metrics import Metrics
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.status import Status
+from toolgate.streams.ledger.redis import RedisLedger, connect
+from toolgate.streams.log.kafka import KafkaLog
+from toolgate.streams.ports import LogError, UnavailableError
+from toolgate.streams.topics import BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from types import FrameType
+
+    from toolgate.processors.policy import PolicySet
+    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.ports import Decision, OnRevoke, Share, TopicPartition
+    from toolgate.streams.settings import Settings
+
+OPEN = "open"  # the loop's point before it joins the group
+PAUSE_S = 0.05
+NONCE_BYTES = 8
+_log = structlog.get_logger("toolgate.gate")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a worker tells once it has begun to join."""
+
+    slot: int
+    health_url: str
+    policy_digest: str
+    workflows: int
+    tools: int
+    code: str  # digest of the ledger's scripts
+
+
+def run(
+    settings: Settings, *, take_over_code: bool = False, announce: Callable[[Started], None] = lambda _: None
+) -> None:
+    """Run the worker of `settings.slot` until SIGTERM or SIGINT; a second signal ends the process at once.
+
+    Returns when the batch at hand is committed and the partitions are released.
+
+    Raises:
+        LoadError: policy, catalogue or keyring files are faulty.
+        RefusedError, UnreachableError: Redis or the topics are not as they must be.
+        OtherLedgerCodeError, ClockAheadError, LostRecordsError, SlotInUseError: only a person can help.
+    """
+    policies, keyring = files(settings)
+    ledger = RedisLedger(settings.ledger_url, settings.prefix, timeout_s=settings.redis_timeout_s)
+    with connect(settings.ledger_url, settings.redis_timeout_s) as client:
+        redis_check.check(client, settings.ledger_address)
+        topic_admin.check(topic_admin.connect(settings), settings)
+        marker = Marker(client, settings.hash_tag, settings.slot, _nonce())
+        careful = marker.begin()
+        if careful:
+            _log.warning("this slot's last worker died: careful with the next records", slot=settings.slot)
+        registry = registries.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
+        intake = CarefulIntake(policies, keyring, registry, marker, settings.batch_size if careful else 0)
+        publisher = Publisher(__version__, registry)
+        worker = _Worker(settings, ledger, intake, publisher, registry, marker, take_over_code)
+        try:
+            with stop_signals(worker.stop):
+                announce(worker.started)
+                worker.run()
+        finally:
+            worker.close()
+            ledger.close()
+        marker.end()
+
+
+def files(settings: Settings) -> tuple[PolicySet, Keyring]:
+    """The policies and keys that the settings name.
+
+    Raises:
+        SettingsError: one of the two is not named.
+        LoadError: a file is faulty.
+    """
+    directory = _named(settings.policies_dir, "policies_dir", "the folder with tools.yaml and the policies")
+    policies = loader.load(directory)
+    if settings.insecure_dev:
+        return policies, Keyring.insecure()
+    keyring = _named(settings.keys_file, "keys_file", "the keyring; `toolgate keys new` begins one")
+    return policies, keys.load(keyring)
+
+
+def _named(path: Path | None, setting: str, what: str) -> Path:
+    if path is None:
+        raise SettingsError(
+            f"settings: {setting}: not set (TOOLGATE_{setting.upper()})",
+            where="environment",
+            remedy=f"set it to {what}",
+        )
+    return path
+
+
+@contextmanager
+def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """The first SIGTERM or SIGINT calls `stop`; the next one ends the process, which every step survives."""
+
+    def told(_number: int, _frame: FrameType | None) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_DFL)
+        stop()
+
+    before = {name: signal.signal(name, told) for name in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
+
+
+class _Worker:
+    """The loop with those who watch it."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of one worker
+        self,
+        settings: Settings,
+        ledger: RedisLedger,
+        intake: CarefulIntake,
+        publisher: Publisher,
+        registry: registries.Registry,
+        marker: Marker,
+        take_over_code: bool,  # noqa: FBT001
+    ) -> None:
+        self._settings = settings
+        self._marker = marker
+        self._status = Status(settings.slot, time.monotonic)
+        self._metrics = Metrics()
+        self._log: KafkaLog | None = None
+        inputs = tuple((name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(settings)))
+        fixed = Fixed(
+            slot=settings.slot,
+            slots=settings.partitions,
+            inputs=inputs,
+            batch_size=settings.batch_size,
+            clock_lead_ms_max=settings.clock_lead_ms_max,
+            take_over_code=take_over_code,
+        )
+        self._gate = Gate(fixed, self._make_log, ledger, intake, publisher, self, _now_ms, _nonce, registry)
+        about = {
+            "version": __version__,
+            "prefix": settings.prefix,
+            "kafka": settings.bootstrap_servers,
+            "redis": settings.ledger_address,
+            "code": ledger.code,
+            "policy_digest": intake.policies.digest,
+            "insecure_dev": settings.insecure_dev,
+        }
+        self._metrics.about.info({name: str(about[name]) for name in ("version", "code", "policy_digest")})
+        health = Health(self._status, self._metrics, about, self._positions, Ends(settings).of)
+        self._endpoint = Endpoint(health, settings.metrics_host, settings.metrics_port)
+        policies = intake.policies
+        self.started = Started(
+            settings.slot,
+            self._endpoint.url,
+            policies.digest,
+            len(policies.workflows),
+            len(policies.tools),
+            ledger.code,
+        )
+
+    def run(self) -> None:
+        """Until `stop`."""
+        crash = crash_point(os.environ)
+        try:
+            for point in self._gate.run():
+                self._status.passed()
+                self._metrics.passed(point, time.monotonic())
+                crash(point)
+                if point == OPEN:
+                    self._check_slot()
+                elif point == PAUSE:
+                    time.sleep(PAUSE_S)
+        except OtherCodeError as error:
+            raise OtherLedgerCodeError(
+                str(error),
+                where=self._settings.ledger_address,
+                remedy="run the version that the ledger runs, or start one worker of this version with "
+                "--take-over-code: it rebuilds the ledger, and workers of the other version end",
+            ) from error
+        except ClockError as error:
+            raise ClockAheadError(
+                str(error),
+                where=self._settings.bootstrap_servers,
+                remedy="set the clocks of brokers and gate right; a record is decided once its time has come",
+            ) from error
+        except LogError as error:  # what joining again can mend, the loop has tried
+            raise LostRecordsError(
+                str(error),
+                where=self._settings.bootstrap_servers,
+                remedy="restore the topic; nothing is decided before, since what was lost cannot be told",
+            ) from error
+        self.state("stopped", "")
+
+    def _check_slot(self) -> None:
+        """Before joining: whoever has started under our slot since has fenced us, and we would fence it."""
+        try:
+            mine = self._marker.mine()
+        except UnavailableError:  # the loop is about to ask Redis itself, and knows what to do then
+            return
+        if not mine:
+            slot = self._settings.slot
+            raise SlotInUseError(
+                f"another process was started for slot {slot}: it has fenced this one",
+                where=f"group {self._settings.group_id}",
+                remedy="run one worker for each slot: give one of the two another --slot",
+            )
+
+    def stop(self) -> None:
+        """Let the loop end after what it is at."""
+        self._gate.stopping = True
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._endpoint.close()
+
+    def _make_log(self, on_revoke: OnRevoke) -> KafkaLog:
+        self._log = KafkaLog(self._settings, on_revoke, tuple(INPUTS))
+        return self._log
+
+    def _positions(self) -> Mapping[TopicPartition, int]:
+        return self._log.positions if self._log else {}
+
+    # --- the loop's report --------------------------------------------------------------------------------
+
+    def batch(self, decided: Sequence[tuple[Item, Decision]], shares: Sequence[Share]) -> None:
+        """A batch was committed."""
+        self._status.batch(decided, shares)
+        self._metrics.batch(decided, shares)
+
+    def joined(self, partitions: frozenset[TopicPartition], gen: str) -> None:
+        """These topic-partitions are owned now."""
+        self._status.joined(partitions, gen)
+        self._metrics.joined(partitions, gen)
+        owned = [f"{topic}[{p}]" for topic, p in sorted(partitions)]
+        _log.info("partitions taken", slot=self._settings.slot, generation=gen, partitions=owned)
+
+    def state(self, name: str, detail: str) -> None:
+        """What the loop is at."""
+        if name != self._status.name:
+            _log.info("state", slot=self._settings.slot, state=name, detail=detail)
+        self._status.state(name, detail)
+        self._metrics.state(name, detail)
+
+
+def crash_point(environment: Mapping[str, str]) -> Callable[[str], None]:
+    """For crash tests alone: TOOLGATE_CRASH_AT="decide:3" ends the process by SIGKILL at its third "decide".
+
+    Does nothing unless TOOLGATE_TEST_HOOKS=1.
+    """
+    wanted, _, nth = environment.get("TOOLGATE_CRASH_AT", "").partition(":")
+    if environment.get("TOOLGATE_TEST_HOOKS") != "1" or not wanted:
+        return lambda _: None
+    left = int(nth or 1)
+
+    def crash(point: str) -> None:
+        nonlocal left
+        left -= point == wanted
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return crash
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _nonce() -> str:
+    return secrets.token_hex(NONCE_BYTES)
