@@ -12,11 +12,11 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import checker
+import redis
 from confluent_kafka import Producer
 
 from toolgate.processors.identity import ExecutorKey, IntentKey, mac
@@ -31,6 +31,7 @@ from toolgate.streams.topics import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from toolgate.streams.settings import Settings
 
@@ -90,20 +91,19 @@ class Worker:
 
     def announced(self) -> dict[str, Any]:
         """What it printed at its start."""
-        line = until(
-            lambda: (
-                self.process.poll() is not None or self.out.read_text(encoding="utf-8").partition("\n")[0]
-            ),
-            "an announcement",
-        )
-        assert isinstance(line, str), self.said()
-        return dict(json.loads(line))
+
+        def line() -> str:
+            return self.out.read_text(encoding="utf-8").partition("\n")[0]
+
+        until(lambda: line() or self.process.poll() is not None, "an announcement")
+        assert line(), self.said()
+        return dict(json.loads(line()))
 
     def health(self, page: str = "/health") -> dict[str, Any]:
         """A page of its endpoint, whatever the status code; empty when nobody answers."""
         self.url = self.url or self.announced()["health"]
         try:
-            with urllib.request.urlopen(self.url + page, timeout=5) as answer:
+            with urllib.request.urlopen(self.url + page, timeout=5) as answer:  # noqa: S310 - our own worker
                 return dict(json.load(answer))
         except urllib.error.HTTPError as error:
             return dict(json.load(error))
@@ -113,7 +113,7 @@ class Worker:
     def metrics(self) -> dict[str, float]:
         """Its metrics by name and labels, as the page has them."""
         self.url = self.url or self.announced()["health"]
-        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:  # noqa: S310 - our own worker
             rows = answer.read().decode().splitlines()
         return {row.rpartition(" ")[0]: float(row.rpartition(" ")[2]) for row in rows if row[0] != "#"}
 
@@ -166,7 +166,7 @@ class Site:
         self.agents, self.desk = loaded.intents["agents-1"], loaded.executors["desk-1"]
         self._log = KafkaLog(self.settings, lambda _: None)
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -223,6 +223,10 @@ class Site:
             )
         self.workers.append(Worker(process, log, out))
         return self.workers[-1]
+
+    def redis(self) -> redis.Redis:
+        """A client of the ledger's Redis."""
+        return redis.Redis.from_url(self.settings.ledger_url, socket_timeout=5)
 
     # --- records ---
 
