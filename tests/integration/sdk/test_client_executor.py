@@ -1,0 +1,242 @@
+"""Client and executor on a real broker, with a few lines in the gate's place."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from toolgate.processors.identity import ExecutorKey, IntentKey, Keyring, check_result
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import Command, Intent, Outcome, Result
+from toolgate.sdk import Answer, Client, Executor, NoAnswerError, ToolError
+from toolgate.streams.errors import RefusedError, UnreachableError
+from toolgate.streams.log.messages import envelope
+from toolgate.streams.settings import reader_config
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Envelope
+
+pytestmark = pytest.mark.real
+INTENTS = IntentKey("billing-1", b"i" * 32, "default", "billing_v1")
+RESULTS = ExecutorKey("desk-1", b"r" * 32, "desk", ("*",))
+WAIT_S = 30.0
+
+
+class Gatekeeper:
+    """Approves every intent, one after the other, without a transaction; denies the tool `never`."""
+
+    def __init__(self, settings, ttl_ms: int = 900_000) -> None:
+        self._settings = settings
+        self._ttl_ms = ttl_ms
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.intents: list[Envelope] = []
+
+    def _run(self) -> None:
+        name = self._settings.topic("intents")
+        consumer = Consumer(reader_config(self._settings))
+        consumer.assign([TopicPartition(name, p, 0) for p in range(self._settings.partitions)])
+        producer = Producer({"bootstrap.servers": self._settings.bootstrap_servers})
+        while not self._stopping.is_set():
+            message = consumer.poll(0.05)
+            if message is None or message.error():
+                continue
+            self.intents.append(envelope(message, "intents"))
+            self._decide(producer, self.intents[-1])
+        producer.flush(WAIT_S)
+        consumer.close()
+
+    def _decide(self, producer: Producer, of: Envelope) -> None:
+        intent = Codec(Intent).decode(of.value)
+        approved = intent.tool != "never"
+        command_id = f"{of.partition}-{of.offset}" if approved else ""
+        verdict = "APPROVE" if approved else "DENY"
+        outcome = Outcome(intent.intent_id, of.offset, verdict, command_id=command_id)
+        command = Command(
+            command_id, intent.intent_id, of.offset, 0, intent.tenant, intent.workflow_id, intent.run_id,
+            intent.agent_id, intent.tool, "1", intent.params, "digest", "", False, of.time_ms,
+            of.time_ms + self._ttl_ms, 0,
+        )  # fmt: skip
+        topics = self._settings.topic
+        if approved:
+            producer.produce(topics("commands"), Codec(Command).encode(command), of.key, of.partition)
+        producer.produce(topics("outcomes"), Codec(Outcome).encode(outcome), of.key, of.partition)
+        producer.flush(WAIT_S)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        self._thread.join()
+
+
+@contextmanager
+def executing(settings, tools, now_ms=lambda: time.time_ns() // 1_000_000):
+    """An executor at work in a thread; its failure is the test's."""
+    executor = Executor(settings, RESULTS, tools, now_ms)
+    with ThreadPoolExecutor(1) as pool:
+        work = pool.submit(executor.run)
+        try:
+            yield executor
+        finally:
+            executor.stop()
+            work.result(WAIT_S)
+
+
+def results_of(settings) -> list[Envelope]:
+    """Everything on the results topic."""
+    consumer = Consumer(reader_config(settings) | {"enable.partition.eof": True})
+    name = settings.topic("results")
+    consumer.assign([TopicPartition(name, p, 0) for p in range(settings.partitions)])
+    found, ended = [], 0
+    while ended < settings.partitions:
+        message = consumer.poll(WAIT_S)
+        assert message is not None
+        if message.error():
+            ended += 1
+        else:
+            found.append(envelope(message, "results"))
+    consumer.close()
+    return found
+
+
+def refuse(_command: Command) -> Answer:
+    """A tool that says no."""
+    raise ToolError("closed on Sundays")
+
+
+def test_many_runs_share_one_client(settings):
+    """Every run gets its own decisions and results, in its own order, from one consumer."""
+    tools = {"read": lambda command: Answer(command.run_id), "pay": refuse}
+
+    def one(run: int) -> list[tuple[str, str, str]]:
+        told = []
+        for number, tool in enumerate(("read", "never", "pay")):
+            ticket = client.send(client.intent(f"run-{run}", tool, {"n": number}))
+            outcome = ticket.decided(WAIT_S)
+            result = ticket.ended(WAIT_S) if outcome.verdict == "APPROVE" else None
+            told.append((outcome.verdict, result.status if result else "", result.body if result else ""))
+        return told
+
+    with (
+        Gatekeeper(settings) as gate,
+        executing(settings, tools),
+        Client(settings, INTENTS, "agent") as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        told = list(pool.map(one, range(24)))
+    assert told == [
+        [("APPROVE", "ok", f'"run-{run}"'), ("DENY", "", ""), ("APPROVE", "error", "null")]
+        for run in range(24)
+    ]
+    assert len(gate.intents) == 72
+
+
+def test_results_are_signed_and_lie_in_their_commands_partition(settings):
+    """The gate believes them, and reads them where it reads the run's intents."""
+    with (
+        Gatekeeper(settings) as gate,
+        executing(settings, {"read": lambda _: Answer(1)}),
+        Client(settings, INTENTS, "agent") as client,
+    ):
+        for run in range(6):
+            client.send(client.intent(f"run-{run}", "read", {})).ended(WAIT_S)
+    placed = {record.key: record.partition for record in gate.intents}
+    results = results_of(settings)
+    assert len(results) == 12
+    for record in results:
+        result = Codec(Result).decode(record.value)
+        assert placed[record.key] == record.partition
+        assert check_result(Keyring.of([RESULTS]), record, result) is None
+
+
+def test_outcomes_can_be_awaited(settings):
+    """One client serves an event loop as well."""
+
+    async def ask(client: Client, run: int) -> str:
+        ticket = client.send(client.intent(f"run-{run}", "read", {}))
+        outcome = await asyncio.wait_for(asyncio.wrap_future(ticket.outcome), WAIT_S)
+        return outcome.verdict
+
+    async def ask_all(client: Client) -> list[str]:
+        return await asyncio.gather(*(ask(client, run) for run in range(10)))
+
+    with Gatekeeper(settings), Client(settings, INTENTS, "agent") as client:
+        assert asyncio.run(ask_all(client)) == ["APPROVE"] * 10
+
+
+def test_a_client_hears_only_what_comes_after_it(settings):
+    """What was decided before it was made is nobody's answer; what is decided afterwards is never missed."""
+    with Gatekeeper(settings):
+        with Client(settings, INTENTS, "agent") as before:
+            assert before.submit(before.intent("run-1", "read", {}), WAIT_S).verdict == "APPROVE"
+        with Client(settings, INTENTS, "agent") as client:
+            assert client.submit(client.intent("run-1", "never", {}), WAIT_S).verdict == "DENY"
+
+
+def test_no_gate_is_a_timeout_and_repeating_is_answered(settings):
+    """The intent lies in the log: the gate that comes later decides it, and the ticket is the same."""
+    with Client(settings, INTENTS, "agent") as client:
+        intent = client.intent("run-1", "read", {})
+        with pytest.raises(NoAnswerError, match=r"has not been decided within 0\.2 s"):
+            client.submit(intent, 0.2)
+        with Gatekeeper(settings):
+            assert client.submit(intent, WAIT_S).verdict == "APPROVE"
+
+
+def test_an_expired_command_is_not_run(settings):
+    """Its end is void: it never began."""
+    ran: list[Command] = []
+
+    def run(command: Command) -> Answer:
+        ran.append(command)
+        return Answer()
+
+    late = lambda: time.time_ns() // 1_000_000 + 10_000  # noqa: E731 - a clock
+    with (
+        Gatekeeper(settings, ttl_ms=5_000),
+        executing(settings, {"read": run}, late),
+        Client(settings, INTENTS, "agent") as client,
+    ):
+        result = client.send(client.intent("run-1", "read", {})).ended(WAIT_S)
+    assert (result.status, ran) == ("void", [])
+
+
+def test_an_executor_goes_on_where_its_predecessor_stopped(settings):
+    """What is committed is not run again, and what came meanwhile is."""
+    ran: list[str] = []
+
+    def run(command: Command) -> Answer:
+        ran.append(command.run_id)
+        return Answer()
+
+    with Gatekeeper(settings), Client(settings, INTENTS, "agent") as client:
+        with executing(settings, {"read": run}):
+            client.send(client.intent("run-1", "read", {})).ended(WAIT_S)
+        ticket = client.send(client.intent("run-2", "read", {}))
+        with executing(settings, {"read": run}):
+            ticket.ended(WAIT_S)
+    assert ran == ["run-1", "run-2"]
+
+
+def test_a_client_without_topics_is_refused_by_name(stack, bare_prefix, make_settings):
+    """Waiting for answers that cannot come would be worse."""
+    with pytest.raises(RefusedError, match="the topic does not exist"):
+        Client(make_settings(stack, prefix=bare_prefix), INTENTS, "agent")
+
+
+def test_a_client_without_a_broker_says_so(make_settings, stack, monkeypatch):
+    """After its limit, with the address."""
+    monkeypatch.setattr("toolgate.sdk.replies.START_S", 0.3)
+    nowhere = make_settings(stack).model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
+        Client(nowhere, INTENTS, "agent")
