@@ -143,11 +143,11 @@ class TransactionalProducer:
             self._abort("commit", error)
 
     def _abort(self, name: str, error: KafkaException) -> None:
+        why = self._undelivered or cause(error).str()  # before the abort purges what is still queued
         try:
             self._again(self._client().abort_transaction, STEP_S)
         except KafkaException as second:
             raise self._fatal(f"abort after {name}", second) from error
-        why = self._undelivered or cause(error).str()
         raise AbortError(f"{self._name}: {name} failed and was aborted: {why}") from error
 
     def _again(self, call: Callable[[float], None], limit_s: float) -> None:
