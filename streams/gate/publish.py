@@ -293,6 +293,9 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
     """The chain's reasons and the ledger's, most severe first."""
     case = item.case
     if case is None:
+        # Read by one worker and unreadable to another: an approval would be audited without its command.
+        if decision.verdict != item.ask.verdict:
+            raise _disagreement(item, decision, item.ask.verdict)
         if item.refused:
             return (Reason(Code.BAD_IDENTITY, "identity", item.refused),)
         if item.reading.problem is not None:
@@ -306,14 +309,19 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
         return (Reason(Code.ID_CONFLICT, "intent_id", because),)
     agreed = decision.verdict == case.verdict or (case.verdict == Verdict.APPROVE and bool(decision.refused))
     if not agreed or decision.policy_digest != item.ask.policy_digest:
-        raise DisagreementError(
-            f"{case.envelope.topic}-{case.envelope.partition}-{case.envelope.offset} was decided "
-            f"{decision.verdict} at seq {decision.seq} under policy {decision.policy_digest}; "
-            f"the chain says {case.verdict} under {item.ask.policy_digest} now"
-        )
+        raise _disagreement(item, decision, case.verdict)
     claims = case.always + case.claims
     found = tuple(refusal(claims[index], level) for index, level in decision.refused)
     return ordered(case.reasons + found)
+
+
+def _disagreement(item: Item, decision: Decision, verdict: str) -> DisagreementError:
+    envelope = item.reading.envelope
+    return DisagreementError(
+        f"{envelope.topic}-{envelope.partition}-{envelope.offset} was decided {decision.verdict} at seq "
+        f"{decision.seq} under policy {decision.policy_digest}; "
+        f"this worker says {verdict} under {item.ask.policy_digest}"
+    )
 
 
 def _balances(case: Case, decision: Decision) -> Iterator[Balance]:
