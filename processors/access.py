@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolgate.processors.case import deny
 from toolgate.processors.policy import READ_ONLY
-from toolgate.processors.reasons import Code, deny
+from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Kind, Reason
 
 if TYPE_CHECKING:
-    from toolgate.processors.case import Case, World
+    from toolgate.processors.case import Case
+    from toolgate.processors.world import World
 
 
 def access(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.records import Intent, Reason, Verdict
@@ -10,9 +10,7 @@ from toolgate.schemas.records import Intent, Reason, Verdict
 if TYPE_CHECKING:
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.claims import Claim, Count, Rate, Reserve
-    from toolgate.processors.control import ControlState
-    from toolgate.processors.identity import Keyring
-    from toolgate.processors.policy import PolicySet, WorkflowPolicy
+    from toolgate.processors.policy import WorkflowPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +25,6 @@ class Envelope:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
     problem: str = ""  # why the broker client could not deliver it; "" for a record that is whole
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a decision may look at besides its case: fixed for a batch, named by the decision's digests and ctl."""
-
-    policies: PolicySet
-    control: ControlState
-    keys: Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +47,8 @@ class Case:
     always: tuple[Rate, ...] = ()  # taken whatever the verdict: denials are not free
     on_deny: tuple[Count, ...] = ()
     reserve: Reserve | None = None
+
+
+def deny(case: Case, *reasons: Reason) -> Case:
+    """The case, denied for these reasons besides those it has."""
+    return replace(case, verdict=Verdict.DENY, reasons=case.reasons + reasons)

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from toolgate.processors.access import access
-from toolgate.processors.case import Case, World
+from toolgate.processors.case import Case, deny
 from toolgate.processors.contract import contract
 from toolgate.processors.control import control
 from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
-from toolgate.processors.reasons import Code, deny, ends_case, ordered
+from toolgate.processors.reasons import Code, ends_case, ordered
+from toolgate.processors.world import World
 from toolgate.schemas.records import Reason, Verdict
 
 Processor = Callable[[Case, World], Case]

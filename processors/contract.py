@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.case import deny
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import id_fault, is_id
-from toolgate.processors.reasons import Code, deny
+from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Kind, Reason
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:
-    from toolgate.processors.case import Case, Envelope, World
+    from toolgate.processors.case import Case, Envelope
     from toolgate.processors.catalogue import Tool
+    from toolgate.processors.world import World
     from toolgate.schemas.records import Intent
 
 PARAMS_BYTES_MAX = 96 * 1024

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from toolgate.processors.case import deny
 from toolgate.processors.catalogue import CostError
 from toolgate.processors.claims import (
     RUN_KEEP_MS,
@@ -27,14 +28,15 @@ from toolgate.processors.claims import (
 from toolgate.processors.names import is_id
 from toolgate.processors.paths import values_at
 from toolgate.processors.plans import CALLS, COST, RECORDS, Account, Plan, standing
-from toolgate.processors.reasons import Code, deny
+from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Kind, Reason, Verdict
 from toolgate.schemas.strict_json import digest
 
 if TYPE_CHECKING:
-    from toolgate.processors.case import Case, World
+    from toolgate.processors.case import Case
     from toolgate.processors.plans import RatePlan
     from toolgate.processors.policy import WorkflowPolicy
+    from toolgate.processors.world import World
     from toolgate.schemas.records import Intent
 
 HOLD_MS = 900_000  # a command's life: no reservation outlives it

@@ -8,16 +8,14 @@ name never change and are never used again. The table in docs/reference/reasons.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
-
-from toolgate.schemas.records import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from toolgate.processors.case import Case
+    from toolgate.schemas.records import Reason
 
 
 class _Named(StrEnum):
@@ -237,11 +235,6 @@ def retryable(reasons: Iterable[Reason]) -> bool:
 def ends_case(reasons: Iterable[Reason]) -> bool:
     """Whether one of the reasons leaves nothing further to say."""
     return any((entry := _entry(reason.code)) is None or entry.ends_case for reason in reasons)
-
-
-def deny(case: Case, *reasons: Reason) -> Case:
-    """The case, denied for these reasons besides those it has."""
-    return replace(case, verdict=Verdict.DENY, reasons=case.reasons + reasons)
 
 
 def table() -> str:

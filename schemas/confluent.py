@@ -20,6 +20,8 @@ from toolgate.schemas.registry import RegistryError, bundled
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolgate.schemas.registry import Registry
+
 TIMEOUT_S = 3
 QUIET_S = 5  # after a failure nobody asks for so long: a loop must not wait for each record
 FOREIGN_IDS_MAX = 256  # ids that were asked for and are not ours; hostile writers can think of two milliards
@@ -120,3 +122,15 @@ class ConfluentRegistry:
             f"Schema Registry {self._url!r}, {doing}: {type(error).__name__}: {error}; "
             "check the URL and that this process may read and register there"
         )
+
+
+def connect(url: str = "", *, prefix: str = "toolgate.") -> Registry:
+    """The Schema Registry at `url`, or the bundled one when there is no url.
+
+    Args:
+        url: `http(s)://host:port`, or "" for none.
+        prefix: The topic prefix; subjects are `<prefix><topic>-value`.
+    """
+    if not url:
+        return bundled()
+    return ConfluentRegistry(url, prefix=prefix)

@@ -73,20 +73,6 @@ def bundled() -> BundledRegistry:
     return BundledRegistry()
 
 
-def connect(url: str = "", *, prefix: str = "toolgate.") -> Registry:
-    """The Schema Registry at `url`, or the bundled one when there is no url.
-
-    Args:
-        url: `http(s)://host:port`, or "" for none.
-        prefix: The topic prefix; subjects are `<prefix><topic>-value`.
-    """
-    if not url:
-        return bundled()
-    from toolgate.schemas.confluent import ConfluentRegistry  # noqa: PLC0415 - an SDK without a url needs no client
-
-    return ConfluentRegistry(url, prefix=prefix)
-
-
 def committed() -> list[dict[str, Any]]:
     """The rows of `registry.json`: fingerprint, id, subject, version; [] where there is none yet."""
     path = files(__package__) / "registry.json"

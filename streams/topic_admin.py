@@ -112,7 +112,7 @@ def _new_topic(topic: Topic, settings: Settings) -> NewTopic:
         config["min.insync.replicas"] = str(settings.min_insync_replicas)
     return NewTopic(
         settings.topic(topic.name),
-        num_partitions=topic.partitions(settings),
+        num_partitions=topic.partitions(settings.partitions),
         replication_factor=settings.replication_factor,
         config=config,
     )

@@ -75,7 +75,7 @@ def plan(existing: Mapping[str, Existing], settings: Settings) -> Plan:
 
 
 def _compare(topic: Topic, found: Existing, settings: Settings) -> list[Problem]:
-    name, wanted = settings.topic(topic.name), topic.partitions(settings)
+    name, wanted = settings.topic(topic.name), topic.partitions(settings.partitions)
     problems = []
     if found.partitions != wanted:
         remedy = "a count is fixed for life, use another prefix"

@@ -6,10 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from toolgate.streams.settings import Settings
 
 DAY_MS = 86_400_000
 FOREVER = -1
@@ -34,9 +30,9 @@ class Topic:
     compression: str = "producer"
     timestamp_type: str = "LogAppendTime"
 
-    def partitions(self, settings: Settings) -> int:
-        """How many this topic has under a prefix."""
-        return settings.partitions if self.co_partitioned else 1
+    def partitions(self, co_partitioned: int) -> int:
+        """How many this topic has under a prefix whose co-partitioned topics have so many."""
+        return co_partitioned if self.co_partitioned else 1
 
     def config(self) -> dict[str, str]:
         """Topic-level settings to create it with."""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from toolgate.processors.case import Envelope
-    from toolgate.processors.control import ControlState
-    from toolgate.processors.identity import Keyring
+    from toolgate.processors.control_state import ControlState
+    from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import TopicPartition

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.processors.case import Case, World
+from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import Settle
-from toolgate.processors.control import supported
+from toolgate.processors.control_state import supported
 from toolgate.processors.identity import check_control, check_result
 from toolgate.processors.limits import RECORD_CHARS_MAX
+from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.records import Control, Intent, Result, ResultStatus, Verdict
 from toolgate.schemas.strict_json import digest
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from toolgate.processors.case import Envelope
-    from toolgate.processors.control import ControlState
-    from toolgate.processors.identity import Keyring
+    from toolgate.processors.control_state import ControlState
+    from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
 

@@ -23,7 +23,7 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 
 from toolgate.processors.fields import Glob, Id, StrictModel, problems, refused
-from toolgate.processors.identity import ExecutorKey, IntentKey, Keyring, OperatorKey
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.processors.strict_yaml import Document, parse
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from toolgate.processors.control import ControlState
+from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Control
 from toolgate.streams.ports import UnavailableError
 

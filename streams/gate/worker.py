@@ -18,8 +18,8 @@ import structlog
 
 from toolgate import __version__
 from toolgate.processors import loader
-from toolgate.processors.identity import Keyring
-from toolgate.schemas import registry as registries
+from toolgate.processors.keyring import Keyring
+from toolgate.schemas import confluent
 from toolgate.streams import redis_check, topic_admin
 from toolgate.streams.errors import (
     ClockAheadError,
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from toolgate.processors.policy import PolicySet
+    from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Item
     from toolgate.streams.ports import Decision, OnRevoke, Share, TopicPartition
     from toolgate.streams.settings import Settings
@@ -91,7 +92,7 @@ def run(
         careful = marker.begin()
         if careful:
             _log.warning("this slot's last worker died: careful with the next records", slot=settings.slot)
-        registry = registries.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
+        registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
         intake = CarefulIntake(policies, keyring, registry, marker, settings.batch_size if careful else 0)
         publisher = Publisher(__version__, registry)
         worker = _Worker(settings, ledger, intake, publisher, registry, marker, take_over_code)
@@ -156,7 +157,7 @@ class _Worker:
         ledger: RedisLedger,
         intake: CarefulIntake,
         publisher: Publisher,
-        registry: registries.Registry,
+        registry: Registry,
         marker: Marker,
         take_over_code: bool,  # noqa: FBT001
     ) -> None:
@@ -165,7 +166,9 @@ class _Worker:
         self._status = Status(settings.slot, time.monotonic)
         self._metrics = Metrics()
         self._log: KafkaLog | None = None
-        inputs = tuple((name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(settings)))
+        inputs = tuple(
+            (name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(settings.partitions))
+        )
         fixed = Fixed(
             slot=settings.slot,
             slots=settings.partitions,

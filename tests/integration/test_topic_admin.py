@@ -52,7 +52,7 @@ def test_a_fresh_prefix_passes_the_check(settings: Settings):
     assert topic_admin.apply(admin, settings) == ()
     found = topic_admin.existing(admin, settings)
     assert {name: topic.partitions for name, topic in found.items()} == {
-        name: topic.partitions(settings) for name, topic in BY_NAME.items()
+        name: topic.partitions(settings.partitions) for name, topic in BY_NAME.items()
     }
     assert {topic.replicas for topic in found.values()} == {1}
 

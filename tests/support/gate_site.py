@@ -19,7 +19,7 @@ import checker
 import redis
 from confluent_kafka import Producer
 
-from toolgate.processors.identity import ExecutorKey, IntentKey, mac
+from toolgate.processors.keyring import ExecutorKey, IntentKey, mac
 from toolgate.schemas.codec import Codec, body_digest
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import AuditEvent, Command, Intent, Result

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import checker
 import orjson
 
-from toolgate.processors.identity import Keyring
+from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Command, Control, Intent, Result

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolgate.cli import logs
-from toolgate.schemas import registry as registries
+from toolgate.schemas import confluent
 from toolgate.streams.gate import snapshotting
 from toolgate.streams.gate.worker import stop_signals
 from toolgate.streams.settings import load
@@ -33,7 +33,7 @@ def snapshot(  # noqa: PLR0913 - one parameter for each option
     """
     settings = load(config, bootstrap_servers=bootstrap_servers, prefix=prefix, partitions=partitions)
     logs.configure(as_json=as_json)
-    registry = registries.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
+    registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
     if not once:
         stopped: list[bool] = []
         with stop_signals(lambda: stopped.append(True)):

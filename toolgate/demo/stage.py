@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from toolgate.processors.identity import ExecutorKey, IntentKey
+    from toolgate.processors.keyring import ExecutorKey, IntentKey
 
 PARTITIONS_MIN = 4
 INTENT_KID, EXECUTOR_KID, EXECUTOR_ID = "demo-agent", "demo-executor", "recorded"

@@ -1,6 +1,6 @@
 """What agents and executors import: `Client` proposes calls and hears of them, `Executor` runs commands."""
 
-from toolgate.processors.identity import ExecutorKey, IntentKey
+from toolgate.processors.keyring import ExecutorKey, IntentKey
 from toolgate.schemas.records import Command, Intent, Outcome, Result
 from toolgate.sdk.client import Client
 from toolgate.sdk.errors import IntentError, NoAnswerError, NotSentError, SdkError

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from types import TracebackType
 
-    from toolgate.processors.identity import IntentKey
+    from toolgate.processors.keyring import IntentKey
     from toolgate.schemas.records import Outcome
     from toolgate.sdk.ticket import Ticket
     from toolgate.streams.settings import Settings

@@ -25,7 +25,7 @@ from toolgate.streams.settings import reader_config
 if TYPE_CHECKING:
     from confluent_kafka import Message
 
-    from toolgate.processors.identity import ExecutorKey
+    from toolgate.processors.keyring import ExecutorKey
     from toolgate.streams.settings import Settings
 
 BODY_BYTES_MAX = 64 * 1024

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException, Producer
 
-from toolgate.processors.identity import mac
+from toolgate.processors.keyring import mac
 from toolgate.schemas.headers import KID, MAC
 from toolgate.sdk.errors import NotSentError
 from toolgate.streams.log.producer import cause
@@ -17,7 +17,7 @@ from toolgate.streams.settings import client_producer_config
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message
 
-    from toolgate.processors.identity import ExecutorKey, IntentKey
+    from toolgate.processors.keyring import ExecutorKey, IntentKey
     from toolgate.schemas.headers import Headers
     from toolgate.streams.settings import Settings
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from toolgate.processors.identity import ExecutorKey, IntentKey, Keyring, check_result
+from toolgate.processors.identity import check_result
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Command, Intent, Outcome, Result
 from toolgate.sdk import Answer, Client, Executor, NoAnswerError, ToolError

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from toolgate.processors.case import Case, Envelope, World
-from toolgate.processors.control import ControlState
-from toolgate.processors.identity import KID, MAC, IntentKey, Keyring, mac
+from toolgate.processors.case import Case, Envelope
+from toolgate.processors.control_state import ControlState
+from toolgate.processors.identity import KID, MAC
+from toolgate.processors.keyring import IntentKey, Keyring, mac
 from toolgate.processors.loader import from_files
+from toolgate.processors.world import World
 from toolgate.schemas.records import Intent
 
 HERE = Path(__file__).parent

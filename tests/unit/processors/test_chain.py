@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from toolgate.processors import chain
 from toolgate.processors.chain import CHAIN, judge, printed
 from toolgate.processors.claims import Charge, Count, Distinct, Forbid
-from toolgate.processors.control import ControlState
+from toolgate.processors.control_state import ControlState
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Control, Verdict
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from toolgate.processors.control import ControlState, control, supported
+from toolgate.processors.control import control
+from toolgate.processors.control_state import ControlState, supported
 from toolgate.processors.identity import identity
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Control

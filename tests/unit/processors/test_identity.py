@@ -8,19 +8,8 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from toolgate.processors.case import Envelope
-from toolgate.processors.identity import (
-    KID,
-    MAC,
-    ExecutorKey,
-    IntentKey,
-    Keyring,
-    OperatorKey,
-    check_control,
-    check_result,
-    framed,
-    identity,
-    mac,
-)
+from toolgate.processors.identity import KID, MAC, check_control, check_result, identity
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Control, Result
 

@@ -10,9 +10,9 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from toolgate.schemas.bundle import schemas
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.confluent import FOREIGN_IDS_MAX, QUIET_S, ConfluentRegistry
+from toolgate.schemas.confluent import FOREIGN_IDS_MAX, QUIET_S, ConfluentRegistry, connect
 from toolgate.schemas.records import Intent, Tick
-from toolgate.schemas.registry import RegistryError, connect
+from toolgate.schemas.registry import RegistryError
 
 TICK = Tick("run-1", "hold_expiry", "h-1", 17)
 [TICK_SCHEMA] = schemas("tick")

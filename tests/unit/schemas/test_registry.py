@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolgate.schemas import registry
+from toolgate.schemas import confluent, registry
 from toolgate.schemas.bundle import SUBJECTS, schemas
 
 
@@ -62,7 +62,7 @@ def test_a_schema_without_an_id_stops_the_program(monkeypatch):
 
 def test_without_a_url_ids_are_the_bundled_ones():
     """No Schema Registry is needed."""
-    assert registry.connect() is registry.bundled()
+    assert confluent.connect() is registry.bundled()
 
 
 def test_the_command_writes_the_file_beside_the_module(monkeypatch, tmp_path, capsys):

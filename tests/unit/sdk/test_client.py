@@ -6,10 +6,12 @@ from concurrent.futures import Future
 
 import pytest
 
-from toolgate.processors.case import Case, Envelope, World
-from toolgate.processors.control import ControlState
-from toolgate.processors.identity import IntentKey, Keyring, identity
+from toolgate.processors.case import Case, Envelope
+from toolgate.processors.control_state import ControlState
+from toolgate.processors.identity import identity
+from toolgate.processors.keyring import IntentKey, Keyring
 from toolgate.processors.policy import PolicySet
+from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Intent
 from toolgate.sdk import client as module

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from toolgate.processors.identity import ExecutorKey
+from toolgate.processors.keyring import ExecutorKey
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Command, Result
 from toolgate.sdk import executor as module

@@ -15,7 +15,7 @@ def as_wanted(name: str, replicas: int = 1, **changes: str) -> Existing:
     """A topic as `apply` creates it, with settings changed (dots written as __)."""
     config = BY_NAME[name].config() | {"unclean.leader.election.enable": "false", "min.insync.replicas": "1"}
     config |= {key.replace("__", "."): value for key, value in changes.items()}
-    return Existing(BY_NAME[name].partitions(SETTINGS), replicas, config)
+    return Existing(BY_NAME[name].partitions(SETTINGS.partitions), replicas, config)
 
 
 def test_creates_all_where_nothing_is():
