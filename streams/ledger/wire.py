@@ -91,28 +91,27 @@ def decide_argument(ctl: int, shares: Sequence[Share]) -> list[Any]:
     return [ctl, zones, packed]
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
-
-
 def decision(raw: bytes) -> Decision:
     """A decision from its packed row."""
-    row = msgpack.unpackb(raw, raw=False)
+    row = msgpack.unpackb(raw, raw=False, use_list=False)
+    offset, seq, clk, ctl, verdict, first, refused, ops, after, visible, first_seq, conflict, note, policy = (
+        row
+    )
     return Decision(
-        offset=row[0],
-        seq=row[1],
-        clk=row[2],
-        ctl=row[3],
-        verdict=row[4],
-        first=row[5],
-        refused=tuple((index, level) for index, level in row[6]),
-        ops=tuple(Op(op[0], _tuples(op[1:])) for op in row[7]),
-        after=tuple((account, used) for account, used in row[8]),
-        visible=tuple(Visible(*one) for one in row[9]),
-        first_seq=None if row[10] < 0 else row[10],
-        conflict=row[11],
-        note=row[12],
-        policy_digest=row[13],
+        offset=offset,
+        seq=seq,
+        clk=clk,
+        ctl=ctl,
+        verdict=verdict,
+        first=first,
+        refused=refused,
+        ops=tuple([Op(op[0], op[1:]) for op in ops]),
+        after=after,
+        visible=tuple([Visible(*one) for one in visible]),
+        first_seq=None if first_seq < 0 else first_seq,
+        conflict=conflict,
+        note=note,
+        policy_digest=policy,
     )
 
 
