@@ -1,14 +1,17 @@
 -- Claims: what stands against them, and the ops that take them. Reads the cache and changes nothing.
 -- taking.py says the same; a differential test holds the two together.
--- A claim is {kind, ...}:
---   charge {1, account, unit, amount, max, window, on_expiry, keep}   spend {2, account, unit, amount, max, window, latch, keep}
---   rate {3, key, increment_us, tau_us, keep}                        distinct {4, key, records, max, window_ms, keep, trued}
---   count {5, key, n, max or -1, keep}                               require {6, key, n, keep}
---   forbid {7, key, n, keep}                                         own {8, run, owner, idle_ms, keep}
---   deadline {9, at_ms}
+-- A claim is {terms, ...}; `terms` numbers an entry of the call's list of terms {kind, ...}, which most intents share:
+--   charge {terms, account, amount}            {1, unit, max, window, on_expiry, keep}
+--   spend {terms, account, amount, latch}      {2, unit, max, window, keep}
+--   rate {terms, key}                          {3, increment_us, tau_us, keep}
+--   distinct {terms, key, records}             {4, max, window_ms, keep, trued}
+--   count {terms, key}                         {5, n, max or -1, keep}
+--   require {terms, key}  forbid {terms, key}  {6, n, keep}  {7, n, keep}
+--   own {terms, run, owner}                    {8, idle_ms, keep}
+--   deadline {terms, at_ms}                    {9}
 
 local CHARGE, SPEND, RATE, DISTINCT, COUNT, REQUIRE, FORBID, OWN, DEADLINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local zones, labels = {}, {}
+local zones, terms, labels = {}, {}, {}
 
 local function civil(days)
   local z = days + 719468
@@ -50,9 +53,14 @@ local function label(window, clk)
   return text
 end
 
-local function account_name(claim, clk)
-  if claim[6] == '' then return claim[2] end
-  return claim[2] .. '@' .. label(claim[6], clk)
+-- The charge account's full name, found once for a claim.
+local function account_name(claim, window, clk)
+  local name = claim.name
+  if not name then
+    name = window == '' and claim[2] or claim[2] .. '@' .. label(window, clk)
+    claim.name = name
+  end
+  return name
 end
 
 local function used_of(name, clk)
@@ -100,62 +108,64 @@ end
 
 -- The level at which the claim is refused, or nil.
 local function level_against(claim, clk)
-  local kind = claim[1]
+  local of = terms[claim[1]]
+  local kind = of[1]
   if kind == CHARGE then
-    local used = used_of(account_name(claim, clk), clk)
-    if used + claim[4] > claim[5] then return used end
+    local used = used_of(account_name(claim, of[4], clk), clk)
+    if used + claim[3] > of[3] then return used end
   elseif kind == RATE then
     local row = find('g:' .. claim[2], clk)
-    local over = (row and row[3] or 0) - clk * 1000 - claim[4]
+    local over = (row and row[3] or 0) - clk * 1000 - of[3]
     if over > 0 then return over end
   elseif kind == DISTINCT then
-    local count = distinct(claim[2], claim[3], claim[5], clk)
-    if count > claim[4] then return count end
+    local count = distinct(claim[2], claim[3], of[3], clk)
+    if count > of[2] then return count end
   elseif kind == COUNT then
     local live = counter(claim[2], clk)
-    if claim[4] >= 0 and live + claim[3] > claim[4] then return live end
+    if of[3] >= 0 and live + of[2] > of[3] then return live end
   elseif kind == REQUIRE then
     local live, committed = counter(claim[2], clk)
     local seen = is_run(claim[2]) and live or committed
-    if seen < claim[3] then return seen end
+    if seen < of[2] then return seen end
   elseif kind == FORBID then
     local live = counter(claim[2], clk)
-    if live >= claim[3] then return live end
+    if live >= of[2] then return live end
   elseif kind == OWN then
     local row = find('r:' .. claim[2], clk)
     if row and row[3] ~= claim[3] then return 1 end
-    if row and row[1] + claim[4] <= clk then return 2 end
+    if row and row[1] + of[2] <= clk then return 2 end
   elseif kind == DEADLINE then
     if clk > claim[2] then return clk - claim[2] end
   end
   return nil
 end
 
-local function take_spend(claim, clk, ops)
-  local name = account_name(claim, clk)
-  local spent = min(claim[4], max(0, claim[5] - used_of(name, clk)))
-  ops[#ops + 1] = {'spend', name, spent, claim[4] - spent, claim[8]}
-  if spent < claim[4] and claim[7] ~= '' then ops[#ops + 1] = {'count', claim[7], 1, claim[8]} end
+local function take_spend(claim, of, clk, ops)
+  local name = account_name(claim, of[4], clk)
+  local spent = min(claim[3], max(0, of[3] - used_of(name, clk)))
+  ops[#ops + 1] = {'spend', name, spent, claim[3] - spent, of[5]}
+  if spent < claim[3] and claim[4] ~= '' then ops[#ops + 1] = {'count', claim[4], 1, of[5]} end
 end
 
 -- Append the ops that take every claim; to be called only when none is refused.
 local function take(claims, reserve, clk, ops)
   local parts, sets = {}, {}
   for _, claim in ipairs(claims) do
-    local kind = claim[1]
+    local of = terms[claim[1]]
+    local kind = of[1]
     if kind == CHARGE then
-      parts[#parts + 1] = {account_name(claim, clk), claim[3], claim[4], claim[5], claim[7], claim[8]}
+      parts[#parts + 1] = {account_name(claim, of[4], clk), of[2], claim[3], of[3], of[5], of[6]}
     elseif kind == SPEND then
-      take_spend(claim, clk, ops)
+      take_spend(claim, of, clk, ops)
     elseif kind == RATE then
-      ops[#ops + 1] = {'rate', claim[2], claim[3], claim[5]}
+      ops[#ops + 1] = {'rate', claim[2], of[2], of[4]}
     elseif kind == DISTINCT then
-      if claim[7] then sets[#sets + 1] = {claim[2], claim[5], claim[6]} end
-      if #claim[3] > 0 then ops[#ops + 1] = {'window', claim[2], claim[3], claim[5], claim[6]} end
+      if of[5] then sets[#sets + 1] = {claim[2], of[3], of[4]} end
+      if #claim[3] > 0 then ops[#ops + 1] = {'window', claim[2], claim[3], of[3], of[4]} end
     elseif kind == COUNT then
-      ops[#ops + 1] = {'count', claim[2], claim[3], claim[5]}
+      ops[#ops + 1] = {'count', claim[2], of[2], of[4]}
     elseif kind == OWN then
-      ops[#ops + 1] = {'own', claim[2], claim[3], claim[5]}
+      ops[#ops + 1] = {'own', claim[2], claim[3], of[3]}
     end
   end
   if reserve then
@@ -165,12 +175,13 @@ end
 
 -- {account, used} of a claim after the decision, for people.
 local function level_after(claim, clk)
-  local kind = claim[1]
+  local of = terms[claim[1]]
+  local kind = of[1]
   if kind == CHARGE or kind == SPEND then
-    local name = account_name(claim, clk)
+    local name = account_name(claim, of[4], clk)
     return {name, used_of(name, clk)}
   elseif kind == DISTINCT then
-    return {claim[2], distinct(claim[2], {}, claim[5], clk)}
+    return {claim[2], distinct(claim[2], {}, of[3], clk)}
   elseif kind == COUNT then
     return {claim[2], (counter(claim[2], clk))}
   end

@@ -1,9 +1,9 @@
 -- Decide: one call for a batch. ledger.md, Decide; memory.py says the same.
 --
--- Argument: {ctl, zones, shares}; share {topic, partition, epoch, expect, start, next, asks}
+-- Argument: {ctl, zones, shares, terms (claims.lua)}; share {topic, partition, epoch, expect, start, next, asks}
 --   ask {offset, time_ms, verdict, intent_id, digest, dry_run, claims, always, on_deny, reserve or false, settle or false,
 --        policy_digest}
--- Return: {gen, stable, row, row, ...}: one packed decision for each ask, in order:
+-- Return: {gen, stable, rows}: packed decisions behind each other, one for each ask, in order:
 --   {offset, seq, clk, ctl, verdict, first, {{index, level}...}, ops, {{account, used}...}, {{topic, p, offset}...},
 --    first_seq or -1, conflict, note, policy_digest}
 -- Errors: UNVERIFIED, STALE <ctl>, FENCED, GAP, HOLE; all before any write.
@@ -194,7 +194,7 @@ end
 
 local function decide(argument)
   local ctl, shares = argument[1], argument[3]
-  zones = argument[2]
+  zones, terms = argument[2], argument[4]
   read_st()
   if st.gen ~= GEN then return fail('UNVERIFIED', 'the ledger is of another generation') end
   if st.ctl ~= ctl then return fail('STALE', int(st.ctl)) end
@@ -213,15 +213,14 @@ local function decide(argument)
   local visible = {}
   for i, pending in ipairs(pend) do visible[i] = {pending[1], pending[2], pending[3]} end
   prefetch(shares)
-  local reply, led, gv = {GEN, ''}, {}, {}
+  local rows, led, gv = {}, {}, {}
   for i, share in ipairs(shares) do
     led[i], gv[i] = {}, {}
     for _, ask in ipairs(share[7]) do
-      reply[#reply + 1] = decide_one(share, ask, visible, ctl, led[i], gv[i])
+      rows[#rows + 1] = decide_one(share, ask, visible, ctl, led[i], gv[i])
     end
     share.mark.next = max(share.mark.next, share[6])
   end
-  reply[2] = int(stable_now())
   flush()
   for i, share in ipairs(shares) do
     write_many('HSET', L .. 'led:' .. share.tp, led[i])
@@ -230,5 +229,5 @@ local function decide(argument)
     if #gone[i] > 0 then write_many('HDEL', L .. 'gv:' .. share.tp, gone[i]) end
     call('HSET', L .. 'tp', share.tp, mark_text(share.mark))
   end
-  return reply
+  return {GEN, int(stable_now()), table.concat(rows)}
 end

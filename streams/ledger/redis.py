@@ -117,10 +117,8 @@ class RedisLedger:
     def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
         """See `ports.Ledger`."""
         raw = self._run("decide", wire.decide_argument(ctl, shares))
-        rows = iter(raw[2:])
-        decisions = tuple(
-            tuple(wire.decision(row) for row in islice(rows, len(share.asks))) for share in shares
-        )
+        made = wire.decisions(raw[2])
+        decisions = tuple(tuple(islice(made, len(share.asks))) for share in shares)
         return Reply(raw[0].decode(), int(raw[1]), decisions)
 
     def apply_control(self, offset: int, before: int) -> int:

@@ -24,7 +24,7 @@ from toolgate.streams.ledger.windows import offsets
 from toolgate.streams.ports import Ask, Decision, Share, TopicPartition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from toolgate.schemas.records import AuditEvent
 
@@ -36,29 +36,48 @@ def tp_name(tp: TopicPartition) -> str:
     return f"{tp[0]}:{tp[1]}"
 
 
-_CLAIMS: dict[type[Any], Callable[[Any], list[Any]]] = {
-    Charge: lambda c: [1, c.account, c.label.unit, c.amount, c.max, c.window, c.on_expiry, c.keep_ms],
-    Spend: lambda c: [2, c.account, c.label.unit, c.amount, c.max, c.window, c.latch, c.keep_ms],
-    Rate: lambda c: [3, c.key, c.increment_us, c.tau_us, c.keep_ms],
-    Distinct: lambda c: [4, c.key, c.records, c.max, c.window_ms, c.keep_ms, c.trued],
-    Count: lambda c: [5, c.key, c.n, NO_MAX if c.max is None else c.max, c.keep_ms],
-    Require: lambda c: [6, c.key, c.n, c.keep_ms],
-    Forbid: lambda c: [7, c.key, c.n, c.keep_ms],
-    Own: lambda c: [8, c.run_id, c.owner, c.idle_ms, c.keep_ms],
-    Deadline: lambda c: [9, c.at_ms],
+# A claim's own values, and its terms: what intents under one policy share, sent once for a call. claims.lua.
+Split = tuple[tuple[Any, ...], tuple[Any, ...]]
+_CLAIMS: dict[type[Any], Callable[[Any], Split]] = {
+    Charge: lambda c: ((c.account, c.amount), (1, c.label.unit, c.max, c.window, c.on_expiry, c.keep_ms)),
+    Spend: lambda c: ((c.account, c.amount, c.latch), (2, c.label.unit, c.max, c.window, c.keep_ms)),
+    Rate: lambda c: ((c.key,), (3, c.increment_us, c.tau_us, c.keep_ms)),
+    Distinct: lambda c: ((c.key, c.records), (4, c.max, c.window_ms, c.keep_ms, c.trued)),
+    Count: lambda c: ((c.key,), (5, c.n, NO_MAX if c.max is None else c.max, c.keep_ms)),
+    Require: lambda c: ((c.key,), (6, c.n, c.keep_ms)),
+    Forbid: lambda c: ((c.key,), (7, c.n, c.keep_ms)),
+    Own: lambda c: ((c.run_id, c.owner), (8, c.idle_ms, c.keep_ms)),
+    Deadline: lambda c: ((c.at_ms,), (9,)),
 }
 
 
-def _claims(claims: Sequence[Claim], zones: dict[str, Any]) -> list[list[Any]]:
-    for claim in claims:
-        if isinstance(claim, (Charge, Spend)) and claim.window:
-            tz = claim.window.partition(":")[2]
-            if tz not in {"", "UTC"} and tz not in zones:
-                zones[tz] = offsets(tz)
-    return [_CLAIMS[type(claim)](claim) for claim in claims]
+class _Call:
+    """What the asks of one call have in common."""
+
+    def __init__(self) -> None:
+        self.zones: dict[str, Any] = {}
+        self.terms: dict[tuple[Any, ...], int] = {}
+
+    def claims(self, claims: Sequence[Claim]) -> list[tuple[Any, ...]]:
+        """Claims as Lua takes them."""
+        known, rows = self.terms, []
+        for claim in claims:
+            own, terms = _CLAIMS[type(claim)](claim)
+            number = known.get(terms)
+            if number is None:
+                number = known[terms] = len(known) + 1
+                if isinstance(claim, (Charge, Spend)):
+                    self._zone(claim.window)
+            rows.append((number, *own))
+        return rows
+
+    def _zone(self, window: str) -> None:
+        tz = window.partition(":")[2]
+        if tz not in {"", "UTC"}:
+            self.zones[tz] = offsets(tz)
 
 
-def _ask(ask: Ask, zones: dict[str, Any]) -> list[Any]:
+def _ask(ask: Ask, call: _Call) -> list[Any]:
     reserve, settle = ask.reserve, ask.settle
     return [
         ask.offset,
@@ -67,9 +86,9 @@ def _ask(ask: Ask, zones: dict[str, Any]) -> list[Any]:
         ask.intent_id,
         ask.digest,
         ask.dry_run,
-        _claims(ask.claims, zones),
-        _claims(ask.always, zones),
-        _claims(ask.on_deny, zones),
+        call.claims(ask.claims),
+        call.claims(ask.always),
+        call.claims(ask.on_deny),
         [reserve.reservation_id, reserve.hold_ms, reserve.digest, reserve.tool] if reserve else False,
         _settle(settle) if settle else False,
         ask.policy_digest,
@@ -83,36 +102,36 @@ def _settle(settle: Settle) -> list[Any]:
 
 def decide_argument(ctl: int, shares: Sequence[Share]) -> list[Any]:
     """The argument of `decide`."""
-    zones: dict[str, Any] = {}
+    call = _Call()
     packed = [
-        [s.topic, s.partition, s.epoch, s.expect, s.start, s.next, [_ask(ask, zones) for ask in s.asks]]
+        [s.topic, s.partition, s.epoch, s.expect, s.start, s.next, [_ask(ask, call) for ask in s.asks]]
         for s in shares
     ]
-    return [ctl, zones, packed]
+    return [ctl, call.zones, packed, list(call.terms)]
 
 
-def decision(raw: bytes) -> Decision:
-    """A decision from its packed row."""
-    row = msgpack.unpackb(raw, raw=False, use_list=False)
-    offset, seq, clk, ctl, verdict, first, refused, ops, after, visible, first_seq, conflict, note, policy = (
-        row
-    )
-    return Decision(
-        offset=offset,
-        seq=seq,
-        clk=clk,
-        ctl=ctl,
-        verdict=verdict,
-        first=first,
-        refused=refused,
-        ops=tuple([Op(op[0], op[1:]) for op in ops]),
-        after=after,
-        visible=tuple([Visible(*one) for one in visible]),
-        first_seq=None if first_seq < 0 else first_seq,
-        conflict=conflict,
-        note=note,
-        policy_digest=policy,
-    )
+def decisions(packed: bytes) -> Iterator[Decision]:
+    """The decisions of a reply, in order."""
+    rows = msgpack.Unpacker(raw=False, use_list=False, max_buffer_size=len(packed) or 1)
+    rows.feed(packed)
+    for offset, seq, clk, ctl, verdict, first, refused, ops, after, visible, *rest in rows:
+        first_seq, conflict, note, policy_digest = rest
+        yield Decision(
+            offset,
+            seq,
+            clk,
+            ctl,
+            verdict,
+            first,
+            refused,
+            tuple([Op(op[0], op[1:]) for op in ops]),
+            after,
+            tuple([Visible(*one) for one in visible]),
+            None if first_seq < 0 else first_seq,
+            conflict,
+            note,
+            policy_digest,
+        )
 
 
 def event_row(event: AuditEvent) -> list[Any]:
