@@ -6,12 +6,14 @@ what would break a promise stops the worker at once, by name, and not in the mid
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import secrets
 import signal
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import structlog
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
 
 OPEN = "open"  # the loop's point before it joins the group
 PAUSE_S = 0.05
+WATCH_S = 5.0
+HUNG = 70  # exit code: a fault of ours, to be started again
 NONCE_BYTES = 8
 _log = structlog.get_logger("toolgate.gate")
 
@@ -163,6 +167,7 @@ class _Worker:
     ) -> None:
         self._settings = settings
         self._marker = marker
+        self._ended = Event()
         self._status = Status(settings.slot, time.monotonic)
         self._metrics = Metrics()
         self._log: KafkaLog | None = None
@@ -202,6 +207,7 @@ class _Worker:
 
     def run(self) -> None:
         """Until `stop`."""
+        Thread(target=self._watch, name="watchdog", daemon=True).start()
         crash = crash_point(os.environ)
         try:
             for point in self._gate.run():
@@ -233,6 +239,14 @@ class _Worker:
             ) from error
         self.state("stopped", "")
 
+    def _watch(self) -> None:
+        """End the process when the loop hangs: started again, it is fenced off from what it had begun."""
+        while not self._ended.wait(WATCH_S):
+            if not self._status.alive:
+                _log.critical("the loop hangs: ending the process", slot=self._settings.slot)
+                faulthandler.dump_traceback()
+                os._exit(HUNG)
+
     def _check_slot(self) -> None:
         """Before joining: whoever has started under our slot since has fenced us, and we would fence it."""
         try:
@@ -252,7 +266,8 @@ class _Worker:
         self._gate.stopping = True
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop watching and listening."""
+        self._ended.set()
         self._endpoint.close()
 
     def _make_log(self, on_revoke: OnRevoke) -> KafkaLog:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 INIT_S = 30.0  # the first one on a new broker waits for the coordinator to load
 STEP_S = 10.0  # one step of a transaction; the broker gives up on the whole after transaction.timeout.ms
+_GRACE_S = 2.0  # a call that honours its limit has returned by then
 _PAUSE_S = 0.02
 _FENCE_THREADS = 16
 
@@ -92,9 +94,7 @@ class TransactionalProducer:
             places = [TopicPartition(self._topic(name), p, offset) for (name, p), offset in offsets.items()]
             self._before_commit(
                 "send offsets",
-                lambda: self._again(
-                    lambda left: client.send_offsets_to_transaction(places, metadata, left), STEP_S
-                ),
+                lambda: self._again(lambda left: self._send_offsets(client, places, metadata, left), STEP_S),
             )
         yield "commit"
         self._commit(client)
@@ -124,6 +124,32 @@ class TransactionalProducer:
                         code = KafkaError._TIMED_OUT  # noqa: SLF001
                         raise KafkaException(KafkaError(code, "the producer's queue stays full")) from None
         client.poll(0)
+
+    def _send_offsets(
+        self, client: Producer, places: list[TopicPartition], metadata: object, left_s: float
+    ) -> None:
+        """One call, bounded by us.
+
+        The client ignores the time it is given while it waits for the group's coordinator, and has been seen to
+        wait for ever after a broker was killed (librdkafka issues 5456 and 5511). So a thread of its own waits;
+        one that never returns is left behind with its producer.
+        """
+        failure: list[KafkaException] = []
+
+        def call() -> None:
+            try:
+                client.send_offsets_to_transaction(places, metadata, left_s)
+            except KafkaException as error:
+                failure.append(error)
+
+        thread = Thread(target=call, name="send-offsets", daemon=True)
+        thread.start()
+        thread.join(left_s + _GRACE_S)
+        if thread.is_alive():
+            self._producer = None
+            raise FatalError(f"{self._name}: send offsets: no answer{self._trouble.because()}")
+        if failure:
+            raise failure[0]
 
     def _before_commit(self, name: str, call: Callable[[], None]) -> None:
         """Whatever fails before the commit can still be aborted."""
