@@ -21,6 +21,7 @@ from nacl.signing import SigningKey
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from toolgate.processors.fields import Glob, Id, StrictModel, problems, refused
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey
@@ -231,6 +232,15 @@ def _enter(path: Path, kind: str, row: dict[str, Any], secret_path: Path, secret
     return secret_path
 
 
+def _quoted(value: Any) -> Any:
+    """Text in quotes: an id like 1e5 must stay text."""
+    if isinstance(value, dict):
+        return {name: _quoted(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_quoted(part) for part in value]
+    return DoubleQuotedScalarString(value)
+
+
 def _with_row(path: Path, kind: str, row: dict[str, Any]) -> str:
     """The keyring's text with a row added; people's comments and order stay."""
     if path.exists():
@@ -241,8 +251,10 @@ def _with_row(path: Path, kind: str, row: dict[str, Any]) -> str:
     editor = YAML()
     editor.indent(mapping=2, sequence=4, offset=2)
     data = (editor.load(path.read_text(encoding="utf-8")) if path.exists() else None) or {}
-    rows = data.get(kind)
-    data[kind] = [row] if rows is None else [*rows, row]
+    if data.get(kind):
+        data[kind].append(_quoted(row))
+    else:
+        data[kind] = [_quoted(row)]
     out = StringIO()
     editor.dump(data, out)
     text = out.getvalue()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from toolgate.processors.case import Envelope
     from toolgate.streams.settings import Settings
 
 WORKFLOW = "desk_v1"
@@ -237,6 +238,12 @@ class Site:
             load.some()
         load.flush()
 
+    def send_raw(self, topic: str, key: bytes, value: bytes) -> None:
+        """One record as it is."""
+        producer = Producer({**client_producer_config(self.settings), "log_level": 0})
+        producer.produce(self.settings.topic(topic), value, key)
+        until(lambda: producer.flush(1.0) == 0, "the broker to take a record")
+
     def start_load(self, seed: int = 0) -> Load:
         """Send until told to stop."""
         self.load = Load(self, seed)
@@ -245,7 +252,9 @@ class Site:
 
     def rest(self, limit_s: float = LIMIT_S) -> None:
         """Wait until every input is committed."""
-        places = [(name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(self.settings))]
+        places = [
+            (name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(self.settings.partitions))
+        ]
 
         def behind() -> dict[Any, Any]:
             ends = {tp: self._log.bounds(tp)[1] for tp in places}
@@ -258,10 +267,14 @@ class Site:
 
         until(lambda: not behind(), said, limit_s)
 
+    def envelopes(self, topic: str) -> list[Envelope]:
+        """All committed records of a topic, undecoded."""
+        return list(self._log.read(topic))
+
     def read(self, topic: str, record: type[Any]) -> list[Any]:
         """All committed records of a topic."""
         codec = Codec(record)
-        return [codec.decode(envelope.value) for envelope in self._log.read(topic)]
+        return [codec.decode(envelope.value) for envelope in self.envelopes(topic)]
 
     def audit(self) -> list[AuditEvent]:
         """All audit events."""
