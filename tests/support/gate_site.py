@@ -26,6 +26,7 @@ from toolgate.schemas.records import AuditEvent, Command, Intent, Result
 from toolgate.streams.gate import keys
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import INPUTS, KafkaLog
+from toolgate.streams.ports import RetryError
 from toolgate.streams.settings import client_producer_config
 from toolgate.streams.topics import BY_NAME
 
@@ -261,11 +262,17 @@ class Site:
             committed = self._log.committed(places)
             return {tp: (committed.get(tp, 0), end) for tp, end in ends.items() if committed.get(tp, 0) < end}
 
+        def rested() -> bool:
+            try:
+                return not behind()
+            except RetryError:  # the broker has just come back
+                return False
+
         def said() -> str:
             tails = [worker.said()[-2000:] for worker in self.workers]
             return f"all decided; behind: {behind()}; the workers said:\n" + "\n---\n".join(tails)
 
-        until(lambda: not behind(), said, limit_s)
+        until(rested, said, limit_s)
 
     def envelopes(self, topic: str) -> list[Envelope]:
         """All committed records of a topic, undecoded."""
