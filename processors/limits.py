@@ -33,6 +33,8 @@ from toolgate.schemas.records import Kind, Reason, Verdict
 from toolgate.schemas.strict_json import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolgate.processors.case import Case
     from toolgate.processors.plans import RatePlan
     from toolgate.processors.policy import WorkflowPolicy
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 HOLD_MS = 900_000  # a command's life: no reservation outlives it
 RECORDS_MAX = 256
-RECORD_CHARS_MAX = 128  # longer ones are known by their digest
+RECORD_CHARS_MAX = 128  # bytes of UTF-8; longer ones are known by their digest
 
 _OWNER = Label(Code.RUN_NOT_YOURS, "run", "run", "")
 _LATCHED = Label(Code.RUN_LATCHED, "run", "run", "")
@@ -229,9 +231,19 @@ def _named(params: dict[str, object], paths: tuple[tuple[str, ...], ...]) -> lis
 def _distinct_names(records: tuple[str, ...] | list[str]) -> tuple[str, ...]:
     if not records:
         return ()
-    names = dict.fromkeys(
-        name if len(name) <= RECORD_CHARS_MAX else digest(name.encode()) for name in records
-    )
+    names = record_names(records)
     if len(names) > RECORDS_MAX:
         raise RecordsError(f"the call names {len(names):,} records, at most {RECORDS_MAX} are allowed")
-    return tuple(names)
+    return names
+
+
+def record_names(records: Iterable[str]) -> tuple[str, ...]:
+    """Each record once, by the name that the sets of the ledger know it by: a long one's digest."""
+    return tuple(dict.fromkeys(map(_record_name, records)))
+
+
+def _record_name(record: str) -> str:
+    if len(record) <= RECORD_CHARS_MAX and record.isascii():
+        return record
+    data = record.encode()
+    return record if len(data) <= RECORD_CHARS_MAX else digest(data)

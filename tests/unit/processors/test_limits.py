@@ -19,6 +19,7 @@ from toolgate.processors.claims import (
     Reserve,
     Spend,
 )
+from toolgate.processors.limits import record_names
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Verdict
 from toolgate.schemas.strict_json import digest
@@ -199,11 +200,20 @@ def test_distinct_records_by_scope_path_and_window(written, key, window_ms, case
     assert distinct.trued is ("invoice_id" not in key)
 
 
-def test_a_long_record_is_known_by_its_digest(case, world):
-    """Keys of the ledger stay short whatever an agent sends."""
-    name = "x" * 200
+@pytest.mark.parametrize(
+    ("name", "long"),
+    [("x" * 128, False), ("x" * 129, True), ("é" * 64, False), ("é" * 65, True), ("😀" * 33, True)],
+)
+def test_a_long_record_is_known_by_its_digest(name, long, case, world):
+    """Keys of the ledger stay short whatever an agent sends; what is written is bytes, so bytes count."""
+    known = digest(name.encode()) if long else name
     judged = judge(case(params=f'{{"invoice_id":"{name}"}}'), world())
-    assert judged.records == (digest(name.encode()),)
+    assert judged.records == record_names([name, name]) == (known,)
+
+
+def test_any_number_of_records_has_names():
+    """How many a result may name is not for limits to say: what has happened is counted."""
+    assert len(record_names(str(n) for n in range(1_000))) == 1_000
 
 
 DRAFT = {"tool": "create_adjustment_draft"}
@@ -293,19 +303,26 @@ def test_a_run_finishes_once(case, world):
 
 def test_no_two_claims_share_an_account_and_window(case, world):
     """Otherwise one intent would be counted twice in one place."""
-    more = "  limits: {max_tool_calls: 5, max_cost_usd: 1}\n  budgets:\n" + "".join(
-        f"    - {{scope: {scope}, unit: {unit}, window: {window}, max: 9}}\n"
+    budgets = [
+        f"{{scope: {scope}, unit: {unit}, window: {window}, max: 9}}"
         for scope, *_ in SCOPES
         for unit in ("usd", "calls", "records")
         for window in ("none", "1h", "1d", "calendar_month")
         if (scope, unit, window) != ("run", "usd", "none")
-    )
+    ]
+    more = "  limits: {max_tool_calls: 5, max_cost_usd: 1}\n"
     more += "  rates: [" + ", ".join(f"{{scope: {scope}, max: 9, per: 1m}}" for scope, *_ in SCOPES) + "]\n"
     more += "  blast_radius: [" + ", ".join(f"{{scope: {scope}, max: 9}}" for scope, *_ in SCOPES) + "]\n"
-    judged = judge(case(), world(HEAD + "  allowed_tools: [read_invoice]\n" + more))
-    names = [
-        (claim.account, claim.window) if isinstance(claim, Charge) else claim.key
-        for claim in (*judged.claims, *judged.always)
-        if not isinstance(claim, Own)
-    ]
-    assert len(names) == len(set(names)) == 4 + 1 + 71 + 6 + 6 + 2
+    every: set[object] = set()
+    for start in range(0, len(budgets), 16):  # as many as one policy takes
+        some = budgets[start : start + 16]
+        text = f"{HEAD}  allowed_tools: [read_invoice]\n{more}  budgets: [{', '.join(some)}]\n"
+        judged = judge(case(), world(text))
+        names = [
+            (claim.account, claim.window) if isinstance(claim, Charge) else claim.key
+            for claim in (*judged.claims, *judged.always)
+            if not isinstance(claim, Own)
+        ]
+        assert len(names) == len(set(names)) == 4 + 1 + len(some) + 6 + 6 + 2
+        every.update(names)
+    assert len(every) == 4 + 1 + 71 + 6 + 6 + 2
