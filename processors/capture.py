@@ -1,6 +1,7 @@
 """Capture: what the audit shows of an intent beside digests and amounts: the policy's `logging.capture`.
 
-Redacted paths, the policy's and the tool's, stay hidden whatever is captured.
+Redacted paths, the policy's and the tool's, stay hidden whatever is captured. What is too large for an audit event
+is left out as a whole: half of a JSON object would be none.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from toolgate.processors.paths import Steps
 
 HIDDEN = "[redacted]"
+CAPTURED_BYTES_MAX = 64 * 1024
 
 
 def captured(case: Case) -> str:
     """A JSON object of what is captured of a judged case; "{}" where no policy asks for anything.
 
-    `result_summary` is captured from results, not here.
+    At most 64 KiB of UTF-8; a larger one is `{"truncated": <its bytes>}`. `result_summary` is captured from
+    results, not here.
     """
     policy = case.policy
     if policy is None or not policy.written.logging.capture:
@@ -40,7 +43,9 @@ def captured(case: Case) -> str:
             shown[name] = known[name]
         elif name.startswith("params."):
             shown[name] = values_at(params, steps(name))
-    return dumps_canonical(shown)
+    text = dumps_canonical(shown)
+    size = len(text.encode())
+    return text if size <= CAPTURED_BYTES_MAX else dumps_canonical({"truncated": size})
 
 
 def redacted(params: dict[str, Any], paths: tuple[Steps, ...]) -> Any:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from toolgate.processors.capture import captured, redacted
+from toolgate.processors.capture import CAPTURED_BYTES_MAX, captured, redacted
 from toolgate.processors.chain import judge
 
 HEAD = "policy:\n  workflow_id: billing_adjustments_v3\n  allowed_tools: [create_adjustment_draft]\n"
@@ -50,6 +50,22 @@ def test_the_digest_of_params_can_be_captured(case, world):
     """The smallest policy captures it."""
     judged = judge(case(), world())
     assert json.loads(captured(judged)) == {"params_hash": judged.params_digest, "tool_name": "read_invoice"}
+
+
+@pytest.mark.parametrize(
+    ("pad", "size"),
+    [("x" * 65_510, 65_536), ("x" * 65_511, 65_537), ("é" * 32_756, 65_538)],
+)
+def test_what_is_too_large_is_left_out_as_a_whole(pad, size, case, world):
+    """64 KiB of UTF-8 pass; of more the audit says only how much it was."""
+    text = f"{HEAD}  logging: {{capture: [params.invoice_id]}}\n"
+    judged = judge(case(tool="create_adjustment_draft", params=f'{{"invoice_id":"{pad}"}}'), world(text))
+    shown = captured(judged)
+    if size <= CAPTURED_BYTES_MAX:
+        assert len(shown.encode()) == size
+        assert json.loads(shown) == {"params.invoice_id": [pad]}
+    else:
+        assert json.loads(shown) == {"truncated": size}
 
 
 def test_nothing_is_captured_of_an_unproven_intent(case, world):
