@@ -156,6 +156,9 @@ def _value_fault(
         )
     if kind == "too_short":
         return f"{name} is empty", "give it at least one entry"
+    if kind == "too_long":
+        most = item["ctx"]["max_length"]
+        return f"{name} has {len(value)} entries, at most {most} are allowed", "keep those that are needed"
     what, hint = _TYPES.get(kind, ("", ""))
     return f"{name} must be {what or _sentence(item['msg'])}, not {_shown(value)}", hint
 

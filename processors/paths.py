@@ -7,11 +7,14 @@ from typing import Any
 
 Steps = tuple[str, ...]
 _PATH = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]*|\*)(?:\.(?:[A-Za-z_][A-Za-z0-9_-]*|\*)){0,15}\Z", re.ASCII)
+PATH_CHARS_MAX = 256
 _COMPOUND = ("allOf", "anyOf", "oneOf", "if", "then", "else", "$ref", "dependentSchemas")
 
 
 def path_fault(text: str) -> str:
     """What is wrong with a path, or "" for a good one."""
+    if len(text) > PATH_CHARS_MAX:
+        return f"has {len(text)} characters, at most {PATH_CHARS_MAX} are allowed"
     if _PATH.match(text) is None or text.startswith("*"):
         return (
             "is no path: write names with dots between them, * for every element of a list (flights.*.number)"

@@ -38,6 +38,7 @@ LATER: dict[str, frozenset[str]] = {
     "mode": frozenset({"shadow", "canary", "draft_only"}),
 }
 MAX_DENIALS = 20
+BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX = 16, 16, 8
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
 
@@ -179,9 +180,10 @@ class Policy(StrictModel):
     allowed_tools: Annotated[list[Glob], Field(min_length=1)]
     denied_tools: list[Glob] = Field(default_factory=list, description="deny wins over allow")
     limits: Limits = Field(default_factory=Limits)
-    budgets: list[Budget] = Field(default_factory=list)
-    rates: list[Rate] = Field(default_factory=list)
-    blast_radius: list[BlastRadius] = Field(default_factory=list)
+    # How many there may be bounds what an approval writes (size.py), and what it costs to decide.
+    budgets: list[Budget] = Field(default_factory=list, max_length=BUDGETS_MAX)
+    rates: list[Rate] = Field(default_factory=list, max_length=RATES_MAX)
+    blast_radius: list[BlastRadius] = Field(default_factory=list, max_length=BLAST_RADII_MAX)
     attempts: Attempts = Field(default_factory=Attempts)
     logging: Logging = Field(default_factory=Logging)
     redact: list[ParamPath] = Field(

@@ -60,3 +60,9 @@ def test_knows_which_paths_a_schema_admits(path, possible):
 def test_refuses_what_is_no_path(text):
     """A path begins with a name and has at most sixteen steps."""
     assert path_fault(text)
+
+
+def test_a_path_has_an_end():
+    """Account names are made of paths, and an approval writes them."""
+    assert path_fault("a" * 256) == ""
+    assert path_fault("a" * 257) == "has 257 characters, at most 256 are allowed"
