@@ -16,12 +16,13 @@ from toolgate.processors.control import control
 from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
 from toolgate.processors.reasons import Code, ends_case, ordered
+from toolgate.processors.size import size
 from toolgate.processors.world import World
 from toolgate.schemas.records import Reason, Verdict
 
 Processor = Callable[[Case, World], Case]
 
-CHAIN: tuple[Processor, ...] = (identity, control, contract, access, limits)
+CHAIN: tuple[Processor, ...] = (identity, control, contract, access, limits, size)
 
 
 def judge(case: Case, world: World) -> Case:

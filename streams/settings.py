@@ -18,11 +18,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from toolgate.schemas.bundle import OUTPUT_BYTES_MAX
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.topics import INPUT_BYTES_MAX
 
-# Below the 1 MiB that a gate-written topic takes, so that the batch around a largest record fits as well.
-OUTPUT_RECORD_BYTES_MAX = 1_000_000
+# A largest value with its key and headers; below the 1 MiB that the topic takes, so that the batch around it fits.
+OUTPUT_RECORD_BYTES_MAX = OUTPUT_BYTES_MAX + 10_000
 # librdkafka does not split a batch that the broker finds too large: with its default of 1 MB nearly every
 # record of a busy agent is refused by a topic that takes 128 KiB.
 INPUT_BATCH_BYTES_MAX = 120_000
@@ -70,8 +71,9 @@ class Settings(BaseSettings):
         default=None, ge=1, description="of new topics; none: the cluster's default"
     )
     slot: int = Field(default=0, ge=0, description="which worker this is: 0 to partitions - 1")
+    # at most 5,000: a pulse may name as many tools, with 128 characters each, and must fit its topic
     batch_size: int = Field(
-        default=1000, ge=1, le=10_000, description="records in one decision and transaction"
+        default=1000, ge=1, le=5_000, description="records in one decision and transaction"
     )
     dedupe_horizon_s: int = Field(
         default=86_400, ge=3600, description="how long a repeated intent id is recognised"

@@ -50,6 +50,7 @@ def test_prints_itself_with_a_line_for_each_processor():
         "contract",
         "access",
         "limits",
+        "size",
     ]
     assert [processor.__name__ for processor in CHAIN] == [line.split()[0] for line in shown.splitlines()]
 

@@ -45,6 +45,7 @@ def test_argument_wins_over_environment_and_environment_over_file(tmp_path: Path
         ({"partitions": 0}, "partitions:"),
         ({"slot": 8}, "slot 8 does not exist: the last one is 7"),
         ({"batch_size": "many"}, "batch_size:"),
+        ({"batch_size": 5_001}, "batch_size:"),
         ({"btach_size": 5}, "btach_size: no such setting"),
         ({"kafka": {"isolation.level": "read_uncommitted"}}, "'isolation.level' cannot be set"),
         ({"kafka": {"transactional.id": "mine"}}, "'transactional.id' cannot be set"),

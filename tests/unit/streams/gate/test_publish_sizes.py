@@ -1,0 +1,171 @@
+"""The largest intent under the largest policy makes records that their topics take."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from toolgate.processors.case import Case, Envelope
+from toolgate.processors.chain import judge
+from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.processors.control_state import ControlState
+from toolgate.processors.keyring import Keyring
+from toolgate.processors.loader import from_files
+from toolgate.processors.reasons import Code
+from toolgate.processors.size import ACCOUNT_BYTES_MAX, DECISION_BYTES_MAX, decision_bytes
+from toolgate.processors.world import World
+from toolgate.schemas.bundle import INPUT_BYTES_MAX, OUTPUT_BYTES_MAX, SUBJECTS
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import Intent, Pulse, Verdict, Visible
+from toolgate.schemas.strict_json import dumps_canonical
+from toolgate.streams.gate.intake import Item, Reading
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.ledger.accounts import Accounts
+from toolgate.streams.ledger.taking import take
+from toolgate.streams.ports import Ask, Decision, Reply
+from toolgate.streams.settings import OUTPUT_RECORD_BYTES_MAX, Settings
+from toolgate.streams.topics import TOPICS
+
+LONG = "x" * 128
+NOW = 1_790_000_000_000
+PATH = "p" * 256
+SCOPES = ("run", "workflow", "agent", "tenant", "tool", "system")
+UNITS = [f"unit_{n:026}" for n in range(3)]
+TOOLS = f"""
+tools:
+  - name: {LONG}
+    version: {LONG}
+    params: {{properties: {{{PATH}: {{type: array, items: {{type: string}}}}, pad: {{type: string}}}}}}
+    effect: write
+    system: {LONG}
+    cost: 1
+    records: [{PATH}]
+    usage: {{{", ".join(f"{unit}: 1" for unit in UNITS)}}}
+"""
+
+
+def _policy() -> str:
+    """As many limits as there may be, each with a long name."""
+    windows = ("1h", "calendar_month", "none")
+    budgets = [
+        f"{{scope: {scope}, unit: {unit}, window: {window}, max: {AMOUNT_MAX}"
+        + ("}" if window == "none" else ", tz: America/Argentina/ComodRivadavia}")
+        for scope in SCOPES
+        for unit, window in zip(UNITS, windows, strict=True)
+    ][:16]
+    rates = [f"{{scope: {s}, max: 1, per: {p}}}" for s in SCOPES for p in ("999h", "998h", "997h")][:16]
+    radii = [f"{{scope: {s}, records: {PATH}, max: 256, window: {w}}}" for s in SCOPES for w in ("7d", "9h")]
+    return f"""
+policy:
+  workflow_id: {LONG}
+  tenant: {LONG}
+  allowed_tools: [{LONG}]
+  limits: {{max_tool_calls: 12, max_cost_usd: 100}}
+  budgets: [{", ".join(budgets)}]
+  rates: [{", ".join(rates)}]
+  blast_radius: [{", ".join(radii[:8])}]
+  logging: {{capture: [params, reason, records]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def largest():
+    """The case of the largest intent that the chain lets pass."""
+    codec = Codec(Intent)
+    records = [f"{n:0128}" for n in range(256)]
+    intent = Intent(LONG, "call", LONG, LONG, LONG, LONG, LONG, LONG, "", 1, reason="r" * 4_000)
+
+    def padded(pad: int) -> Intent:
+        params = dumps_canonical({PATH: records, "pad": "y" * pad})
+        return replace(intent, params=params)
+
+    room = INPUT_BYTES_MAX - len(codec.encode(padded(10_000))) + 10_000
+    intent = padded(room)
+    value = codec.encode(intent)
+    assert len(value) == INPUT_BYTES_MAX
+    policies = from_files({"tools.yaml": TOOLS.encode(), "policy.yaml": _policy().encode()})
+    case = Case(Envelope("intents", 0, 0, 1, LONG.encode(), value), intent, "d" * 32)
+    judged = judge(case, World(policies, ControlState(), Keyring.insecure()))
+    assert judged.reasons == ()
+    return judged
+
+
+def _outputs(case: Case, verdict: str, refused: tuple[tuple[int, int], ...]) -> dict[str, int]:
+    """The size of each record of a decision on the case, with the largest numbers everywhere."""
+    ops = take(case.claims, case.reserve, Accounts(), NOW) if verdict == "APPROVE" else ()
+    visible = tuple(
+        Visible(topic, partition, AMOUNT_MAX) for topic in ("intents", "results") for partition in range(1024)
+    )
+    after = tuple(("a" * ACCOUNT_BYTES_MAX, AMOUNT_MAX) for _ in case.claims)
+    decision = Decision(
+        0,
+        AMOUNT_MAX,
+        AMOUNT_MAX,
+        AMOUNT_MAX,
+        verdict,
+        True,
+        refused,
+        ops,
+        after,
+        visible,
+        None,
+        False,
+        "",
+        "p",
+    )
+    item = Item(
+        Reading(case.envelope, case.intent, 1, case.digest), Ask(0, 1, "APPROVE", policy_digest="p"), case
+    )
+    made = Publisher("c" * 64).outputs([(item, decision)], Reply("g" * 16, AMOUNT_MAX, ()), {})
+    headers = max(sum(len(n) + len(v) for n, v in out.headers) + len(out.key or b"") for out in made)
+    assert headers + OUTPUT_BYTES_MAX < OUTPUT_RECORD_BYTES_MAX
+    return {output.topic: len(output.value or b"") for output in made}
+
+
+def test_an_approval_is_within_its_bound(largest):
+    """Command and audit event, with every limit taken and every partition's offset beside it."""
+    sizes = _outputs(largest, Verdict.APPROVE, ())
+    assert sizes.keys() == {"commands", "outcomes", "audit", "pulse"}
+    bound = decision_bytes(largest)
+    assert sizes["commands"] <= bound
+    assert sizes["audit"] <= bound + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
+    assert bound <= DECISION_BYTES_MAX
+
+
+def test_a_denial_with_every_reason_is_within_its_bound(largest):
+    """Every claim refused, each with its sentence."""
+    claims = largest.always + largest.claims
+    refused = tuple(
+        (index, AMOUNT_MAX if index != len(largest.always) else 1) for index in range(len(claims))
+    )
+    sizes = _outputs(largest, Verdict.DENY, refused)
+    assert sizes.keys() == {"denials", "outcomes", "audit", "pulse"}
+    assert max(sizes.values()) <= decision_bytes(largest)
+
+
+def test_a_pulse_that_names_every_tool_of_a_batch_is_written():
+    """The largest batch that the settings allow, each of its intents for another tool with a long name."""
+    most = Settings.model_fields["batch_size"].metadata[1].le
+    tools = {f"{n:0128}": most for n in range(most)}
+    codes = {code.value: most for code in Code}
+    partitions = ",".join(map(str, range(1024)))
+    pulse = Pulse(LONG, LONG, partitions, NOW, most, 0, most, 0, 0, 0, 0, AMOUNT_MAX, codes, tools)
+    assert len(Codec(Pulse).encode(pulse)) <= OUTPUT_BYTES_MAX
+
+
+def test_no_account_has_a_longer_name_than_the_bound_counts_with(largest):
+    """What the loader lets be made stays below it, with room for the window that the ledger puts behind."""
+    names = [getattr(claim, "account", getattr(claim, "key", "")) for claim in largest.claims]
+    windows = [
+        len(getattr(claim, "window", "") or "") for claim in largest.claims if hasattr(claim, "window")
+    ]
+    assert max(map(len, names)) + max(windows) + 32 < ACCOUNT_BYTES_MAX
+    assert max(map(len, names)) > 500
+
+
+def test_the_producer_takes_what_the_codec_makes_and_the_topic_what_the_producer_sends():
+    """One constant begins the chain: value, record, batch."""
+    written = {subject.topic for subject in SUBJECTS if subject.gate_writes} | {"quarantine"}
+    batch = min(topic.bytes_max for topic in TOPICS if topic.name in written)
+    assert OUTPUT_BYTES_MAX < OUTPUT_RECORD_BYTES_MAX < batch
