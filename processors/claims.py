@@ -114,6 +114,7 @@ class Forbid:
 class Own:
     """The run belongs to `owner` (set by the first record that is accepted) and has not been idle too long.
 
+    `touch`: taking it counts as activity of the run; a report about a run must not keep it alive.
     Refused with level 1 when the run is another's, 2 when it has ended by idleness.
     """
 
@@ -122,6 +123,7 @@ class Own:
     label: Label
     idle_ms: int = RUN_IDLE_MS
     keep_ms: int = RUN_KEEP_MS
+    touch: bool = True
 
 
 @dataclass(frozen=True, slots=True)

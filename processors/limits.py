@@ -65,11 +65,11 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
     always, on_deny = attempts(case)
     if intent.kind == Kind.USAGE:
         cost = intent.declared_cost_micros or 0
-        spends: tuple[Claim, ...] = (_own(intent), *_spends(policy.usage, intent, cost))
+        spends: tuple[Claim, ...] = (_reported(intent), *_spends(policy.usage, intent, cost))
         return replace(case, cost_micros=cost, claims=spends, always=always, on_deny=on_deny)
     if intent.kind == Kind.FINISH:
         finished = Count(f"run:{intent.run_id}:finished", 1, 1, _FINISHED, RUN_KEEP_MS)
-        return replace(case, claims=(_own(intent), finished), always=always, on_deny=on_deny)
+        return replace(case, claims=(_reported(intent), finished), always=always, on_deny=on_deny)
     tool, params, plan = case.tool, case.params, policy.plans.get(intent.tool)
     if tool is None or params is None or plan is None:
         raise AssertionError("a call came here without tool, parameters or plan and was not refused")
@@ -132,6 +132,11 @@ def _deadline(case: Case) -> tuple[Deadline, ...]:
 
 def _own(intent: Intent) -> Own:
     return Own(intent.run_id, f"{intent.tenant}/{intent.workflow_id}/{intent.agent_id}", _OWNER)
+
+
+def _reported(intent: Intent) -> Own:
+    """Whose run it is, without counting as activity: a report must not keep a stopped run alive."""
+    return replace(_own(intent), touch=False)
 
 
 def _run_claims(intent: Intent, policy: WorkflowPolicy) -> tuple[Claim, ...]:

@@ -108,6 +108,7 @@ class Command:
     expires_at: int
     reserved_cost_micros: int
     records: tuple[str, ...] = ()
+    system: str = ""  # the tool's system of record; "" when the catalogue names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +140,13 @@ class Denial:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds."""
+    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds.
+
+    An id may be used by somebody else as well: an outcome is an intent's only when the digest is its own too.
+    """
 
     intent_id: str
+    digest: str
     seq: int
     verdict: str
     codes: tuple[str, ...] = ()

@@ -26,10 +26,10 @@ class Ask:
     """One input record as the ledger sees it.
 
     `verdict` is the chain's: "APPROVE" takes the claims, all or none; any other stands as it is. `always` is
-    taken whatever the verdict, unless the record is a duplicate or a dry run; a refused `always` denies.
-    `on_deny` is counted when the record is denied. An empty `intent_id` is not deduplicated. `policy_digest`
-    comes back with the decision: one made under a policy that its publisher does not have cannot be
-    published.
+    taken whatever the verdict, also for duplicates and dry runs; a refused `always` denies. `on_deny` is counted
+    when the record is denied. `intent_id` is `seen_key` of tenant and id; an empty one is not deduplicated.
+    `policy_digest` comes back with the decision: one made under a policy that its publisher does not have
+    cannot be published.
     """
 
     offset: int
@@ -102,6 +102,18 @@ class Standing:
     ctl: int
     seq: int
     rec: str = ""  # nonce of a recovery in progress
+    beat: int = 0  # rises with every step of it
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """That an intent id was used: what is kept of a first decision whose ops are held already."""
+
+    seq: int
+    clk: int
+    tenant: str
+    intent_id: str
+    digest: str
 
 
 class LedgerError(Exception):
@@ -169,6 +181,9 @@ class Ledger(Protocol):
         Raises CodeMismatchError when the ledger's code is another, unless `take_over_code`.
         """
 
+    def beat(self, nonce: str) -> None:
+        """Say that the recovery is alive while it does something else than writing here."""
+
     def wipe(self, nonce: str) -> None:
         """Remove every key of this ledger but the claim."""
 
@@ -178,8 +193,8 @@ class Ledger(Protocol):
     def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
         """Execute the ops of committed audit events, given in seq order, and enter first decisions into dd."""
 
-    def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
-        """Enter first decisions into dd and nothing else: for events that a snapshot's accounts already hold."""
+    def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
+        """Enter ids of first decisions whose accounts a snapshot holds already."""
 
     def finish(
         self,

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
-from toolgate.processors.claims import Settle
+from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.control_state import supported
 from toolgate.processors.identity import check_control, check_result
 from toolgate.processors.limits import RECORD_CHARS_MAX
+from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.records import Control, Intent, Result, ResultStatus, Verdict
+from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, Verdict
 from toolgate.schemas.strict_json import digest
+from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import Ask, UnavailableError
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Item:
     reading: Reading
     ask: Ask
     case: Case | None = None
-    refused: str = ""
+    refused: Reason | None = None
 
 
 class Intake:
@@ -97,12 +99,14 @@ class Intake:
             case None:
                 return Item(reading, self._plain(reading, Verdict.QUARANTINE))
 
-    def control_fault(self, envelope: Envelope, word: Control) -> str:
-        """Why a control record changes nothing, or ""; the same for every worker that reads it."""
-        fault = check_control(self._keys, envelope, word)
-        if fault is None and not supported(word.kind):
-            return f"kind {word.kind!r} is not supported by this version"
-        return fault or ""
+    def control_fault(self, envelope: Envelope, word: Control) -> Reason | None:
+        """Why a control record changes nothing; the same for every worker that reads it."""
+        if fault := check_control(self._keys, envelope, word):
+            return Reason(Code.BAD_IDENTITY, "identity", fault)
+        if not supported(word.kind):
+            because = f"control of kind {word.kind!r} is not supported by this version"
+            return Reason(Code.CANNOT_JUDGE, "control", because)
+        return None
 
     def _plain(self, reading: Reading, verdict: Verdict, settle: Settle | None = None) -> Ask:
         envelope = reading.envelope
@@ -122,7 +126,7 @@ class Intake:
             time_ms=envelope.time_ms,
             verdict=case.verdict.value,
             # An id counts as used only once its writer is proven: else a forger could use up other people's.
-            intent_id=intent.intent_id if case.kid else "",
+            intent_id=seen_key(intent.tenant, intent.intent_id) if case.kid else "",
             digest=reading.digest,
             policy_digest=self.policies.digest,
             dry_run=intent.dry_run,
@@ -134,9 +138,9 @@ class Intake:
         return Item(reading, ask, case)
 
     def _result(self, reading: Reading, result: Result) -> Item:
-        fault = check_result(self._keys, reading.envelope, result) or ""
+        refused = self._result_fault(reading.envelope, result)
         settle = None
-        if not fault and result.status != ResultStatus.STARTED:
+        if refused is None and result.status != ResultStatus.STARTED:
             settle = Settle(
                 reservation_id=result.command_id,
                 digest=result.digest,
@@ -145,7 +149,18 @@ class Intake:
                 actuals=_actuals(result),
                 records=record_names(result.actual_records or ()),
             )
-        return Item(reading, self._plain(reading, Verdict.RECORDED, settle), refused=fault)
+        return Item(reading, self._plain(reading, Verdict.RECORDED, settle), refused=refused)
+
+    def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
+        """Why a result does not count: its command then expires as spent in full."""
+        if fault := check_result(self._keys, envelope, result):
+            return Reason(Code.BAD_IDENTITY, "identity", fault)
+        cost = result.actual_cost_micros
+        if cost is not None and not 0 <= cost <= AMOUNT_MAX:
+            return Reason(
+                Code.COST_INVALID, "actual_cost_micros", f"{cost} is not between 0 and {AMOUNT_MAX}"
+            )
+        return None
 
     def _control(self, reading: Reading, word: Control) -> Item:
         fault = self.control_fault(reading.envelope, word)

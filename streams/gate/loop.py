@@ -18,8 +18,8 @@ from toolgate.streams.gate.steering import Steering
 from toolgate.streams.ports import (
     Assignment,
     CodeMismatchError,
+    LedgerError,
     LogError,
-    RejoinError,
     Share,
     StaleControlError,
     UnavailableError,
@@ -42,7 +42,7 @@ PAUSE = "pause"  # the point at which whoever runs the loop waits a moment
 NOBODY = -1
 CONTROL = "control"
 DECIDE_TRIES = 3
-PATIENCE = 60  # pauses that a recovery in progress is given before it counts as dead
+PATIENCE = 100  # pauses without a sign of life before a recovery in progress counts as dead
 
 
 class ClockError(Exception):
@@ -143,7 +143,7 @@ class Gate:
                 yield from self._guarded(self._rebuild())
             except LostInputError:
                 raise
-            except (RejoinError, LogError, UnavailableError) as error:
+            except (LedgerError, LogError) as error:
                 log_.warning("joining again", kind=type(error).__name__, detail=str(error))
                 self._report.state("waiting", f"{type(error).__name__}: {error}")
                 yield from self._leave(crashed=True)
@@ -207,9 +207,9 @@ class Gate:
         committed = self._log.committed(epochs)
         missing = [tp for tp in epochs if tp not in committed]
         if missing:
-            yield "derive"
             history = History(self._log, missing, self._registry)
-            committed |= {tp: history.next_offset(self._log, tp) for tp in missing}
+            yield from history.read()
+            committed |= {tp: history.next_offset(tp) for tp in missing}
         for tp, epoch in epochs.items():
             offset = committed[tp]
             self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
@@ -242,6 +242,7 @@ class Gate:
             return
         self._check_clocks(envelopes)
         yield from self._read_up_to(envelopes)
+        after = {e.offset: self._steering.holds_after(e.offset) for e in envelopes if e.topic == CONTROL}
         readings = [self._intake.read(envelope) for envelope in envelopes]
         reply, items, shares = yield from self._decide(readings)
         decided = [
@@ -253,7 +254,7 @@ class Gate:
             tp: s.next for (tp, held), s in zip(self._held.items(), shares, strict=True) if s.asks or held.new
         }
         if decided:
-            outputs = self._publisher.outputs(decided, reply, self._steering.after)
+            outputs = self._publisher.outputs(decided, reply, after)
             yield from self._log.transact(outputs, offsets, assignment)
         for share in shares:
             held = self._held[share.topic, share.partition]
@@ -332,13 +333,17 @@ class Gate:
         """Rebuild the ledger, unless somebody has done so since or is at it."""
         self._report.state("recovering", "")
         yield from self._leave(crashed=True)
-        for _ in range(PATIENCE):
+        patience = full = PATIENCE + self._fixed.slot  # not all at once
+        last = ("", 0)
+        while patience:
             yield "standing"
             standing = self._ledger.standing()
             if standing.gen and standing.gen != self._gen:
                 return
             if not standing.rec:
                 break
+            patience = patience - 1 if (standing.rec, standing.beat) == last else full
+            last = (standing.rec, standing.beat)
             yield PAUSE
         log_.info("rebuilding the ledger", slot=self._fixed.slot)
         yield from recover(

@@ -113,8 +113,12 @@ class Publisher:
             yield self._command_output(case, decision, command_id)
         if decision.verdict == Verdict.DENY:
             yield self._denial_output(case, decision, reasons)
+        if not case.kid:
+            # Somebody may have taken another's intent id: its agent must not be told what became of a forgery.
+            return
         outcome = Outcome(
             intent_id=intent.intent_id,
+            digest=case.digest,
             seq=decision.seq,
             verdict=_verdict(case, decision),
             codes=tuple(dict.fromkeys(reason.code for reason in reasons)),
@@ -152,6 +156,7 @@ class Publisher:
             expires_at=decision.clk + HOLD_MS,
             reserved_cost_micros=case.cost_micros,
             records=case.records,
+            system=tool.system,
         )
         return self._output("commands", case, "command", decision, self._command.encode(command))
 
@@ -296,8 +301,10 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
         # Read by one worker and unreadable to another: an approval would be audited without its command.
         if decision.verdict != item.ask.verdict:
             raise _disagreement(item, decision, item.ask.verdict)
+        if item.refused and decision.ops:
+            raise DisagreementError(f"a result was settled at seq {decision.seq}, but does not count now")
         if item.refused:
-            return (Reason(Code.BAD_IDENTITY, "identity", item.refused),)
+            return (item.refused,)
         if item.reading.problem is not None:
             code, detail = item.reading.problem
             return (Reason(code.upper(), "decode", detail),)

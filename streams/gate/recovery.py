@@ -7,18 +7,20 @@ claims last wins. Nobody decides between `claim` and `finish`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar
 
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent
 from toolgate.streams.gate import snapshots
-from toolgate.streams.ports import LogError
+from toolgate.streams.ports import LogError, Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
+    from toolgate.streams.gate.snapshots import Snapshot
     from toolgate.streams.ports import Ledger, Log, TopicPartition
 
 
@@ -26,25 +28,51 @@ class LostInputError(LogError):
     """Input records were deleted before they were decided, or the audit is not readable: a person must look."""
 
 
+T = TypeVar("T")
+CHUNK = 2000  # events between two signs of life
+
+
 class History:
-    """What the log says: read once, after every slot is fenced."""
+    """What the log says, to be read after every slot is fenced: `for point in history.read(): ...`."""
 
     def __init__(self, log: Log, inputs: Sequence[TopicPartition], registry: Registry | None = None) -> None:
-        codec = Codec(AuditEvent, registry)
-        self.committed = log.committed(inputs)
-        self.control = [envelope.offset for envelope in log.read("control")]
-        self.snapshot = snapshots.latest(log)
-        start = self.snapshot.read_from if self.snapshot else None
-        events = (_event(codec, envelope) for envelope in log.read("audit", start))
+        self._log = log
+        self._inputs = inputs
+        self._codec = Codec(AuditEvent, registry)
+        self.committed: Mapping[TopicPartition, int] = {}
+        self.control: list[int] = []  # offsets of all control records
+        self.snapshot: Snapshot | None = None
+        self.seen: list[Seen] = []  # first decisions up to the snapshot, as far back as ids are remembered
+        self.events: list[AuditEvent] = []  # those above the snapshot, in the order of seq
+        self._published: dict[int, int] = {}
+        self._behind: dict[TopicPartition, int] = {}
+
+    def read(self) -> Iterator[str]:
+        """Read everything; yields between pieces, so that whoever waits can be told that this goes on."""
+        yield "read"
+        self.committed = self._log.committed(self._inputs)
+        self.control = [envelope.offset for envelope in self._log.read("control")]
+        self.snapshot = snapshots.latest(self._log)
+        base, start = 0, None
+        if self.snapshot is not None:
+            base, start = self.snapshot.seq, self.snapshot.read_from
+            self._published, self._behind = dict(self.snapshot.after), dict(self.snapshot.next)
+        for n, envelope in enumerate(self._log.read("audit", start), 1):
+            self._take(_event(self._codec, envelope), base)
+            if n % CHUNK == 0:
+                yield "read"
         # Audit partitions are not in the order of seq, and neither is their merge: sort.
-        self.events = sorted(events, key=lambda event: event.seq)
-        self._published = dict(self.snapshot.after) if self.snapshot else {}
-        self._behind = dict(self.snapshot.next) if self.snapshot else {}
-        for event in self.events:
-            tp = (event.topic, event.partition)
-            self._behind[tp] = max(self._behind.get(tp, 0), event.offset + 1)
-            if event.after is not None:
-                self._published[event.offset] = event.after
+        self.events.sort(key=lambda event: event.seq)
+
+    def _take(self, event: AuditEvent, base: int) -> None:
+        tp = (event.topic, event.partition)
+        self._behind[tp] = max(self._behind.get(tp, 0), event.offset + 1)
+        if event.after is not None:
+            self._published[event.offset] = event.after
+        if event.seq > base:
+            self.events.append(event)
+        elif event.first:
+            self.seen.append(Seen(event.seq, event.clk, event.tenant, event.intent_id, event.digest))
 
     def seq(self) -> int:
         """The highest seq that the log knows."""
@@ -54,25 +82,34 @@ class History:
     def after(self) -> dict[int, int]:
         """For each control record the seq after which it holds: as published, or as later decisions show."""
         newest = self.seq()
-        positions = [event.ctl for event in self.events]  # never falls as seq rises
+        firsts = [*(self.snapshot.positions if self.snapshot else ()), *((e.ctl, e.seq) for e in self.events)]
         found = {}
         for offset in self.control:
-            later = bisect_right(positions, offset)
-            shown = self.events[later].seq - 1 if later < len(self.events) else newest
+            later = bisect_right(firsts, offset, key=itemgetter(0))  # ctl never falls as seq rises
+            shown = firsts[later][1] - 1 if later < len(firsts) else newest
             found[offset] = self._published.get(offset, shown)
         return found
 
-    def next_offset(self, log: Log, tp: TopicPartition) -> int:
+    def next_offset(self, tp: TopicPartition) -> int:
         """Where deciding goes on: the committed offset, or behind the highest offset that is audited.
 
         A partition has no committed offset before its first, and when the broker has forgotten a group long gone.
+
+        Raises:
+            LostInputError: records were deleted before they were decided, or the group's offsets set back.
         """
-        found = self.committed.get(tp, self._behind.get(tp, 0))
-        first, _ = log.bounds(tp)
+        behind = self._behind.get(tp, 0)
+        found = self.committed.get(tp, behind)
+        first, _ = self._log.bounds(tp)
         if found < first:
             raise LostInputError(
                 f"{tp[0]}[{tp[1]}]: decided up to {found}, but the log begins at {first}: "
                 "records were deleted before they were decided"
+            )
+        if found < behind:
+            raise LostInputError(
+                f"{tp[0]}[{tp[1]}]: decided up to {behind}, but the group's committed offset is {found}: "
+                "somebody has set it back; set it forward again"
             )
         return found
 
@@ -108,23 +145,30 @@ def recover(  # noqa: PLR0913
     ledger.claim(nonce, take_over_code=take_over_code)
     yield "fence"
     log.fence(slots)
-    yield "read"
     history = History(log, inputs, registry)
-    nexts = {tp: history.next_offset(log, tp) for tp in inputs}
+    for point in history.read():
+        ledger.beat(nonce)
+        yield point
+    nexts = {tp: history.next_offset(tp) for tp in inputs}
     yield "wipe"
     ledger.wipe(nonce)
-    base = 0
     if history.snapshot is not None:
-        base = history.snapshot.seq
         yield "load"
         ledger.load(nonce, history.snapshot.state)
         # Which ids were seen is rebuilt from the audit over its horizon, whatever the snapshot holds.
-        ledger.remember(nonce, (e for e in history.events if e.seq <= base))
-    yield "apply"
-    ledger.apply(nonce, (e for e in history.events if e.seq > base))
+        for seen in _chunks(history.seen):
+            yield "apply"
+            ledger.remember(nonce, seen)
+    for events in _chunks(history.events):
+        yield "apply"
+        ledger.apply(nonce, events)
     yield "finish"
     ctl = history.control[-1] + 1 if history.control else 0
     ledger.finish(nonce, history.seq(), ctl, history.after(), nexts)
+
+
+def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
 
 
 def _event(codec: Codec[AuditEvent], envelope: Envelope) -> AuditEvent:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import structlog
 
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent
@@ -21,14 +22,17 @@ from toolgate.streams.ledger.fold import Fold
 from toolgate.streams.ports import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import Log, TopicPartition
 
 TOPIC = "snapshots"
 ENTRIES_A_PART = 2000
-_VERSION = 1
+FIRST_LOOK = 64  # records from the end in which the newest snapshot is looked for first
+_VERSION = 2
+log_ = structlog.get_logger("toolgate.gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +46,41 @@ class Snapshot:
     state: Mapping[str, Any]
     read_from: Mapping[int, int]
     after: Mapping[int, int]  # control offset -> the seq after which it holds
+    positions: Sequence[tuple[int, int]]  # (ctl, first seq decided under it), ascending
     next: Mapping[TopicPartition, int]  # input topic-partition -> behind its highest audited offset
 
 
 def latest(log: Log) -> Snapshot | None:
-    """The newest complete snapshot, or None."""
-    parts: dict[str, list[dict[str, Any]]] = {}
-    newest: tuple[str, dict[str, Any]] | None = None
-    for envelope in log.read(TOPIC):
-        row = orjson.loads(zlib.decompress(envelope.value or b""))
-        if row.get("version") != _VERSION:
+    """The newest complete snapshot, or None; looked for from the topic's end."""
+    first, end = log.bounds((TOPIC, 0))
+    span = FIRST_LOOK
+    while True:
+        start = max(first, end - span)
+        found = _newest(log, start)
+        if found is not None or start <= first:
+            return found
+        span *= 8
+
+
+def _newest(log: Log, start: int) -> Snapshot | None:
+    """The newest snapshot that is complete from `start` on; what cannot be read is passed over."""
+    name, parts = b"", list[dict[str, Any]]()
+    newest: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
+    for envelope in log.read(TOPIC, {0: start}):
+        row = _row(envelope)
+        if row is None:
             continue
-        name = (envelope.key or b"").decode()
-        if "end" in row and row["end"] == len(parts.get(name, [])):
-            newest = (name, row)
-            parts = {name: parts.get(name, [])}
-        elif "end" not in row:
-            parts.setdefault(name, []).append(row)
+        if envelope.key != name:
+            name, parts = envelope.key or b"", []
+        if "end" not in row:
+            parts.append(row)
+        elif row["end"] == len(parts):
+            newest = (row, parts)
     if newest is None:
         return None
-    name, end = newest
+    end, parts = newest
     state: dict[str, Any] = {"clk": end["clk"], "accounts": {}, "reservations": {}}
-    for part in parts[name]:
+    for part in parts:
         state["accounts"].update(part["accounts"])
         state["reservations"].update(part["reservations"])
     return Snapshot(
@@ -71,8 +88,18 @@ def latest(log: Log) -> Snapshot | None:
         state,
         {int(p): offset for p, offset in end["read_from"].items()},
         {int(offset): after for offset, after in end["after"].items()},
+        [(ctl, seq) for ctl, seq in end["positions"]],
         {(topic, p): offset for topic, p, offset in end["next"]},
     )
+
+
+def _row(envelope: Envelope) -> dict[str, Any] | None:
+    try:
+        row: dict[str, Any] = orjson.loads(zlib.decompress(envelope.value or b""))
+    except (zlib.error, orjson.JSONDecodeError):
+        log_.warning("a snapshot record cannot be read", offset=envelope.offset)
+        return None
+    return row if row.get("version") == _VERSION else None
 
 
 def outputs(snapshot: Snapshot) -> list[Output]:
@@ -91,6 +118,7 @@ def outputs(snapshot: Snapshot) -> list[Output]:
         "clk": snapshot.state["clk"],
         "read_from": read_from,
         "after": {str(offset): after for offset, after in snapshot.after.items()},
+        "positions": list(snapshot.positions),
         "next": [[*tp, offset] for tp, offset in snapshot.next.items()],
     }
     return [*made, _output(key, end)]
@@ -107,9 +135,11 @@ class Snapshotter:
         self._log = log
         self._codec = Codec(AuditEvent, registry)
         base = latest(log)
-        self._fold = Fold(dict(base.state), base.seq) if base else Fold()
+        # Which ids were seen is never in a snapshot: they would be most of its memory.
+        self._fold = Fold(dict(base.state), base.seq, ids=False) if base else Fold(ids=False)
         if base:
             self._fold.after.update(base.after)
+            self._fold.positions.extend(base.positions)
             self._fold.next.update(base.next)
         self._next: dict[int, int] = dict(base.read_from) if base else {}
         self._waiting: list[tuple[AuditEvent, int]] = []  # events above S, with their audit offset
@@ -133,12 +163,14 @@ class Snapshotter:
         for event in ready:
             self._fold.add(event)
         self._waiting = [(event, at) for event, at in self._waiting if event.seq > stable]
+        self._fold.forget()
         state = self._fold.state()
         return Snapshot(
             self._fold.seq,
             {"clk": state["clk"], "accounts": state["accounts"], "reservations": state["reservations"]},
             self._read_from(),
             dict(self._fold.after),
+            list(self._fold.positions),
             dict(self._fold.next),
         )
 
@@ -159,6 +191,7 @@ class Snapshotter:
             start[event.partition] = min(start[event.partition], offset)
         oldest = bucket(self._fold.clk) - BUCKETS_KEPT
         for partition, begins in self._begins.items():
-            known = [offset for born, offset in begins.items() if born >= oldest]
-            start[partition] = min([start[partition], *known])
+            for born in [born for born in begins if born < oldest]:
+                del begins[born]
+            start[partition] = min([start[partition], *begins.values()])
         return start

@@ -28,7 +28,6 @@ class Steering:
         self._intake = intake
         self._positions = [0]
         self._states = [ControlState()]
-        self.after: dict[int, int] = {}  # control offset -> the seq after which it holds
 
     @property
     def position(self) -> int:
@@ -43,6 +42,13 @@ class Steering:
     def state_at(self, position: int) -> ControlState:
         """What held when the ledger stood at `position`."""
         return self._states[bisect_right(self._positions, position) - 1]
+
+    def holds_after(self, offset: int) -> int:
+        """The seq after which the control record at `offset` holds, as the ledger has it now.
+
+        Asked anew each time: a ledger rebuilt since we applied the record may hold it from another seq on.
+        """
+        return self._ledger.apply_control(offset, self._positions[bisect_right(self._positions, offset) - 1])
 
     def follow(self) -> bool:
         """Read control to its end and apply what is new; whether anything was.
@@ -59,7 +65,7 @@ class Steering:
             if isinstance(word, Control) and not self._intake.control_fault(envelope, word):
                 state = state.apply(word, envelope.offset)
             # Applied whatever it says: a position is the same for all only if every record moves it.
-            self.after[envelope.offset] = self._ledger.apply_control(envelope.offset, self.position)
+            self._ledger.apply_control(envelope.offset, self.position)
             self._positions.append(envelope.offset + 1)
             self._states.append(state)
         return bool(envelopes)

@@ -29,7 +29,7 @@ function run.reserve(clk, gives, id, expires_at, digest, tool, parts, sets)
   end
 end
 
-function run.settle(clk, gives, id, outcome, actuals)
+function run.settle(clk, gives, id, outcome, actuals, records)
   local reservation = read_reservation(id, clk)
   reservation[6] = outcome
   write_reservation(id, reservation)
@@ -45,14 +45,17 @@ function run.settle(clk, gives, id, outcome, actuals)
       row[4] = row[4] + freed
       if freed > 0 then gives[#gives + 1] = {'c', name, freed} end
     end
-    row[5] = row[5] + uncovered
+    row[5] = min(AMOUNT_MAX, row[5] + uncovered)
+  end
+  if #records > 0 then
+    for _, set in ipairs(reservation[7]) do run.window(clk, gives, set[1], records, set[2], set[3]) end
   end
 end
 
 function run.spend(clk, gives, name, spent, uncovered, keep)
   local row = touch('c:' .. name, keep, clk)
   row[3] = row[3] + spent
-  row[5] = row[5] + uncovered
+  row[5] = min(AMOUNT_MAX, row[5] + uncovered)
 end
 
 function run.rate(clk, gives, key, increment_us, keep)

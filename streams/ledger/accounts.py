@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 
 BUCKET_MS = 21_600_000  # reservations and decided ids live in buckets of six hours ...
 BUCKETS_KEPT = 4  # ... the current one and four before it: a horizon of at least 24 hours
+AMOUNT_MAX = 2**53 - 1  # what Lua counts exactly; only sums of what went past reservations can come near
 RUN_SCOPE = "run:"  # accounts of one run are only touched from its own partition
 
 Give = tuple[str, str, int]  # (kind, name, amount): "c" frees money, "n" commits a count
+
+
+def seen_key(tenant: str, intent_id: str) -> str:
+    """What an intent id is remembered under: nobody uses up another tenant's ids."""
+    return f"{tenant}/{intent_id}"
 
 
 def bucket(clk: int) -> int:
@@ -175,7 +181,14 @@ class Accounts:
             account.used += amount
         return []
 
-    def _settle(self, clk: int, reservation_id: str, outcome: str, actuals: tuple[Any, ...]) -> list[Give]:
+    def _settle(
+        self,
+        clk: int,
+        reservation_id: str,
+        outcome: str,
+        actuals: tuple[Any, ...],
+        records: tuple[str, ...],
+    ) -> list[Give]:
         reservation = self.reservations[reservation_id]
         reservation.end = outcome
         gives: list[Give] = []
@@ -192,13 +205,16 @@ class Accounts:
                 account.freed += freed
                 if freed:
                     gives.append(("c", name, freed))
-            account.uncovered += uncovered
+            account.uncovered = min(AMOUNT_MAX, account.uncovered + uncovered)
+        if records:
+            for key, window_ms, keep in reservation.sets:
+                self._window(clk, key, records, window_ms, keep)
         return gives
 
     def _spend(self, clk: int, name: str, spent: int, uncovered: int, keep: int) -> list[Give]:
         account = self._touch(f"c:{name}", Money, keep, clk)
         account.used += spent
-        account.uncovered += uncovered
+        account.uncovered = min(AMOUNT_MAX, account.uncovered + uncovered)
         return []
 
     def _rate(self, clk: int, key: str, increment_us: int, keep: int) -> list[Give]:
@@ -223,6 +239,13 @@ class Accounts:
     def _own(self, clk: int, run_id: str, owner: str, keep: int) -> list[Give]:
         self._touch(f"r:{run_id}", Owner, keep, clk, owner=owner)
         return []
+
+    def forget(self, clk: int) -> None:
+        """Let go of what the rules already ignore at `clk`; nothing that can be seen changes."""
+        for name in [name for name in self.table if self.find(name, clk) is None]:
+            del self.table[name]
+        for name in [name for name, r in self.reservations.items() if not remembered(r.born, clk)]:
+            del self.reservations[name]
 
     def canonical(self, clk: int) -> dict[str, Any]:
         """The committed view at `clk`: what is forgotten left out, what is expired released, gives all available."""

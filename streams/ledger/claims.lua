@@ -7,7 +7,7 @@
 --   distinct {terms, key, records}             {4, max, window_ms, keep, trued}
 --   count {terms, key}                         {5, n, max or -1, keep}
 --   require {terms, key}  forbid {terms, key}  {6, n, keep}  {7, n, keep}
---   own {terms, run, owner}                    {8, idle_ms, keep}
+--   own {terms, run, owner}                    {8, idle_ms, keep, touch}
 --   deadline {terms, at_ms}                    {9}
 
 local CHARGE, SPEND, RATE, DISTINCT, COUNT, REQUIRE, FORBID, OWN, DEADLINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
@@ -164,7 +164,7 @@ local function take(claims, reserve, clk, ops)
       if #claim[3] > 0 then ops[#ops + 1] = {'window', claim[2], claim[3], of[3], of[4]} end
     elseif kind == COUNT then
       ops[#ops + 1] = {'count', claim[2], of[2], of[4]}
-    elseif kind == OWN then
+    elseif kind == OWN and (of[4] or not find('r:' .. claim[2], clk)) then
       ops[#ops + 1] = {'own', claim[2], claim[3], of[3]}
     end
   end
@@ -212,9 +212,5 @@ local function settle(asked, clk)
       rows[i] = {part[1], spent, part[3] - spent, wanted[i] - spent}
     end
   end
-  local ops = {{'settle', asked[1], outcome, rows}}
-  if #asked[6] > 0 and not void then
-    for _, set in ipairs(found[7]) do ops[#ops + 1] = {'window', set[1], asked[6], set[2], set[3]} end
-  end
-  return outcome, ops
+  return outcome, {{'settle', asked[1], outcome, rows, void and {} or asked[6]}}
 end

@@ -6,7 +6,7 @@
 -- Return: {gen, stable, rows}: packed decisions behind each other, one for each ask, in order:
 --   {offset, seq, clk, ctl, verdict, first, {{index, level}...}, ops, {{account, used}...}, {{topic, p, offset}...},
 --    first_seq or -1, conflict, note, policy_digest}
--- Errors: UNVERIFIED, STALE <ctl>, FENCED, GAP, HOLE; all before any write.
+-- Errors: UNVERIFIED, STALE <ctl>, FENCED, GAP; all before any write.
 
 -- marks: tp hash, "topic:p" -> "epoch next slot low gives": next -1 until a recovery has set it, low = the smallest
 -- seq with a stored decision (0: none), gives = how many stored decisions give something at their commit
@@ -52,7 +52,7 @@ local function check(share)
   end
   share.tp, share.mark, share.stored = tp, mark, stored_rows(tp, share[7], mark.next)
   for offset, row in pairs(share.stored) do
-    if not row then return fail('HOLE', tp .. ' has no decision at ' .. offset) end
+    if not row then return fail('UNVERIFIED', tp .. ' has no decision at ' .. offset) end
   end
   return nil
 end
@@ -101,31 +101,33 @@ local function execute_all(ops, clk)
   return gives
 end
 
+-- Splits `always` into what can be paid and what is refused.
+local function attempts(ask, clk)
+  local refused, paid = {}, {}
+  for i, claim in ipairs(ask[8]) do
+    local level = level_against(claim, clk)
+    if level then refused[#refused + 1] = {i - 1, level} else paid[#paid + 1] = claim end
+  end
+  return refused, paid
+end
+
 -- Fills the decision row from the ask; returns what it gives at commit.
 local function judge_claims(ask, row, clk)
   local approve, dry = ask[3] == 'APPROVE', ask[6]
-  local refused, paid, n = {}, {}, 0
-  for _, claim in ipairs(ask[8]) do
-    local level = level_against(claim, clk)
-    if level then refused[#refused + 1] = {n, level} else paid[#paid + 1] = claim end
-    n = n + 1
-  end
+  local refused, paid = attempts(ask, clk)
   if approve then
-    for _, claim in ipairs(ask[7]) do
+    for i, claim in ipairs(ask[7]) do
       local level = level_against(claim, clk)
-      if level then refused[#refused + 1] = {n, level} end
-      n = n + 1
+      if level then refused[#refused + 1] = {#ask[8] + i - 1, level} end
     end
   end
   local verdict = #refused > 0 and 'DENY' or ask[3]
   local ops = {}
-  if not dry then
-    take(paid, false, clk, ops)
-    if verdict == 'APPROVE' then
-      take(ask[7], ask[10], clk, ops)
-    elseif verdict == 'DENY' then
-      take(ask[9], false, clk, ops)
-    end
+  take(paid, false, clk, ops)
+  if not dry and verdict == 'APPROVE' then
+    take(ask[7], ask[10], clk, ops)
+  elseif not dry and verdict == 'DENY' then
+    take(ask[9], false, clk, ops)
   end
   local gives = execute_all(ops, clk)
   if ask[4] ~= '' and not dry then
@@ -147,13 +149,16 @@ local function judge(ask, row, clk)
   end
   local first = ask[4] ~= '' and first_decision(ask[4], clk)
   if first then
+    -- An attempt is an attempt: what repeats an id is not free either.
+    local _, paid = attempts(ask, clk)
+    take(paid, false, clk, row[8])
     row[11] = first[3]
     if first[2] == ask[5] then
       row[5] = 'DUPLICATE'
     else
       row[5], row[12] = 'DENY', true
     end
-    return {}
+    return execute_all(row[8], clk)
   end
   return judge_claims(ask, row, clk)
 end

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent
@@ -22,14 +22,15 @@ class OrderError(Exception):
 class Fold:
     """The ledger's committed state after the events given so far."""
 
-    def __init__(self, state: dict[str, Any] | None = None, seq: int = 0) -> None:
+    def __init__(self, state: dict[str, Any] | None = None, seq: int = 0, *, ids: bool = True) -> None:
+        """Begin with nothing, or with the canonical `state` after `seq`; `ids`: whether used ids are kept."""
+        self._ids = ids
         self.seq = seq
         self.clk: int = state["clk"] if state else 0
         self.accounts = Accounts.restore(state, self.clk) if state else Accounts()
         self.after: dict[int, int] = {}  # control offset -> the seq after which it holds, as published
-        self.next: dict[
-            TopicPartition, int
-        ] = {}  # input topic-partition -> behind its highest audited offset
+        self.positions: list[tuple[int, int]] = []  # (ctl, first seq decided under it), ascending
+        self.next: dict[TopicPartition, int] = {}  # input -> behind its highest audited offset
         self.seen: dict[str, tuple[str, int, int]] = {}  # intent id -> digest, seq, bucket
         self._gen = ""
         self._waiting: dict[TopicPartition, list[tuple[int, list[Give]]]] = defaultdict(list)
@@ -44,10 +45,12 @@ class Fold:
             self._waiting[event.topic, event.partition].append((event.offset, gives))
         tp = (event.topic, event.partition)
         self.next[tp] = max(self.next.get(tp, 0), event.offset + 1)
+        if not self.positions or event.ctl > self.positions[-1][0]:
+            self.positions.append((event.ctl, event.seq))
         if event.after is not None:
             self.after[event.offset] = event.after
-        if event.first:
-            self.seen[event.intent_id] = (event.digest, event.seq, bucket(event.clk))
+        if event.first and self._ids:
+            self.seen[seen_key(event.tenant, event.intent_id)] = (event.digest, event.seq, bucket(event.clk))
         self.seq = event.seq
 
     def see(self, event: AuditEvent) -> None:
@@ -68,6 +71,12 @@ class Fold:
             else:
                 kept.append((offset, gives))
         self._waiting[tp] = kept
+
+    def forget(self) -> None:
+        """Let go of what the rules already ignore: for a fold that follows the log for long."""
+        self.accounts.forget(self.clk)
+        oldest = bucket(self.clk) - BUCKETS_KEPT
+        self.seen = {key: row for key, row in self.seen.items() if row[2] >= oldest}
 
     def state(self) -> dict[str, Any]:
         """The canonical state, as `ports.Ledger.dump` gives it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.records import Visible
-from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
 from toolgate.streams.ports import (
     Ask,
@@ -19,6 +19,7 @@ from toolgate.streams.ports import (
     Decision,
     RejoinError,
     Reply,
+    Seen,
     Share,
     StaleControlError,
     Standing,
@@ -59,6 +60,7 @@ class Image:
 
     gen: str = ""
     rec: str = ""
+    beat: int = 0
     code: str = ""
     seq: int = 0
     clk: int = 0
@@ -109,7 +111,7 @@ class MemoryLedger:
         """See `ports.Ledger`."""
         image = self._image
         self._gen = image.gen
-        return Standing(image.gen, image.code, image.ctl, image.seq, image.rec)
+        return Standing(image.gen, image.code, image.ctl, image.seq, image.rec, image.beat)
 
     def _script(self) -> None:
         if self._gen not in self._store.scripts:
@@ -173,7 +175,7 @@ class MemoryLedger:
             raise RejoinError(f"GAP: {tp} starts at {share.start}, decided up to {mark.next}")
         for ask in share.asks:
             if ask.offset < mark.next and ask.offset not in mark.decided:
-                raise RejoinError(f"HOLE: {tp} has no decision at {ask.offset}")
+                raise UnverifiedError(f"{tp} has no decision at {ask.offset}")
 
     def _drop(self, share: Share) -> None:
         """Forget decisions that are committed; what they gave is available from now on."""
@@ -230,13 +232,16 @@ class MemoryLedger:
         if ask.settle is not None:
             note, ops = settle(ask.settle, image.accounts, clk)
             return replace(decision, note=note, ops=ops), self._execute(ops, clk)
-        if ask.intent_id:
-            first = self._first(ask.intent_id, clk)
-            if first is not None and first[0] == ask.digest:
-                return replace(decision, verdict="DUPLICATE", first_seq=first[1]), []
-            if first is not None:
-                return replace(decision, verdict="DENY", first_seq=first[1], conflict=True), []
-        return self._claims(ask, decision)
+        first = self._first(ask.intent_id, clk) if ask.intent_id else None
+        if first is None:
+            return self._claims(ask, decision)
+        # An attempt is an attempt: what repeats an id is not free either.
+        paid = [claim for claim in ask.always if level_against(claim, image.accounts, clk) is None]
+        ops = take(paid, None, image.accounts, clk)
+        same = first[0] == ask.digest
+        verdict = "DUPLICATE" if same else "DENY"
+        made = replace(decision, verdict=verdict, first_seq=first[1], conflict=not same, ops=ops)
+        return made, self._execute(ops, clk)
 
     def _claims(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
         image, clk = self._image, decision.clk
@@ -244,15 +249,12 @@ class MemoryLedger:
         levels = [level_against(claim, image.accounts, clk) for claim in both]
         refused = tuple((i, level) for i, level in enumerate(levels) if level is not None)
         verdict = "DENY" if refused else ask.verdict
-        ops: tuple[Op, ...] = ()
-        if not ask.dry_run:
-            paid = [claim for claim, level in zip(ask.always, levels, strict=False) if level is None]
-            approved = verdict == "APPROVE"
-            ops = take(paid, None, image.accounts, clk)
-            if approved:
-                ops += take(ask.claims, ask.reserve, image.accounts, clk)
-            elif verdict == "DENY":
-                ops += take(ask.on_deny, None, image.accounts, clk)
+        paid = [claim for claim, level in zip(ask.always, levels, strict=False) if level is None]
+        ops = take(paid, None, image.accounts, clk)
+        if not ask.dry_run and verdict == "APPROVE":
+            ops += take(ask.claims, ask.reserve, image.accounts, clk)
+        elif not ask.dry_run and verdict == "DENY":
+            ops += take(ask.on_deny, None, image.accounts, clk)
         gives = self._execute(ops, clk)
         if ask.intent_id and not ask.dry_run:
             image.seen.setdefault(bucket(clk), {})[ask.intent_id] = (ask.digest, decision.seq)
@@ -307,12 +309,17 @@ class MemoryLedger:
     def _recovering(self, nonce: str) -> Image:
         if nonce not in self._store.scripts or self._image.rec != nonce or self._image.gen:
             raise UnverifiedError("another recovery has claimed the ledger")
+        self._image.beat += 1
         return self._image
+
+    def beat(self, nonce: str) -> None:
+        """See `ports.Ledger`."""
+        self._recovering(nonce)
 
     def wipe(self, nonce: str) -> None:
         """See `ports.Ledger`."""
         self._recovering(nonce)
-        self._store.image = Image(rec=nonce, code=self._image.code)
+        self._store.image = Image(rec=nonce, beat=self._image.beat, code=self._image.code)
 
     def load(self, nonce: str, state: Mapping[str, Any]) -> None:
         """See `ports.Ledger`."""
@@ -326,17 +333,18 @@ class MemoryLedger:
         for event in events:
             image.clk = max(image.clk, event.clk)
             image.accounts.give(self._execute(event.ops, event.clk))
-            self._remember(image, event)
+            if event.first:
+                self._remember(image, event)
 
-    def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+    def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""
         image = self._recovering(nonce)
-        for event in events:
-            self._remember(image, event)
+        for one in seen:
+            self._remember(image, one)
 
-    def _remember(self, image: Image, event: AuditEvent) -> None:
-        if event.first:
-            image.seen.setdefault(bucket(event.clk), {})[event.intent_id] = (event.digest, event.seq)
+    def _remember(self, image: Image, first: AuditEvent | Seen) -> None:
+        key = seen_key(first.tenant, first.intent_id)
+        image.seen.setdefault(bucket(first.clk), {})[key] = (first.digest, first.seq)
 
     def finish(
         self,

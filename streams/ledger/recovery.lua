@@ -1,9 +1,16 @@
 -- Recovery: always a rebuild, step by step under a nonce; the last claimer wins. ledger.md, Recover.
 
+-- Every step says that the recovery is alive: whoever waits for it counts the beats.
 local function claimed()
   read_st()
   if st.rec ~= GEN or st.gen ~= '' then return fail('UNVERIFIED', 'another recovery has claimed the ledger') end
+  call('HINCRBY', L .. 'st', 'beat', 1)
   return nil
+end
+
+-- {}: a step that does nothing else
+local function beat()
+  return claimed() or 'OK'
 end
 
 -- {code, take over}: gen := '' and rec := GEN in one step; from here nobody decides

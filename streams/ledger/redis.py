@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolgate.schemas.records import AuditEvent
+    from toolgate.streams.ports import Seen
 
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
@@ -88,12 +89,12 @@ class RedisLedger:
     def standing(self) -> Standing:
         """See `ports.Ledger`."""
         try:
-            raw = self._redis.hmget(self._key("st"), "gen", "code", "ctl", "seq", "rec")
+            raw = self._redis.hmget(self._key("st"), "gen", "code", "ctl", "seq", "rec", "beat")
         except redis.exceptions.RedisError as error:
             raise UnavailableError(f"Redis: {error}") from error
-        gen, code, ctl, seq, rec = (value.decode() if value else "" for value in raw)
+        gen, code, ctl, seq, rec, beat = (value.decode() if value else "" for value in raw)
         self._know(gen)
-        return Standing(gen, code, int(ctl or 0), int(seq or 0), rec)
+        return Standing(gen, code, int(ctl or 0), int(seq or 0), rec, int(beat or 0))
 
     def owner(self, tp: TopicPartition) -> tuple[int, int]:
         """See `ports.Ledger`."""
@@ -137,6 +138,11 @@ class RedisLedger:
         self._know(nonce)
         self._run("claim", [self.code, take_over_code], slow=True)
 
+    def beat(self, nonce: str) -> None:
+        """See `ports.Ledger`."""
+        self._know(nonce)
+        self._run("beat", [], slow=True)
+
     def wipe(self, nonce: str) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
@@ -163,10 +169,10 @@ class RedisLedger:
         for chunk in _chunks(wire.event_row(event) for event in events):
             self._run("apply", chunk, slow=True)
 
-    def remember(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+    def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in _chunks([*wire.event_row(event)[:5], []] for event in events):
+        for chunk in _chunks(wire.seen_row(one) for one in seen):
             self._run("apply", chunk, slow=True)
 
     def finish(
@@ -242,7 +248,7 @@ def _refusal(text: str) -> Exception:
             return UnverifiedError(rest)
         case "STALE":
             return StaleControlError(int(rest))
-        case "FENCED" | "GAP" | "HOLE":
+        case "FENCED" | "GAP":
             return RejoinError(text)
         case "CODE":
             return CodeMismatchError(rest)

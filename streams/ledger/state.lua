@@ -10,6 +10,7 @@
 
 local L = KEYS[1]
 local BUCKET_MS, BUCKETS_KEPT, CHUNK, SWEEP = 21600000, 4, 4000, 64
+local AMOUNT_MAX = 9007199254740991 -- only sums of what went past reservations can come near
 local floor, max, min, format = math.floor, math.max, math.min, string.format
 local pack, unpack_msg, call = cmsgpack.pack, cmsgpack.unpack, redis.call
 

@@ -124,7 +124,7 @@ def take(  # noqa: C901 - one case a claim
                     ops.append(Op("window", (claim.key, claim.records, claim.window_ms, claim.keep_ms)))
             case Count():
                 ops.append(Op("count", (claim.key, claim.n, claim.keep_ms)))
-            case Own():
+            case Own() if claim.touch or accounts.find(f"r:{claim.run_id}", clk) is None:
                 ops.append(Op("own", (claim.run_id, claim.owner, claim.keep_ms)))
             case _:
                 pass
@@ -159,7 +159,7 @@ def level_after(claim: Claim, accounts: Accounts, clk: int) -> tuple[str, int]:
 
 
 def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, ...]]:
-    """What a result does: a note for the audit and its ops, or none where nothing is to be done.
+    """What a result does: a note for the audit and the settle op, or none where nothing is to be done.
 
     Notes: settled, void, late, uncovered; unknown (no such reservation), ended (an end was recorded before),
     mismatch (another digest or tool than the command's).
@@ -188,7 +188,5 @@ def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, 
         else:
             spent = min(wants, amount)
             rows.append((name, spent, amount - spent, wants - spent))
-    ops = [Op("settle", (asked.reservation_id, outcome, tuple(rows)))]
-    if asked.records and not asked.void:
-        ops += [Op("window", (key, asked.records, window, keep)) for key, window, keep in found.sets]
-    return outcome, tuple(ops)
+    records = () if asked.void else asked.records
+    return outcome, (Op("settle", (asked.reservation_id, outcome, tuple(rows), records)),)

@@ -20,8 +20,9 @@ from toolgate.processors.claims import (
     Spend,
 )
 from toolgate.schemas.records import Op, Visible
+from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ledger.windows import offsets
-from toolgate.streams.ports import Ask, Decision, Share, TopicPartition
+from toolgate.streams.ports import Ask, Decision, Seen, Share, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +47,7 @@ _CLAIMS: dict[type[Any], Callable[[Any], Split]] = {
     Count: lambda c: ((c.key,), (5, c.n, NO_MAX if c.max is None else c.max, c.keep_ms)),
     Require: lambda c: ((c.key,), (6, c.n, c.keep_ms)),
     Forbid: lambda c: ((c.key,), (7, c.n, c.keep_ms)),
-    Own: lambda c: ((c.run_id, c.owner), (8, c.idle_ms, c.keep_ms)),
+    Own: lambda c: ((c.run_id, c.owner), (8, c.idle_ms, c.keep_ms, c.touch)),
     Deadline: lambda c: ((c.at_ms,), (9,)),
 }
 
@@ -137,7 +138,12 @@ def decisions(packed: bytes) -> Iterator[Decision]:
 def event_row(event: AuditEvent) -> list[Any]:
     """What `apply` needs of an audit event."""
     ops = [[op.op, *op.args] for op in event.ops]
-    return [event.seq, event.clk, event.first, event.intent_id, event.digest, ops]
+    return [event.seq, event.clk, event.first, seen_key(event.tenant, event.intent_id), event.digest, ops]
+
+
+def seen_row(seen: Seen) -> list[Any]:
+    """What `apply` needs of an id that was used."""
+    return [seen.seq, seen.clk, True, seen_key(seen.tenant, seen.intent_id), seen.digest, []]
 
 
 def account_row(name: str, row: list[Any]) -> list[Any]:

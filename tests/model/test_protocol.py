@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import universe
 
-from toolgate.streams.gate import recovery, snapshots
+from toolgate.streams.gate import loop, recovery, snapshots
 from toolgate.streams.gate.recovery import History
 from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
 from toolgate.streams.ledger import memory, taking
 from toolgate.streams.ledger.accounts import Money, bucket
+from toolgate.streams.ledger.fold import OrderError
 from toolgate.streams.ledger.memory import Image, MemoryLedger
 from toolgate.streams.log.memory import MemoryLog
-from toolgate.streams.ports import UnverifiedError
+from toolgate.streams.ports import FatalError, UnverifiedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,18 @@ def test_every_history_holds(block: int) -> None:
     """Each input decided once, no cap passed, no kill forgotten, the ledger equal to the fold of the audit."""
     for seed in range(block * SEEDS, (block + 1) * SEEDS):
         assert universe.history(seed) == [], f"seed {seed}"
+
+
+def test_a_long_recovery_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a rebuild sees that it goes on: many workers do not claim it from each other for ever."""
+    monkeypatch.setattr(recovery, "CHUNK", 1)
+    monkeypatch.setattr(loop, "PATIENCE", 4)
+    for seed in range(3):
+        world = universe.Universe(seed)
+        world.live(1500)
+        world.store.restart()
+        assert world.rest(3000)
+        assert world.violations() == []
 
 
 def test_one_seed_gives_one_history() -> None:
@@ -185,8 +198,9 @@ def control_as_committed(patch: pytest.MonkeyPatch) -> None:
                 return getattr(ledger, name)
 
             def finish(self, nonce: str, seq: int, _ctl: int, after: Any, nexts: Any) -> None:
-                events = History(log, list(nexts)).events
-                finish(nonce, seq, max((e.ctl for e in events), default=0), after, nexts)
+                history = History(log, list(nexts))
+                list(history.read())
+                finish(nonce, seq, max((e.ctl for e in history.events), default=0), after, nexts)
 
         return build(log, Forgetful(), *rest, **kw)
 
@@ -195,13 +209,13 @@ def control_as_committed(patch: pytest.MonkeyPatch) -> None:
 
 def audit_merged(patch: pytest.MonkeyPatch) -> None:
     """A recovery folds the audit partition by partition instead of by seq."""
-    init = History.__init__
+    read = History.read
 
-    def unsorted(self: History, *rest: Any) -> None:
-        init(self, *rest)
+    def unsorted(self: History) -> Any:
+        yield from read(self)
         self.events.sort(key=lambda event: (event.partition, event.seq))
 
-    patch.setattr(History, "__init__", unsorted)
+    patch.setattr(History, "read", unsorted)
 
 
 def snapshot_by_offset(patch: pytest.MonkeyPatch) -> None:
@@ -222,7 +236,7 @@ def snapshot_of_live_ledger(patch: pytest.MonkeyPatch) -> None:
         follower = Snapshotter(MemoryLog(self.broker, lambda _: None))
         real = follower.follow()
         dump = self.make_ledger().dump()
-        fake = Snapshot(self.store.image.seq, dump, real.read_from, real.after, real.next)
+        fake = Snapshot(self.store.image.seq, dump, real.read_from, real.after, real.positions, real.next)
         for output in snapshots.outputs(fake):
             self.broker.append(output)
 
@@ -287,7 +301,7 @@ def commit_outcome_guessed(patch: pytest.MonkeyPatch) -> None:
     def hopeful(self: MemoryLog, *rest: Any) -> Any:
         try:
             yield from transact(self, *rest)
-        except universe.FatalError:
+        except FatalError:
             return
 
     patch.setattr(MemoryLog, "transact", hopeful)
@@ -312,7 +326,7 @@ MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
 def test_a_history_shows_that_the_rule_is_missing(
     mutant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the rule, one of the seeds ends in a violation, an error or no rest."""
+    """Without the rule, one of the seeds ends in a violation or in no rest; another error is the mutant's own."""
     mutant(monkeypatch)
     rates = OFTEN.get(mutant.__name__, {})
     assert any(shows(seed, rates) for seed in range(200)), f"no history shows it: {mutant.__doc__}"
@@ -324,5 +338,5 @@ def shows(seed: int, rates: dict[str, float]) -> bool:
     try:
         world.live(1500, rates)
         return not world.rest(400) or bool(world.violations())
-    except Exception:  # noqa: BLE001 - whatever it breaks shows it
+    except OrderError:  # two committed events have one seq: the snapshot process finds it first
         return True

@@ -160,10 +160,16 @@ def _caps(events: list[AuditEvent]) -> list[str]:
 def _sets(events: list[AuditEvent]) -> list[str]:
     """Sliding sets by brute force: at an approval no more distinct records in the window than its cap."""
     touched: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    sets: dict[str, Any] = {}
     found = []
     for event in events:
         caps = {balance.account: balance.max for balance in event.balances if balance.unit == "records"}
         for op in event.ops:
+            if op.op == "reserve":
+                sets[op.args[0]] = op.args[5]
+            if op.op == "settle":
+                for key, _window_ms, _keep in sets[op.args[0]]:
+                    touched[key] += [(event.clk, record) for record in op.args[3]]
             if op.op != "window":
                 continue
             key, records, window_ms, _keep = op.args

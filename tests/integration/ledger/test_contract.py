@@ -127,7 +127,7 @@ A, B, R = TPS
         ({"epoch": 9}, RejoinError, "FENCED"),
         ({"expect": 5}, UnverifiedError, "committed up to 5"),
         ({"start": 4, "next": 4}, RejoinError, "GAP"),
-        ({"start": 0, "next": 1, "asks": (Ask(0, T0, "DENY"),)}, RejoinError, "HOLE"),
+        ({"start": 0, "next": 1, "asks": (Ask(0, T0, "DENY"),)}, UnverifiedError, "no decision at 0"),
     ],
 )
 def test_a_call_that_does_not_fit_changes_nothing(

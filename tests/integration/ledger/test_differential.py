@@ -66,14 +66,21 @@ class Maker:
         keep = 50 * HOUR if scope.startswith("run") else 0
         return r.choice(
             (
-                Spend(f"{scope}:usd", r.randint(0, 4), 12, MONEY, "", r.choice(("", "run:a:latched"))),
+                Spend(
+                    f"{scope}:usd",
+                    r.choice((0, 2, 4, 2**53 - 1)),
+                    12,
+                    MONEY,
+                    "",
+                    r.choice(("", "run:a:latched")),
+                ),
                 Rate(scope, r.choice((1_000_000, 60_000_000)), r.choice((0, 90_000_000)), MONEY, keep),
                 Distinct(f"{scope}/1h", records, 4, MONEY, HOUR, keep),
                 Distinct(f"{scope}/all", records, 5, MONEY, 0, keep, r.random() < 0.5),
                 Count(scope, r.randint(1, 2), r.choice((None, 30)), MONEY, keep),
                 Require(scope, r.randint(0, 2), MONEY),
                 Forbid(scope, r.randint(6, 40), MONEY),
-                Own(r.choice("ab"), r.choice(("t/w/1",) * 9 + ("t/w/2",)), MONEY),
+                Own(r.choice("ab"), r.choice(("t/w/1",) * 9 + ("t/w/2",)), MONEY, touch=r.random() < 0.7),
                 Deadline(T0 + r.choice((HOUR, 900 * HOUR)), MONEY),
             )
         )
@@ -101,7 +108,8 @@ class Maker:
     def settle(self, offset: int, time_ms: int, made: int) -> Ask:
         """A result for one of the last reservations, right most of the time."""
         r = self.random
-        actuals = ((), (("usd_micros", 2),), (("usd_micros", 9), ("calls", 1)), (("calls", 0),))
+        huge = (("usd_micros", 2**53 - 1), ("calls", 2**53 - 1))
+        actuals = ((), (("usd_micros", 2),), (("usd_micros", 9), ("calls", 1)), (("calls", 0),), huge)
         which, digest = str(made - r.randint(0, 9)), r.choice(("d1",) * 9 + ("d9",))
         touched = tuple(r.sample("uvwxyz", r.choice((0, 0, 1, 2))))
         settle = Settle(which, digest, "tool", r.random() < 0.2, r.choice(actuals), touched)
