@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from toolgate.processors.contract import PARAMS_BYTES_MAX, PARAMS_DEPTH_MAX
 from toolgate.processors.names import id_fault
-from toolgate.schemas.codec import Codec, EncodeError
+from toolgate.schemas.codec import Codec, EncodeError, body_digest
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Intent, Kind
 from toolgate.schemas.strict_json import JsonError, dumps_canonical
@@ -131,7 +131,7 @@ class Client:
             value = self._codec.encode(intent)
         except EncodeError as error:
             raise IntentError(str(error), remedy="send less, or a reference") from None
-        ticket = self._tickets.expect(intent)
+        ticket = self._tickets.expect(intent, body_digest(value))
         headers = event_headers("toolgate.intent.v1", intent.intent_id, f"/toolgate/{intent.workflow_id}")
         try:
             sent = self._sender.send("intents", intent.run_id.encode(), value, headers)

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Outcome, Result, ResultStatus, Verdict
-from toolgate.sdk.errors import IntentError, SdkError
+from toolgate.sdk.errors import IntentError, NoAnswerError, SdkError
 from toolgate.sdk.ticket import Ticket
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log import reading
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 START_S = 30.0
-TICKETS_KEPT = 10_000  # decided ones that are remembered, for repetitions and for results that come late
+TICKETS_KEPT = 10_000  # decided or given up: remembered for repetitions and for what comes late
 _POLL_S = 0.05
 _BATCH = 1000
 _log = structlog.get_logger("toolgate.sdk")
@@ -49,43 +49,72 @@ class Tickets:
         self._kept = kept
         self._lock = threading.Lock()
         self._waiting: dict[str, Ticket] = {}
+        self._late: OrderedDict[str, Ticket] = OrderedDict()  # nobody waits for their decision any more
         self._decided: OrderedDict[str, Ticket] = OrderedDict()
         self._early: dict[str, Result] = {}  # ends that were read before their outcome
         self._failure: Exception | None = None
 
-    def expect(self, intent: Intent) -> Ticket:
+    def expect(self, intent: Intent, digest: str) -> Ticket:
         """The ticket of an intent about to be sent; the same one again for the same intent.
+
+        Args:
+            intent: what is sent.
+            digest: of its body as it is written; the gate's answer names it.
 
         Raises:
             IntentError: the id is being waited for with other content.
             SdkError: answers can no longer be read.
         """
+        key = intent.intent_id
         with self._lock:
             if self._failure is not None:
                 raise self._failure
-            waiting = self._waiting.get(intent.intent_id)
+            waiting = self._waiting.get(key)
             if waiting is not None:
-                if waiting.intent == intent:
+                if waiting.digest == digest:
                     return waiting
                 raise IntentError(
-                    f"intent id {intent.intent_id} is waited for with other content",
+                    f"intent id {key} is waited for with other content",
                     remedy="give every new intent an id of its own",
                 )
-            decided = self._decided.get(intent.intent_id)
-            if decided is not None and decided.intent == intent:
+            late = self._late.get(key)
+            if late is not None and late.digest == digest:
+                self._waiting[key] = self._late.pop(key)
+                return late
+            decided = self._decided.get(key)
+            if decided is not None and decided.digest == digest:
                 return decided  # the gate answers a repetition with nothing: its first decision stands
-            ticket = self._waiting[intent.intent_id] = Ticket(intent)
-            return ticket
+            self._late.pop(key, None)
+            self._early.pop(key, None)
+            ticket = self._waiting[key] = Ticket(intent, digest, self.give_up)
+        _let_go([late] if late is not None else [])
+        return ticket
+
+    def give_up(self, ticket: Ticket) -> None:
+        """Nobody waits for its decision any more: it is remembered as long as decided ones are."""
+        key = ticket.intent.intent_id
+        gone: list[Ticket] = []
+        with self._lock:
+            if self._waiting.get(key) is ticket:
+                self._late[key] = self._waiting.pop(key)
+                while len(self._late) > self._kept:
+                    oldest, forgotten = self._late.popitem(last=False)
+                    self._early.pop(oldest, None)
+                    gone.append(forgotten)
+        _let_go(gone)
 
     def outcome(self, outcome: Outcome) -> None:
-        """The gate has decided."""
+        """The gate has decided. Another intent of the same id has another digest and is not ours."""
+        key = outcome.intent_id
         with self._lock:
-            ticket = self._waiting.pop(outcome.intent_id, None)
-            early = self._early.pop(outcome.intent_id, None)
-            if ticket is None:
+            ticket = self._waiting.get(key) or self._late.get(key)
+            if ticket is None or ticket.digest != outcome.digest:
                 return
-            self._decided.pop(outcome.intent_id, None)
-            self._decided[outcome.intent_id] = ticket
+            self._waiting.pop(key, None)
+            self._late.pop(key, None)
+            early = self._early.pop(key, None)
+            self._decided.pop(key, None)
+            self._decided[key] = ticket
             while len(self._decided) > self._kept:
                 self._decided.popitem(last=False)
         with suppress(InvalidStateError):
@@ -97,12 +126,15 @@ class Tickets:
         """A command has begun or ended; only the first end of the ticket's own command counts."""
         if result.status == ResultStatus.STARTED:
             return
+        key = result.intent_id
         with self._lock:
-            if result.intent_id in self._waiting:
-                self._early.setdefault(result.intent_id, result)
+            ticket = self._waiting.get(key) or self._late.get(key)
+            if ticket is not None:
+                if ticket.digest == result.digest:
+                    self._early.setdefault(key, result)
                 return
-            ticket = self._decided.get(result.intent_id)
-            if ticket is None or ticket.result.done():
+            ticket = self._decided.get(key)
+            if ticket is None or ticket.digest != result.digest or ticket.result.done():
                 return
         outcome = ticket.outcome.result()
         if outcome.verdict == Verdict.APPROVE and outcome.command_id == result.command_id:
@@ -113,8 +145,9 @@ class Tickets:
         """Nothing will be heard any more."""
         with self._lock:
             self._failure = error
-            waiting = [*self._waiting.values(), *self._decided.values()]
+            waiting = [*self._waiting.values(), *self._late.values(), *self._decided.values()]
             self._waiting.clear()
+            self._late.clear()
             self._early.clear()
         for ticket in waiting:
             for future in (ticket.outcome, ticket.result):
@@ -123,11 +156,21 @@ class Tickets:
 
     def drop(self, ticket: Ticket, error: BaseException) -> None:
         """The intent of a ticket never left."""
+        key = ticket.intent.intent_id
         with self._lock:
-            if self._waiting.get(ticket.intent.intent_id) is ticket:
-                del self._waiting[ticket.intent.intent_id]
+            for table in (self._waiting, self._late):
+                if table.get(key) is ticket:
+                    del table[key]
         with suppress(InvalidStateError):
             ticket.outcome.set_exception(error)
+
+
+def _let_go(tickets: list[Ticket]) -> None:
+    """Nothing will be heard of these any more: who awaits one all the same is told."""
+    for ticket in tickets:
+        text = f"intent {ticket.intent.intent_id} was given up and its decision is no longer listened for"
+        with suppress(InvalidStateError):
+            ticket.outcome.set_exception(NoAnswerError(text, remedy="send it again under the same id"))
 
 
 class Replies:

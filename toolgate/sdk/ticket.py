@@ -10,6 +10,8 @@ from toolgate.schemas.records import Verdict
 from toolgate.sdk.errors import NoAnswerError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolgate.schemas.records import Intent, Outcome, Result
 
 T = TypeVar("T")
@@ -26,12 +28,23 @@ def _uncancellable() -> Future[Any]:
 class Ticket:
     """One intent on its way. Both futures may be awaited: `await asyncio.wrap_future(ticket.outcome)`.
 
+    `digest` is of the intent as it was sent: an answer that names another is to somebody else's intent.
     `outcome` is what the gate decided. `result` is how the command ended; it never comes without an approval.
+    `forget` is told when nobody waits for the decision any more.
     """
 
     intent: Intent
+    digest: str
+    forget: Callable[[Ticket], None] = field(repr=False)
     outcome: Future[Outcome] = field(default_factory=_uncancellable)
     result: Future[Result] = field(default_factory=_uncancellable)
+
+    def give_up(self) -> None:
+        """Stop waiting for the decision; `decided` does so when its time is over, whoever awaits does it himself.
+
+        A decision that comes late is still heard for a while, so sending the same intent again finds it.
+        """
+        self.forget(self)
 
     def decided(self, timeout_s: float) -> Outcome:
         """Wait for the gate's decision.
@@ -40,12 +53,16 @@ class Ticket:
             NoAnswerError: none came in time.
             NotSentError: Kafka did not take the intent.
         """
-        return self._wait(
-            self.outcome,
-            timeout_s,
-            "has not been decided",
-            "see that a gate runs and reads this prefix; sending the same intent again is safe",
-        )
+        try:
+            return self._wait(
+                self.outcome,
+                timeout_s,
+                "has not been decided",
+                "see that a gate runs, reads this prefix and knows this key; sending the same intent again is safe",
+            )
+        except NoAnswerError:
+            self.give_up()
+            raise
 
     def ended(self, timeout_s: float) -> Result:
         """Wait for the end of the approved command.

@@ -55,14 +55,14 @@ class Gatekeeper:
         consumer.close()
 
     def _decide(self, producer: Producer, of: Envelope) -> None:
-        intent = Codec(Intent).decode(of.value)
+        intent, _, digest = Codec(Intent).read(of.value)
         approved = intent.tool != "never"
         command_id = f"{of.partition}-{of.offset}" if approved else ""
         verdict = "APPROVE" if approved else "DENY"
-        outcome = Outcome(intent.intent_id, of.offset, verdict, command_id=command_id)
+        outcome = Outcome(intent.intent_id, digest, of.offset, verdict, command_id=command_id)
         command = Command(
             command_id, intent.intent_id, of.offset, 0, intent.tenant, intent.workflow_id, intent.run_id,
-            intent.agent_id, intent.tool, "1", intent.params, "digest", "", False, of.time_ms,
+            intent.agent_id, intent.tool, "1", intent.params, digest, "", False, of.time_ms,
             of.time_ms + self._ttl_ms, 0,
         )  # fmt: skip
         topics = self._settings.topic

@@ -23,7 +23,9 @@ NEVER = Reason("TOOL_UNKNOWN", "tools", "the catalogue has no tool x")
 
 def played(label: str, verdict: str) -> Played:
     """A call and what its agent was told."""
-    return Played("r", Call("r.000", "pay", {}, "", error=False, label=label), Outcome("r.000", 1, verdict))
+    return Played(
+        "r", Call("r.000", "pay", {}, "", error=False, label=label), Outcome("r.000", "d", 1, verdict)
+    )
 
 
 def denial(name: str, *reasons: Reason) -> Denial:

@@ -151,3 +151,10 @@ def test_a_record_that_kafka_refuses_ends_the_wait(client, posted):
     posted.answer.set_exception(NotSentError("refused"))
     with pytest.raises(NotSentError, match="refused"):
         ticket.decided(0)
+
+
+def test_a_ticket_has_the_digest_that_the_gate_will_name(client, posted):
+    """What is compared with the outcome is made of the bytes that were sent."""
+    ticket = client.send(client.intent("run-1", "pay", {"a": 1}))
+    [(_, _, value, _)] = posted.records
+    assert ticket.digest == Codec(Intent).read(value).digest

@@ -13,15 +13,15 @@ from toolgate.sdk.errors import IntentError, NoAnswerError, SdkError
 from toolgate.sdk.replies import Tickets
 
 INTENT = Intent("i-1", "call", "default", "w", "run-1", "agent", "read_invoice", params='{"n":1}')
-APPROVED = Outcome("i-1", 7, "APPROVE", command_id="0-3")
-DENIED = Outcome("i-1", 7, "DENY", codes=("TOOL_DENIED",))
+APPROVED = Outcome("i-1", "d", 7, "APPROVE", command_id="0-3")
+DENIED = Outcome("i-1", "d", 7, "DENY", codes=("TOOL_DENIED",))
 END = Result("0-3", "i-1", "run-1", "read_invoice", "d", "ok", "desk")
 
 
 def test_an_outcome_and_then_a_result_reach_their_ticket():
     """The agent learns the decision first and the end of its command later."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
     assert ticket.decided(0) == APPROVED
     tickets.result(replace(END, status="started"))
@@ -33,7 +33,7 @@ def test_an_outcome_and_then_a_result_reach_their_ticket():
 def test_a_result_that_is_read_before_its_outcome_is_kept():
     """Two topics have no order between them."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
     tickets.result(END)
     assert not ticket.result.done()
     tickets.outcome(APPROVED)
@@ -46,22 +46,95 @@ def test_a_result_that_is_read_before_its_outcome_is_kept():
         (replace(APPROVED, command_id="0-4"), END),
         (DENIED, END),
         (APPROVED, replace(END, intent_id="i-2")),
+        (APPROVED, replace(END, digest="e")),
         (APPROVED, replace(END, status="started")),
     ],
 )
 def test_a_result_of_another_command_is_no_answer(outcome, result):
     """Only the end of the command that the outcome names counts."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
     tickets.outcome(outcome)
     tickets.result(result)
     assert not ticket.result.done()
 
 
+@pytest.mark.parametrize("verdict", ["APPROVE", "DENY"])
+def test_an_outcome_of_another_intent_with_the_same_id_is_no_answer(verdict):
+    """Whoever guesses an id cannot end somebody else's wait: the digest is of what was really sent."""
+    tickets = Tickets()
+    ticket = tickets.expect(INTENT, "d")
+    tickets.outcome(Outcome("i-1", "e", 6, verdict, command_id="0-2"))
+    tickets.result(replace(END, digest="e", command_id="0-2"))
+    assert not ticket.outcome.done()
+    tickets.outcome(APPROVED)
+    tickets.result(END)
+    assert (ticket.decided(0), ticket.ended(0)) == (APPROVED, END)
+
+
+def timed_out(tickets, intent=INTENT, digest="d"):
+    """A ticket whose time is over."""
+    ticket = tickets.expect(intent, digest)
+    with pytest.raises(NoAnswerError):
+        ticket.decided(0)
+    return ticket
+
+
+def test_a_ticket_that_times_out_is_no_longer_waited_for():
+    """A client of agents that time out does not grow; the last ones are told that they were let go."""
+    tickets = Tickets(kept=2)
+    given_up = [timed_out(tickets, replace(INTENT, intent_id=f"i-{n}")) for n in range(5)]
+    assert (len(tickets._waiting), list(tickets._late)) == (0, ["i-3", "i-4"])
+    with pytest.raises(NoAnswerError, match="i-0 was given up"):
+        given_up[0].outcome.result(0)
+    assert not given_up[4].outcome.done()
+
+
+def test_a_decision_after_the_timeout_is_found_by_the_repetition():
+    """The gate answers a repetition with nothing, so the late answer to the first must be the second's."""
+    tickets = Tickets()
+    ticket = timed_out(tickets)
+    tickets.outcome(APPROVED)
+    assert tickets.expect(INTENT, "d") is ticket
+    assert ticket.decided(0) == APPROVED
+
+
+def test_a_repetition_after_the_timeout_waits_again():
+    """The same ticket, whichever of the two intents is decided."""
+    tickets = Tickets()
+    ticket = timed_out(tickets)
+    assert tickets.expect(INTENT, "d") is ticket
+    assert (list(tickets._waiting), len(tickets._late)) == (["i-1"], 0)
+    tickets.outcome(APPROVED)
+    assert ticket.decided(0) == APPROVED
+
+
+def test_an_id_that_was_given_up_may_be_used_for_something_else():
+    """The gate tells the two apart and so does the client; who still awaits the first is told."""
+    tickets = Tickets()
+    first = timed_out(tickets)
+    second = tickets.expect(replace(INTENT, params='{"n":2}'), "e")
+    with pytest.raises(NoAnswerError, match="given up"):
+        first.outcome.result(0)
+    tickets.outcome(APPROVED)
+    assert not second.outcome.done()
+    tickets.outcome(replace(DENIED, digest="e"))
+    assert second.decided(0).verdict == "DENY"
+
+
+def test_giving_up_a_decided_ticket_changes_nothing():
+    """The answer came just before."""
+    tickets = Tickets()
+    ticket = tickets.expect(INTENT, "d")
+    tickets.outcome(APPROVED)
+    ticket.give_up()
+    assert tickets.expect(INTENT, "d") is ticket
+
+
 def test_the_first_end_wins():
     """An executor that was started twice may report two ends."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
     tickets.result(END)
     tickets.result(replace(END, status="error"))
@@ -71,31 +144,31 @@ def test_the_first_end_wins():
 def test_the_same_intent_has_the_same_ticket_before_and_after_its_decision():
     """A repetition is decided once, so there is one answer."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
-    assert tickets.expect(INTENT) is ticket
+    ticket = tickets.expect(INTENT, "d")
+    assert tickets.expect(INTENT, "d") is ticket
     tickets.outcome(APPROVED)
-    assert tickets.expect(INTENT) is ticket
+    assert tickets.expect(INTENT, "d") is ticket
     assert ticket.decided(0) == APPROVED
 
 
 def test_an_id_with_other_content_is_refused_while_it_is_waited_for():
     """The two answers could not be told apart."""
     tickets = Tickets()
-    tickets.expect(INTENT)
+    tickets.expect(INTENT, "d")
     with pytest.raises(IntentError, match="other content"):
-        tickets.expect(replace(INTENT, params='{"n":2}'))
+        tickets.expect(replace(INTENT, params='{"n":2}'), "e")
 
 
 def test_an_id_with_other_content_has_a_ticket_of_its_own_after_the_decision():
     """The gate answers it, with a denial."""
     tickets = Tickets()
-    first = tickets.expect(INTENT)
+    first = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
-    second = tickets.expect(replace(INTENT, params='{"n":2}'))
+    second = tickets.expect(replace(INTENT, params='{"n":2}'), "e")
     assert second is not first
-    tickets.outcome(DENIED)
+    tickets.outcome(replace(DENIED, digest="e"))
     assert first.decided(0) == APPROVED
-    assert second.decided(0) == DENIED
+    assert second.decided(0) == replace(DENIED, digest="e")
 
 
 def test_what_others_asked_is_passed_over():
@@ -103,23 +176,23 @@ def test_what_others_asked_is_passed_over():
     tickets = Tickets()
     tickets.outcome(APPROVED)
     tickets.result(END)
-    assert not tickets.expect(INTENT).outcome.done()
+    assert not tickets.expect(INTENT, "d").outcome.done()
 
 
 def test_only_so_many_decided_tickets_are_remembered():
     """A client that runs for months does not grow."""
     tickets = Tickets(kept=2)
-    first = tickets.expect(INTENT)
+    first = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
     for number in (2, 3):
-        tickets.expect(replace(INTENT, intent_id=f"i-{number}"))
+        tickets.expect(replace(INTENT, intent_id=f"i-{number}"), "d")
         tickets.outcome(replace(APPROVED, intent_id=f"i-{number}"))
-    assert tickets.expect(INTENT) is not first
+    assert tickets.expect(INTENT, "d") is not first
 
 
 def test_no_answer_in_time_says_which_intent_and_what_to_do():
     """A timeout is an error of its own, and repeating is offered."""
-    ticket = Tickets().expect(INTENT)
+    ticket = Tickets().expect(INTENT, "d")
     with pytest.raises(NoAnswerError, match=r"i-1 of run run-1 has not been decided[\s\S]*again is safe"):
         ticket.decided(0)
 
@@ -127,7 +200,7 @@ def test_no_answer_in_time_says_which_intent_and_what_to_do():
 def test_waiting_for_the_end_of_a_denied_intent_is_a_mistake():
     """There is no command, so nothing would ever come."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
     tickets.outcome(DENIED)
     with pytest.raises(ValueError, match="made no command: DENY"):
         ticket.ended(0)
@@ -136,15 +209,15 @@ def test_waiting_for_the_end_of_a_denied_intent_is_a_mistake():
 def test_a_failure_reaches_whoever_waits_and_whoever_comes():
     """Nobody waits for what can no longer be heard; what is known stays known."""
     tickets = Tickets()
-    decided = tickets.expect(INTENT)
+    decided = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
-    waiting = tickets.expect(replace(INTENT, intent_id="i-2"))
+    waiting = tickets.expect(replace(INTENT, intent_id="i-2"), "d")
     tickets.fail(SdkError("gone"))
     assert decided.decided(0) == APPROVED
     for call in (
         lambda: decided.ended(0),
         lambda: waiting.decided(0),
-        lambda: tickets.expect(replace(INTENT, intent_id="i-3")),
+        lambda: tickets.expect(replace(INTENT, intent_id="i-3"), "d"),
     ):
         with pytest.raises(SdkError, match="gone"):
             call()
@@ -153,17 +226,17 @@ def test_a_failure_reaches_whoever_waits_and_whoever_comes():
 def test_an_intent_that_never_left_is_forgotten():
     """It may be sent again, and is waited for anew."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
     tickets.drop(ticket, SdkError("queue full"))
     with pytest.raises(SdkError, match="queue full"):
         ticket.decided(0)
-    assert tickets.expect(INTENT) is not ticket
+    assert tickets.expect(INTENT, "d") is not ticket
 
 
 def test_a_waiter_that_gives_up_takes_nothing_from_the_others():
     """A cancelled await leaves the ticket as it was."""
     tickets = Tickets()
-    ticket = tickets.expect(INTENT)
+    ticket = tickets.expect(INTENT, "d")
 
     async def waiters() -> Outcome:
         impatient = asyncio.wrap_future(ticket.outcome)
