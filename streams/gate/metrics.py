@@ -48,7 +48,15 @@ class Metrics:
     def _declare(self) -> None:
         to = self.registry
         self.about = Info("toolgate_gate", "Versions that this worker decides with.", registry=to)
-        self._intents = Counter("toolgate_intents", "Intents by verdict.", ["verdict"], registry=to)
+        self._intents = Counter(
+            "toolgate_intents", "Intents that could be read, by verdict.", ["verdict"], registry=to
+        )
+        self._quarantined = Counter(
+            "toolgate_quarantined",
+            "Records put aside because they could not be read.",
+            ["topic"],
+            registry=to,
+        )
         self._reasons = Counter(
             "toolgate_reasons", "Reasons of denials and quarantine.", ["code"], registry=to
         )
@@ -108,12 +116,14 @@ class Metrics:
         self._batch.observe(len(decided))
         self._seq.set(max(decision.seq for _, decision in decided))
         self._committed.set_to_current_time()
-        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally())
-        verdicts, codes, notes, topics = tallies
+        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally(), Tally())
+        verdicts, codes, notes, topics, quarantined = tallies
         uncovered: Tally[str] = Tally()
         for item, decision in decided:
-            record = item.reading.record
-            topics[item.reading.envelope.topic] += 1
+            record, topic = item.reading.record, item.reading.envelope.topic
+            topics[topic] += 1
+            if decision.verdict == Verdict.QUARANTINE:
+                quarantined[topic] += 1
             if isinstance(record, Intent):
                 verdicts[decision.verdict] += 1
             elif isinstance(record, Result):
@@ -121,7 +131,7 @@ class Metrics:
             codes.update(set(_codes(item, decision)))
             for scope, micros in _uncovered(decision):
                 uncovered[scope] += micros
-        counters = (self._intents, self._reasons, self._results, self._inputs)
+        counters = (self._intents, self._reasons, self._results, self._inputs, self._quarantined)
         for counter, tally in zip(counters, tallies, strict=True):
             for label, n in tally.items():
                 counter.labels(label).inc(n)

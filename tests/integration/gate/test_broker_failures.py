@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from gate_site import until
+from patience import until
 
 if TYPE_CHECKING:
     from gate_site import Site

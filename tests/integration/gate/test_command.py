@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from gate_site import until
+from patience import until
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from gate_site import until
+from patience import until
 
 if TYPE_CHECKING:
     from gate_site import Site

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import other_code
 import pytest
-from gate_site import until
+from patience import until
 
 if TYPE_CHECKING:
     from gate_site import Site

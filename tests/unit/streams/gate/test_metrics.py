@@ -71,6 +71,7 @@ def test_counts_verdicts_and_codes_of_chain_and_ledger():
     for code in ("BUDGET_EXCEEDED", "TOOL_DENIED", "READ_ONLY", "ID_CONFLICT", "MALFORMED"):
         assert value(metrics, "toolgate_reasons_total", code=code) == 1
     assert value(metrics, "toolgate_inputs_total", topic="intents") == 5
+    assert value(metrics, "toolgate_quarantined_total", topic="intents") == 1
     assert value(metrics, "toolgate_batch_records_sum") == 5
     assert value(metrics, "toolgate_ledger_seq") == 9
 
