@@ -1,14 +1,16 @@
 """What agents and executors import: `Client` proposes calls and hears of them, `Executor` runs commands."""
 
-from toolgate.processors.keyring import ExecutorKey, IntentKey
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring
 from toolgate.schemas.records import Command, Intent, Outcome, Result
 from toolgate.sdk.client import Client
-from toolgate.sdk.errors import IntentError, NoAnswerError, NotSentError, SdkError
+from toolgate.sdk.errors import AnswerError, IntentError, NoAnswerError, NotSentError, SdkError
 from toolgate.sdk.executor import Answer, Executor, ToolError
+from toolgate.sdk.stops import Stops
 from toolgate.sdk.ticket import Ticket
 
 __all__ = [
     "Answer",
+    "AnswerError",
     "Client",
     "Command",
     "Executor",
@@ -16,11 +18,13 @@ __all__ = [
     "Intent",
     "IntentError",
     "IntentKey",
+    "Keyring",
     "NoAnswerError",
     "NotSentError",
     "Outcome",
     "Result",
     "SdkError",
+    "Stops",
     "Ticket",
     "ToolError",
 ]

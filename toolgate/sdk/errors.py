@@ -13,6 +13,10 @@ class IntentError(SdkError):
     """The intent cannot be sent as it is; nothing was sent."""
 
 
+class AnswerError(SdkError):
+    """A tool's answer cannot be reported as it is; its effect may have happened."""
+
+
 class NotSentError(SdkError):
     """Kafka did not take the record. It may be sent again under the same id: a repetition is decided once."""
 

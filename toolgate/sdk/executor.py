@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.schemas.codec import Codec, DecodeError, EncodeError
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Command, Result, ResultStatus
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical
-from toolgate.sdk.errors import NotSentError, SdkError
+from toolgate.sdk.errors import AnswerError, NotSentError, SdkError
 from toolgate.sdk.sender import Sender
+from toolgate.sdk.stops import Stops
 from toolgate.streams.log.messages import take
 from toolgate.streams.log.producer import cause
 from toolgate.streams.log.trouble import Trouble
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 64 * 1024
 ERROR_CHARS_MAX = 2_000
+RECORDS_MAX = 2_000
 _POLL_S = 0.1
 _BATCH = 100
 _SEND_S = 30.0
@@ -43,6 +46,10 @@ class Answer:
 
     `body` is plain JSON data; one above 64 KiB is reported by its digest alone, so keep it where `body_uri`
     says. `actual_cost_micros` and `actual_records` replace what was reserved; None: as reserved.
+
+    Raises:
+        AnswerError: a cost that is no whole number from 0 to 2^53 - 1, or more than 2,000 records. Raised within a
+            tool, it ends the command as `unknown`.
     """
 
     body: Any = None
@@ -50,6 +57,19 @@ class Answer:
     actual_cost_micros: int | None = None
     actual_records: tuple[str, ...] | None = None
     provider_call_id: str = ""
+
+    def __post_init__(self) -> None:
+        cost, records = self.actual_cost_micros, self.actual_records
+        if cost is not None and (type(cost) is not int or not 0 <= cost <= AMOUNT_MAX):
+            raise AnswerError(
+                f"actual_cost_micros is {cost!r}, not a whole number from 0 to 2^53 - 1",
+                remedy="give micro-dollars, or None for as much as was reserved",
+            )
+        if records is not None and len(records) > RECORDS_MAX:
+            raise AnswerError(
+                f"actual_records has {len(records):,} entries, at most {RECORDS_MAX:,} are allowed",
+                remedy="make such a tool's calls smaller: nothing counts what cannot be named",
+            )
 
 
 class ToolError(Exception):
@@ -68,14 +88,17 @@ class Executor:
 
     An `idempotent` command is committed after its end is reported: it is run at least once, also when the
     executor dies in between. Any other is committed before it begins: it is run at most once, and one that a
-    crash cuts off has no end, so that its reservation expires as the policy says. What is expired is not run.
-    Kills are not looked up here: a command that was published before a kill is still run.
+    crash cuts off has no end, so that its reservation expires as the policy says. What has expired, or what an
+    operator has stopped, is not run: it ends as `void`, or as `unknown` where an executor that died may have begun
+    it. Control is looked at again right before each effect; while it cannot be read, everything counts as stopped.
 
     Args:
         settings: where Kafka is and which prefix; an executor needs no Redis.
         key: signs the results; the gate believes them for the tools that its globs match.
         tools: the function of each tool; commands of other tools are left to other executors.
         now_ms: the clock that commands expire by.
+        stops: what the operators have stopped; by default what lies on the control topic, whoever signed it.
+            `Stops(settings, keyring)` believes only the operators of a keyring.
     """
 
     def __init__(
@@ -84,10 +107,12 @@ class Executor:
         key: ExecutorKey,
         tools: Mapping[str, Handler],
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        stops: Stops | None = None,
     ) -> None:
         self._key = key
         self._tools = dict(tools)
         self._now_ms = now_ms
+        self._stops = stops or Stops(settings)
         self._commands = Codec(Command)
         self._results = Codec(Result)
         self._topic = settings.topic("commands")
@@ -127,6 +152,7 @@ class Executor:
                 self._commit(consumer)
         finally:
             consumer.close()
+            self._stops.close()
 
     def _complain(self, error: KafkaError) -> None:
         if error.fatal() or error.code() in _REFUSED:
@@ -146,8 +172,8 @@ class Executor:
             self._pass(message)
             return
         handler = self._tools.get(command.tool)
-        if handler is not None and self._now_ms() >= command.expires_at:
-            self._report(message, self._expired(command))
+        if handler is not None and (why := self._why_not(command)):
+            self._report(message, self._unrun(command, why))
         elif handler is not None and command.idempotent:
             self._execute(message, command, handler)
         elif handler is not None:
@@ -161,10 +187,8 @@ class Executor:
         """Report STARTED, run, report the end."""
         begun = self._result(command, ResultStatus.STARTED)
         self._report(message, begun)
-        if self._now_ms() >= command.expires_at:  # reporting may have waited for Kafka
-            self._report(
-                message, replace(begun, status=ResultStatus.VOID.value, error="expired before its start")
-            )
+        if why := self._why_not(command):  # reporting may have waited for Kafka
+            self._report(message, self._unrun(command, why))
             return
         try:
             end = self._ended(begun, ResultStatus.OK, handler(command))
@@ -179,10 +203,16 @@ class Executor:
             )
         self._report(message, end)
 
-    def _expired(self, command: Command) -> Result:
+    def _why_not(self, command: Command) -> str:
+        """Why a command must not begin, or ""."""
+        if self._now_ms() >= command.expires_at:
+            return "expired before this executor could run it"
+        return self._stops.why(command)
+
+    def _unrun(self, command: Command, why: str) -> Result:
         """One that is run again after a crash may have had its effect; one that is not was never begun."""
         status = ResultStatus.UNKNOWN if command.idempotent else ResultStatus.VOID
-        return replace(self._result(command, status), error="expired before this executor could run it")
+        return replace(self._result(command, status), error=why[:ERROR_CHARS_MAX])
 
     def _result(self, command: Command, status: ResultStatus) -> Result:
         return Result(

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from nacl.signing import SigningKey
 
 from toolgate.processors.identity import check_result
-from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import Command, Intent, Outcome, Result
-from toolgate.sdk import Answer, Client, Executor, NoAnswerError, ToolError
+from toolgate.schemas.headers import KID, MAC
+from toolgate.schemas.records import Command, Control, Intent, Outcome, Result
+from toolgate.sdk import Answer, Client, Executor, NoAnswerError, Stops, ToolError
+from toolgate.sdk.stops import UNKNOWN
+from toolgate.streams import topic_admin
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log.messages import envelope
 from toolgate.streams.settings import reader_config
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.real
 INTENTS = IntentKey("billing-1", b"i" * 32, "default", "billing_v1")
 RESULTS = ExecutorKey("desk-1", b"r" * 32, "desk", ("*",))
+OPERATORS = {"o1": b"1" * 32, "o2": b"2" * 32}
 WAIT_S = 30.0
 
 
@@ -81,9 +86,9 @@ class Gatekeeper:
 
 
 @contextmanager
-def executing(settings, tools, now_ms=lambda: time.time_ns() // 1_000_000):
+def executing(settings, tools, now_ms=lambda: time.time_ns() // 1_000_000, keyring=None):
     """An executor at work in a thread; its failure is the test's."""
-    executor = Executor(settings, RESULTS, tools, now_ms)
+    executor = Executor(settings, RESULTS, tools, now_ms, Stops(settings, keyring))
     with ThreadPoolExecutor(1) as pool:
         work = pool.submit(executor.run)
         try:
@@ -210,6 +215,68 @@ def test_an_expired_command_is_not_run(settings):
     ):
         result = client.send(client.intent("run-1", "read", {})).ended(WAIT_S)
     assert (result.status, ran) == ("void", [])
+
+
+def control(settings, kind: str, run_id: str, *signers: str) -> None:
+    """An operator's word on the control topic, signed by these, once it is there."""
+    word = Codec(Control).encode(Control(f"{kind}-1", kind, "run", run_id, "runaway", signers))
+    headers: list[tuple[str, bytes]] = []
+    for place, kid in enumerate(signers, start=1):
+        suffix = "" if place == 1 else f"-{place}"
+        signature = SigningKey(OPERATORS[kid]).sign(framed("control", run_id.encode(), word)).signature
+        headers += [(KID + suffix, kid.encode()), (MAC + suffix, signature)]
+    producer = Producer({"bootstrap.servers": settings.bootstrap_servers})
+    producer.produce(settings.topic("control"), word, run_id.encode(), 0, headers=headers)
+    assert producer.flush(WAIT_S) == 0
+
+
+def test_a_killed_command_is_not_run_until_the_kill_is_lifted(settings):
+    """Commands that the gate let pass before a kill stop at the executor, by a record that operators signed."""
+    keyring = Keyring.of(
+        OperatorKey(kid, bytes(SigningKey(seed).verify_key), frozenset({"operator"}))
+        for kid, seed in OPERATORS.items()
+    )
+    ran: list[str] = []
+
+    def run(command: Command) -> Answer:
+        ran.append(command.run_id)
+        return Answer()
+
+    control(settings, "kill", "run-2")  # signed by nobody: it changes nothing
+    control(settings, "kill", "run-1", "o1")
+    with (
+        Gatekeeper(settings),
+        executing(settings, {"read": run}, keyring=keyring),
+        Client(settings, INTENTS, "agent") as client,
+    ):
+        first = client.send(client.intent("run-1", "read", {})).ended(WAIT_S)
+        other = client.send(client.intent("run-2", "read", {})).ended(WAIT_S)
+        control(settings, "lift", "run-1", "o1", "o2")
+        limit = time.monotonic() + WAIT_S
+        while (last := client.send(client.intent("run-1", "read", {})).ended(WAIT_S)).status == "void":
+            assert time.monotonic() < limit, "the lift was not seen"
+    assert (first.status, first.error) == ("void", "run run-1 was stopped by kill-1: runaway")
+    assert (other.status, last.status, ran) == ("ok", "ok", ["run-2", "run-1"])
+
+
+def test_nothing_is_run_while_control_cannot_be_read(settings, stack):
+    """Without the topic nobody can know what is stopped."""
+    admin = topic_admin.connect(settings)
+    for done in admin.delete_topics([settings.topic("control")]).values():
+        done.result()
+    ran: list[Command] = []
+
+    def run(command: Command) -> Answer:
+        ran.append(command)
+        return Answer()
+
+    with (
+        Gatekeeper(settings),
+        executing(settings, {"read": run}),
+        Client(settings, INTENTS, "agent") as client,
+    ):
+        result = client.send(client.intent("run-1", "read", {})).ended(WAIT_S)
+    assert (result.status, result.error, ran) == ("void", UNKNOWN, [])
 
 
 def test_an_executor_goes_on_where_its_predecessor_stopped(settings):

@@ -12,7 +12,7 @@ from toolgate.processors.keyring import ExecutorKey
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Command, Result
 from toolgate.sdk import executor as module
-from toolgate.sdk.errors import NotSentError, SdkError
+from toolgate.sdk.errors import AnswerError, NotSentError, SdkError
 from toolgate.sdk.executor import Answer, Executor, ToolError
 from toolgate.streams.settings import load
 
@@ -105,9 +105,23 @@ def kafka(monkeypatch):
     return one
 
 
-def run(kafka, command=COMMAND, handler=lambda command: Answer({"paid": True}), value=None):
+class Stopped:
+    """In the place of `Stops`: answers from a list, and the last one ever after."""
+
+    def __init__(self, *whys: str) -> None:
+        self._whys = list(whys)
+
+    def why(self, command):
+        """As `Stops.why`."""
+        assert isinstance(command, Command)
+        return self._whys.pop(0) if len(self._whys) > 1 else self._whys[0]
+
+
+def run(kafka, command=COMMAND, handler=lambda command: Answer({"paid": True}), value=None, stops=("",)):
     """One command through an executor that knows the tool `pay`, and the commit at its batch's end."""
-    executor = Executor(load(bootstrap_servers="nowhere:1"), KEY, {"pay": handler}, now_ms=lambda: NOW)
+    executor = Executor(
+        load(bootstrap_servers="nowhere:1"), KEY, {"pay": handler}, lambda: NOW, Stopped(*stops)
+    )
     executor._take(kafka, Delivered(Codec(Command).encode(command) if value is None else value))
     executor._commit(kafka)
 
@@ -176,6 +190,44 @@ def test_an_expired_command_is_not_run(kafka, idempotent, status):
     """Void where it cannot have begun; unknown where an executor that died may have begun it."""
     run(kafka, replace(COMMAND, expires_at=NOW, idempotent=idempotent), handler=_break)
     assert kafka.story == [status, [8]]
+
+
+KILLED = "run run-1 was stopped by c-1: runaway"
+
+
+@pytest.mark.parametrize(("idempotent", "status"), [(False, "void"), (True, "unknown")])
+def test_a_stopped_command_is_not_run(kafka, idempotent, status):
+    """Void where it cannot have begun; unknown where an executor that died may have begun it."""
+    run(kafka, replace(COMMAND, idempotent=idempotent), handler=_break, stops=[KILLED])
+    assert kafka.story == [status, [8]]
+    assert kafka.end.error == KILLED
+
+
+def test_a_command_that_is_stopped_while_its_start_is_reported_is_not_run(kafka):
+    """Reporting may wait for Kafka for long: what holds right before the effect decides."""
+    run(kafka, handler=_break, stops=["", KILLED])
+    assert kafka.story == [[8], "started", "void"]
+
+
+@pytest.mark.parametrize("cost", [-1, 2**53, 1.0, True, "1"])
+def test_an_answer_has_a_cost_that_can_be_counted(cost):
+    """The gate would not settle such a result; the tool's author is told at once."""
+    with pytest.raises(AnswerError, match="actual_cost_micros is"):
+        Answer(actual_cost_micros=cost)
+
+
+def test_an_answer_has_a_largest_number_of_records():
+    """More would not fit a result together with what else it says."""
+    assert len(Answer(actual_records=("r",) * 2_000).actual_records or ()) == 2_000
+    with pytest.raises(AnswerError, match="2,001 entries, at most 2,000"):
+        Answer(actual_records=("r",) * 2_001)
+
+
+def test_a_tool_whose_answer_is_refused_ends_as_unknown(kafka):
+    """The effect has happened, and nobody knows what it cost."""
+    run(kafka, handler=lambda _: Answer(actual_cost_micros=-5))
+    assert (kafka.end.status, kafka.end.actual_cost_micros) == ("unknown", None)
+    assert kafka.end.error.startswith("AnswerError: actual_cost_micros is -5")
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\x00junk"])
