@@ -184,6 +184,8 @@ class Gate:
         standing = self._ledger.standing()
         if standing.code and standing.code != self._ledger.code and not self._take_over_code:
             raise OtherCodeError(f"the ledger runs code {standing.code}, I am {self._ledger.code}")
+        if standing.code == self._ledger.code:
+            self._take_over_code = False  # it is ours now: whoever takes it from us later keeps it
         self._gen = standing.gen
         if not standing.gen:
             raise UnverifiedError("the ledger is empty or being rebuilt")

@@ -315,9 +315,10 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
         because = "this intent id was used before with other content"
         return (Reason(Code.ID_CONFLICT, "intent_id", because),)
     agreed = decision.verdict == case.verdict or (case.verdict == Verdict.APPROVE and bool(decision.refused))
-    if not agreed or decision.policy_digest != item.ask.policy_digest:
-        raise _disagreement(item, decision, case.verdict)
     claims = case.always + case.claims
+    fits = all(index < len(claims) for index, _ in decision.refused)
+    if not agreed or not fits or decision.policy_digest != item.ask.policy_digest:
+        raise _disagreement(item, decision, case.verdict)
     found = tuple(refusal(claims[index], level) for index, level in decision.refused)
     return ordered(case.reasons + found)
 

@@ -79,7 +79,7 @@ class Store:
 
     def __init__(self) -> None:
         self.image = Image()
-        self.scripts: set[str] = set()
+        self.scripts: set[tuple[str, str]] = set()  # (nonce, code) of every script text it has been given
 
     def copy(self) -> Image:
         """An image of the data as of now: a backup."""
@@ -114,7 +114,7 @@ class MemoryLedger:
         return Standing(image.gen, image.code, image.ctl, image.seq, image.rec, image.beat)
 
     def _script(self) -> None:
-        if self._gen not in self._store.scripts:
+        if (self._gen, self.code) not in self._store.scripts:
             raise UnverifiedError("the store does not know the scripts of this generation")
         self._verified()
 
@@ -303,11 +303,11 @@ class MemoryLedger:
         image = self._image
         if image.code and image.code != self.code and not take_over_code:
             raise CodeMismatchError(f"ledger runs code {image.code}, I am {self.code}")
-        self._store.scripts.add(nonce)
+        self._store.scripts.add((nonce, self.code))
         image.gen, image.rec = "", nonce
 
     def _recovering(self, nonce: str) -> Image:
-        if nonce not in self._store.scripts or self._image.rec != nonce or self._image.gen:
+        if (nonce, self.code) not in self._store.scripts or self._image.rec != nonce or self._image.gen:
             raise UnverifiedError("another recovery has claimed the ledger")
         self._image.beat += 1
         return self._image

@@ -8,12 +8,14 @@ whose absence no history shows would be a rule that nothing tests.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import universe
 
 from toolgate.streams.gate import loop, recovery, snapshots
+from toolgate.streams.gate.loop import OtherCodeError
 from toolgate.streams.gate.recovery import History
 from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
 from toolgate.streams.ledger import memory, taking
@@ -46,6 +48,29 @@ def test_a_long_recovery_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         world.store.restart()
         assert world.rest(3000)
         assert world.violations() == []
+
+
+def test_several_workers_switch_the_scripts_together() -> None:
+    """All of a new version's workers are told to take over: one rebuilds, the others join, and none goes back."""
+    world = universe.Universe(3)
+    world.live(600)
+    assert world.rest()
+    world.make_ledger = lambda: MemoryLedger(world.store, "newer")
+    world.start(0)
+    with pytest.raises(OtherCodeError):
+        list(islice(world.running[0], 9))
+    world.take_over_code = True
+    for slot in range(3):
+        world.start(slot)
+    assert world.rest()
+    assert world.violations() == []
+    assert world.store.image.code == "newer"
+    world.store.image.code = "newest"  # somebody takes it from us
+    world.store.restart()
+    for _ in range(20):
+        world.intent()
+    with pytest.raises(OtherCodeError):
+        list(islice(world.running[0], 60))
 
 
 def test_one_seed_gives_one_history() -> None:
@@ -158,7 +183,7 @@ def claim_keeps_generation(patch: pytest.MonkeyPatch) -> None:
     """A recovery begins while the others still decide."""
 
     def claim(self: MemoryLedger, nonce: str, *, take_over_code: bool = False) -> None:
-        self._store.scripts.add(nonce)
+        self._store.scripts.add((nonce, self.code))
         self._image.rec = nonce
 
     patch.setattr(MemoryLedger, "claim", claim)

@@ -15,7 +15,7 @@ from toolgate.streams.ledger.fold import Fold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from toolgate.schemas.records import AuditEvent, Command
+    from toolgate.schemas.records import AuditEvent, Command, Control
     from toolgate.streams.ports import TopicPartition
 
 
@@ -24,6 +24,7 @@ def violations(
     commands: Iterable[Command],
     inputs: Mapping[TopicPartition, Iterable[int]],
     dump: Mapping[str, Any] | None = None,
+    words: Mapping[int, Control] | None = None,
 ) -> list[str]:
     """Everything that a history shows to be wrong.
 
@@ -32,6 +33,7 @@ def violations(
         commands: all committed commands.
         inputs: the offsets of all input records, by topic-partition.
         dump: the ledger's committed view at rest; compared with the fold.
+        words: control records by offset; no approval may stand under a kill of its run.
     """
     events = sorted(audit, key=lambda event: event.seq)
     return [
@@ -41,6 +43,7 @@ def violations(
         *_commands(events, list(commands)),
         *_reservations(events),
         *_control(events),
+        *_kills(events, words or {}),
         *_caps(events),
         *_sets(events),
         *([] if dump is None else _equal(events, dump)),
@@ -132,6 +135,16 @@ def _control(events: list[AuditEvent]) -> list[str]:
             for event in events
             if (event.seq > seq) != (event.ctl > offset)
         ][:3]
+    return found
+
+
+def _kills(events: list[AuditEvent], words: Mapping[int, Control]) -> list[str]:
+    """What a run's kill covers is not approved from its position on, until it is lifted."""
+    found = []
+    for event in events:
+        said = [w.kind for at, w in words.items() if at < event.ctl and w.value == event.run_id]
+        if event.verdict == "APPROVE" and said[-1:] == ["kill"]:
+            found.append(f"{_at(event)} is approved under control {event.ctl}, which has its run killed")
     return found
 
 

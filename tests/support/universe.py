@@ -126,6 +126,7 @@ class Universe:
         self.faults = True
         self.nothing = self.store.copy()
         self.images = [self.nothing]
+        self.take_over_code = False
         self.running: dict[int, Iterator[str]] = {}
         self.frozen: list[Iterator[str]] = []
         self.made = 0
@@ -140,7 +141,14 @@ class Universe:
     def start(self, slot: int) -> None:
         """A new process for a slot."""
         inputs = (*((t, p) for t in ("intents", "results") for p in range(PARTITIONS)), ("control", 0))
-        fixed = Fixed(slot=slot, slots=PARTITIONS, inputs=inputs, batch_size=7, poll_s=0)
+        fixed = Fixed(
+            slot=slot,
+            slots=PARTITIONS,
+            inputs=inputs,
+            batch_size=7,
+            poll_s=0,
+            take_over_code=self.take_over_code,
+        )
         ledger: Any = Shaky(self.make_ledger(), self.random, self)
         self.running[slot] = Gate(
             fixed,
@@ -364,7 +372,11 @@ class Universe:
 
     def violations(self) -> list[str]:
         """What is wrong with the history."""
-        return checker.violations(self.audit(), self.commands(), self.inputs(), self.make_ledger().dump())
+        words = {
+            e.offset: self.codecs[Control].decode(e.value) for e in self.broker.visible(("control", 0), 0)
+        }
+        dump = self.make_ledger().dump()
+        return checker.violations(self.audit(), self.commands(), self.inputs(), dump, words)
 
 
 FAULTS = (

@@ -131,7 +131,7 @@ def _supervise(
     for slot in range(workers):
         words = [sys.executable, "-m", "toolgate.cli", "gate", "--slot", str(slot), *common]
         port = settings.metrics_port and settings.metrics_port + slot
-        first = [*words, "--take-over-code"] if take_over_code and slot == 0 else words
+        first = [*words, "--take-over-code"] if take_over_code else words
         jobs.append(Job(f"gate-{slot}", first, words, given | {"TOOLGATE_METRICS_PORT": str(port)}))
     words = [sys.executable, "-m", "toolgate.cli", "snapshot", *common]
     jobs.append(Job("snapshots", words, words, given))
