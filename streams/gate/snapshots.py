@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Log, TopicPartition
 
 TOPIC = "snapshots"
-ENTRIES_A_PART = 2000
+PART_BYTES = 400_000  # of JSON, before it is compressed; a record takes 1 MB
 FIRST_LOOK = 64  # records from the end in which the newest snapshot is looked for first
 _VERSION = 2
 log_ = structlog.get_logger("toolgate.gate")
@@ -107,10 +106,8 @@ def outputs(snapshot: Snapshot) -> list[Output]:
     key = f"{snapshot.seq:020d}".encode()
     made: list[Output] = []
     for kind in ("accounts", "reservations"):
-        rows = iter(snapshot.state[kind].items())
-        while chunk := dict(islice(rows, ENTRIES_A_PART)):
-            empty: dict[str, Any] = {"accounts": {}, "reservations": {}}
-            made.append(_output(key, {**empty, kind: chunk}))
+        empty: dict[str, Any] = {"accounts": {}, "reservations": {}}
+        made += [_output(key, {**empty, kind: part}) for part in _parts(snapshot.state[kind])]
     read_from = {str(p): offset for p, offset in snapshot.read_from.items()}
     end = {
         "end": len(made),
@@ -122,6 +119,20 @@ def outputs(snapshot: Snapshot) -> list[Output]:
         "next": [[*tp, offset] for tp, offset in snapshot.next.items()],
     }
     return [*made, _output(key, end)]
+
+
+def _parts(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows in parts of about PART_BYTES: an account with many records is as large as thousands without."""
+    part: dict[str, Any] = {}
+    size = 0
+    for name, row in rows.items():
+        part[name] = row
+        size += len(name) + len(orjson.dumps(row))
+        if size >= PART_BYTES:
+            yield part
+            part, size = {}, 0
+    if part:
+        yield part
 
 
 def _output(key: bytes, row: dict[str, Any]) -> Output:
