@@ -27,7 +27,7 @@ demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
 test: setup ## Run the tests, on a real Kafka and Redis
 	$(BIN)/python -m pytest
 
-nightly: setup ## Run the tests that are too long for every landing
+nightly: setup ## Run the tests that are too long for every change
 	$(BIN)/python -m pytest -m nightly
 
 lint: setup ## Check style, types and the direction of imports

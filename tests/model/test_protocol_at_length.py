@@ -1,4 +1,4 @@
-"""The model at length: many more histories than a landing can wait for, each several times as long."""
+"""The model at length: many more histories than every change can wait for, each several times as long."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import universe
 
 SEEDS = 100
-FIRST = 1_000  # behind those that every landing plays
+FIRST = 1_000  # behind those that every change is tried with
 STEPS = 5_000
 
 
