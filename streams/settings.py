@@ -75,9 +75,6 @@ class Settings(BaseSettings):
     batch_size: int = Field(
         default=1000, ge=1, le=5_000, description="records in one decision and transaction"
     )
-    dedupe_horizon_s: int = Field(
-        default=86_400, ge=3600, description="how long a repeated intent id is recognised"
-    )
     clock_lead_ms_max: int = Field(
         default=300_000, ge=1000, description="a broker time further ahead of ours stops the partition"
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from pathlib import Path
 
 import pytest
 
 from toolgate.streams import settings as module
 from toolgate.streams.errors import SettingsError
-from toolgate.streams.settings import load
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from toolgate.streams.settings import Settings, load
 
 ADDRESSES = {"bootstrap_servers": "k:9092", "redis_url": "redis://:hush@r:6379/0"}
 
@@ -154,3 +152,12 @@ def test_librdkafka_knows_every_property():
     Consumer(module.reader_config(made) | {"log_level": 0}).close()
     Producer(module.producer_config(made, 0) | {"log_level": 0})
     Producer(module.client_producer_config(made) | {"log_level": 0})
+
+
+def test_every_setting_has_a_reader():
+    """What can be set and changes nothing is a promise that nobody keeps."""
+    root = Path(module.__file__).resolve().parents[1]
+    sources = [path for folder in ("streams", "toolgate") for path in (root / folder).glob("**/*.py")]
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    unread = [name for name in Settings.model_fields if not re.search(rf"(?:settings|self)\.{name}\b", text)]
+    assert unread == []
