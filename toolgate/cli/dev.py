@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from types import FrameType
 
 app = typer.Typer()
+# What somebody who has a Kafka and a Redis wants next: keys, then a gate, from the policies at hand.
+NEXT = """\
+  toolgate keys new intent agent-1 --workflow WORKFLOW_ID    # signs what its agents ask for
+  toolgate keys new executor tools-1 --executor tools --tool '*'
+  toolgate gate --policies FOLDER --keys keyring.yaml
+
+Or see it work first: toolgate demo --runs FILE --policy FOLDER
+"""
 
 
 @app.command()
@@ -104,7 +112,7 @@ def _announce(stack: Stack, settings: Settings, created: int, *, as_json: bool) 
     typer.echo("In another terminal:\n")
     for name, value in variables.items():
         typer.echo(f"  export {name}={value}")
-    typer.echo("  toolgate topics check\n")
+    typer.echo(NEXT)
     typer.echo("Ctrl-C stops both; the data stays.")
 
 
