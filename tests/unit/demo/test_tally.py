@@ -108,7 +108,7 @@ def test_use_is_read_from_the_fold_and_not_from_balances():
     reserve = Op(
         "reserve", ("0-1", 9_000, "d", "pay", (("workflow:t/w:usd", "usd_micros", 60, 100, "spend", 0),), ())
     )
-    settle = Op("settle", ("0-1", "settled", (("workflow:t/w:usd", 20, 40, 0),)))
+    settle = Op("settle", ("0-1", "settled", (("workflow:t/w:usd", 20, 40, 0),), ()))
     calls = [Op("count", (f"run:{run}:approved_calls", n, 0)) for run, n in (("a", 3), ("b", 5))]
     audit = [
         event(1, ops=(reserve, calls[0]), balances=(

@@ -111,7 +111,7 @@ def test_the_operations_have_the_fields_that_the_ledger_folds():
         "Reserve": ["id", "expires_at", "digest", "tool", "parts", "sets"],
         "TouchedSet": ["key", "window_ms", "keep_ms"],
         "Part": ["account", "unit", "amount", "max", "on_expiry", "keep_ms"],
-        "Settle": ["id", "outcome", "actuals"],
+        "Settle": ["id", "outcome", "actuals", "records"],
         "Actual": ["account", "spent", "freed", "uncovered"],
         "Spend": ["account", "spent", "uncovered", "keep_ms"],
         "Rate": ["key", "increment_us", "keep_ms"],

@@ -255,7 +255,7 @@ OPS = (
             (("run:r:records", 0, 9),),
         ),
     ),
-    Op("settle", ("0-2", "late", (("run:r:cost", 3, 2, 0),))),
+    Op("settle", ("0-2", "late", (("run:r:cost", 3, 2, 0),), ("I-1", "I-2"))),
     Op("spend", ("run:r:cost", 3, 1, 0)),
     Op("rate", ("run:r:rate", 1_000, 9)),
     Op("window", ("run:r:records", ("INV-1", "INV-2"), 60_000, 9)),
@@ -277,7 +277,7 @@ def test_every_operation_comes_back_as_it_was():
         (Op("lend", ("x",)), "KeyError: 'lend'"),
         (Op("count", ("run:r:calls", 1)), "2 values for the fields key, n, keep_ms"),
         (Op("count", ("run:r:calls", 1, 9, 9)), "4 values for the fields"),
-        (Op("settle", ("0-2", "early", ())), "KeyError: 'early'"),
+        (Op("settle", ("0-2", "early", (), ())), "KeyError: 'early'"),
         (Op("rate", ("k", 1.5, 9)), "1.5 is no integer"),
     ],
 )
