@@ -104,17 +104,18 @@ class Marker:
 
 
 class CarefulIntake(Intake):
-    """An intake that is careful with the first records of each topic-partition."""
+    """An intake that can be told to be careful with the first records of each topic-partition."""
 
-    def __init__(
-        self, policies: PolicySet, keys: Keyring, registry: Registry | None, marker: Marker, first: int
-    ) -> None:
-        """`first`: how many records of each topic-partition to be careful with; 0 for none."""
+    def __init__(self, policies: PolicySet, keys: Keyring, registry: Registry | None, marker: Marker) -> None:
         super().__init__(policies, keys, registry)
         self._marker = marker
-        self._first = first
+        self._first = 0
         self._left: dict[TopicPartition, int] = {}
         self._noted: set[str] = set()  # records that are being handled carefully
+
+    def careful_with(self, first: int) -> None:
+        """Be careful with the first `first` records of each topic-partition; told before any is read."""
+        self._first = first
 
     def read(self, envelope: Envelope) -> Reading:
         """`Intake.read`; what has killed its reader before is not read.

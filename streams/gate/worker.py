@@ -93,14 +93,18 @@ def run(
         redis_check.check(client, settings.ledger_address)
         topic_admin.check(topic_admin.connect(settings), settings)
         marker = Marker(client, settings.hash_tag, settings.slot, _nonce())
-        careful = marker.begin()
-        if careful:
-            _log.warning("this slot's last worker died: careful with the next records", slot=settings.slot)
         registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
-        intake = CarefulIntake(policies, keyring, registry, marker, settings.batch_size if careful else 0)
+        intake = CarefulIntake(policies, keyring, registry, marker)
         publisher = Publisher(__version__, registry)
+        # All that a faulty setting can stop is done before the mark: it tells of workers that may have read.
         worker = _Worker(settings, ledger, intake, publisher, registry, marker, take_over_code)
         try:
+            if marker.begin():
+                _log.warning(
+                    "the worker before did not end in order, or still runs: careful with the next records",
+                    slot=settings.slot,
+                )
+                intake.careful_with(settings.batch_size)
             with stop_signals(worker.stop):
                 announce(worker.started)
                 worker.run()

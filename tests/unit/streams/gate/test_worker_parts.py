@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -74,3 +77,23 @@ def test_names_the_file_setting_that_is_missing(tmp_path: Path):
         worker.files(load(bootstrap_servers="x:1", policies_dir=tmp_path))
     _, keyring = worker.files(load(bootstrap_servers="x:1", policies_dir=tmp_path, insecure_dev=True))
     assert keyring.insecure_dev
+
+
+def test_a_port_that_is_taken_leaves_no_mark(monkeypatch, tmp_path):
+    """A start that fails has read nothing: it must neither count as a death nor fence who runs the slot."""
+    redis = MagicMock()
+    monkeypatch.setattr(worker, "connect", lambda *_: nullcontext(redis))
+    monkeypatch.setattr(worker.redis_check, "check", lambda *_: None)
+    monkeypatch.setattr(worker.topic_admin, "check", lambda *_: None)
+    monkeypatch.setattr(worker.loader, "load", lambda _: MagicMock())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = load(
+            bootstrap_servers="127.0.0.1:1",
+            redis_url="redis://127.0.0.1:1",
+            policies_dir=tmp_path,
+            insecure_dev=True,
+            metrics_port=taken.getsockname()[1],
+        )
+        with pytest.raises(SettingsError, match="listen"):
+            worker.run(settings)
+    assert not redis.hset.called
