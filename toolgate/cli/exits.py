@@ -19,7 +19,7 @@ class Exit(IntEnum):
     CLOCK = 8  # a record is dated too far ahead of this machine's clock
     LOST_RECORDS = 9  # records that the gate must have are gone from Kafka
     DIFFERENCE = 10  # a check ran to its end and found a difference
-    SLOT_IN_USE = 11  # another process works under the same slot
+    SLOT_IN_USE = 11  # another process took this slot: it has fenced this one
     INTERNAL = 70  # a fault of toolgate itself
 
 

@@ -65,7 +65,7 @@ def gate(  # noqa: PLR0913 - one parameter for each option
 
     Redis is named by TOOLGATE_REDIS_URL. Exit codes: 0 stopped, 2 settings, 3 no answer, 4 Kafka or Redis
     would break a promise, 5 the ledger runs other code, 7 faulty files, 8 broker clock ahead, 9 records lost,
-    11 slot in use.
+    11 another process took this slot.
     """
     if slot is not None and workers is not None:
         raise SettingsError("--slot and --workers exclude each other", remedy="give one of them")
