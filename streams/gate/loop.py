@@ -42,6 +42,7 @@ PAUSE = "pause"  # the point at which whoever runs the loop waits a moment
 NOBODY = -1
 CONTROL = "control"
 DECIDE_TRIES = 3
+PAUSES_MAX = 32  # between two tries to join
 PATIENCE = 100  # pauses without a sign of life before a recovery in progress counts as dead
 
 
@@ -119,6 +120,7 @@ class Gate:
         self._assignment: Assignment | None = None
         self._take_over_code = fixed.take_over_code
         self._gen = ""
+        self._failures = 0  # since partitions were last taken
         self.stopping = False
 
     # --- the whole ---------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ class Gate:
                 log_.warning("joining again", kind=type(error).__name__, detail=str(error))
                 self._report.state("waiting", f"{type(error).__name__}: {error}")
                 yield from self._leave(crashed=True)
-                yield PAUSE
+                yield from self._back_off()
         yield from self._leave(crashed=False)
 
     def _guarded(self, steps: Iterator[str]) -> Iterator[str]:
@@ -161,6 +163,14 @@ class Gate:
             yield PAUSE
         except CodeMismatchError as error:
             raise OtherCodeError(str(error)) from error
+
+    def _back_off(self) -> Iterator[str]:
+        """Wait longer each time: a broker that is away for an hour must not be asked, and logged, 20 times a second."""
+        self._failures += 1
+        for _ in range(min(2**self._failures, PAUSES_MAX)):
+            if self.stopping:
+                return
+            yield PAUSE
 
     def _leave(self, *, crashed: bool) -> Iterator[str]:
         """Close the log; in order, the partitions are released so that the next owner need not fence us."""
@@ -216,6 +226,7 @@ class Gate:
             offset = committed[tp]
             self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
             self._log.seek(tp, offset)
+        self._failures = 0
         self._report.joined(assignment.partitions, self._gen)
         self._report.state("running", "")
 
