@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import secrets
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from nacl.signing import SigningKey
@@ -30,7 +31,6 @@ from toolgate.processors.strict_yaml import Document, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 SECRET_BYTES = 32
 PUBLIC_BYTES = 32
@@ -94,21 +94,22 @@ class KeyringFile(StrictModel):
     operators: list[OperatorEntry] = Field(default_factory=list)
 
 
-def read(path: Path) -> KeyringFile:
+def read(path: str | Path) -> KeyringFile:
     """The entries of a keyring file, without looking at any secret.
 
     Raises:
         LoadError: every mistake with file, line and column.
     """
-    return _parsed(path)[1]
+    return _parsed(Path(path))[1]
 
 
-def load(path: Path, environment: Mapping[str, str] = os.environ) -> Keyring:
+def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Keyring:
     """The keyring of a file with its secrets.
 
     Raises:
         LoadError: every mistake and every secret that cannot be had, by key id; never a secret's content.
     """
+    path = Path(path)
     document, file = _parsed(path)
     faults: list[Problem] = []
     keys: list[IntentKey | ExecutorKey | OperatorKey] = []

@@ -129,3 +129,10 @@ def test_a_missing_file_says_how_to_begin_one(tmp_path: Path):
     """No keyring, no gate."""
     with pytest.raises(LoadError, match="toolgate keys new"):
         keys.load(tmp_path / "k.yaml")
+
+
+def test_a_path_may_be_text(ring: Path):
+    """As a program would write it: `keys.load("keyring.yaml")`."""
+    keys.new_intent(ring, "a", "w")
+    assert keys.load(str(ring)) == keys.load(ring)
+    assert keys.read(str(ring)) == keys.read(ring)
