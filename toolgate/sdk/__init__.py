@@ -7,6 +7,7 @@ from toolgate.sdk.errors import AnswerError, IntentError, NoAnswerError, NotSent
 from toolgate.sdk.executor import Answer, Executor, ToolError
 from toolgate.sdk.stops import Stops
 from toolgate.sdk.ticket import Ticket
+from toolgate.streams.errors import SettingsError, ToolgateError, UnreachableError
 
 __all__ = [
     "Answer",
@@ -24,7 +25,10 @@ __all__ = [
     "Outcome",
     "Result",
     "SdkError",
+    "SettingsError",
     "Stops",
     "Ticket",
     "ToolError",
+    "ToolgateError",
+    "UnreachableError",
 ]

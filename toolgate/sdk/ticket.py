@@ -58,7 +58,8 @@ class Ticket:
                 self.outcome,
                 timeout_s,
                 "has not been decided",
-                "see that a gate runs, reads this prefix and knows this key; sending the same intent again is safe",
+                "see that a gate runs and reads this prefix, or the gate does not believe this key: see "
+                "BAD_IDENTITY in its metrics; sending the same intent again is safe",
             )
         except NoAnswerError:
             self.give_up()

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from toolgate import sdk
 from toolgate.schemas.records import Intent, Outcome, Result
 from toolgate.sdk.errors import IntentError, NoAnswerError, SdkError
 from toolgate.sdk.replies import Tickets
@@ -193,8 +194,11 @@ def test_only_so_many_decided_tickets_are_remembered():
 def test_no_answer_in_time_says_which_intent_and_what_to_do():
     """A timeout is an error of its own, and repeating is offered."""
     ticket = Tickets().expect(INTENT, "d")
-    with pytest.raises(NoAnswerError, match=r"i-1 of run run-1 has not been decided[\s\S]*again is safe"):
+    with pytest.raises(
+        NoAnswerError, match=r"i-1 of run run-1 has not been decided[\s\S]*again is safe"
+    ) as told:
         ticket.decided(0)
+    assert "BAD_IDENTITY" in str(told.value)
 
 
 def test_waiting_for_the_end_of_a_denied_intent_is_a_mistake():
@@ -247,3 +251,9 @@ def test_a_waiter_that_gives_up_takes_nothing_from_the_others():
         return await asyncio.wait_for(patient, 10)
 
     assert asyncio.run(waiters()) == APPROVED
+
+
+def test_one_base_catches_whatever_the_sdk_raises():
+    """Errors of the SDK and of what lies below it; nobody needs a list of them."""
+    for kind in (sdk.SdkError, sdk.NoAnswerError, sdk.UnreachableError, sdk.SettingsError):
+        assert issubclass(kind, sdk.ToolgateError)
