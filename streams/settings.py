@@ -36,6 +36,15 @@ _CLIENT_PROPERTIES = (
     "client.rack",
     "broker.address.",
 )
+_OPTIONS = {
+    "bootstrap_servers": "--bootstrap-servers",
+    "policies_dir": "--policies",
+    "keys_file": "--keys",
+}
+_VALIDATOR = "Value error, "  # pydantic puts it before what a validator says
+_SET_IT = "set the variable or option named, or give --config FILE; `toolgate dev` prints both addresses"
+_OTHER_SLOT = "give a --slot that exists; TOOLGATE_PARTITIONS must be what the topics of the prefix have"
+_CORRECT_IT = "correct the setting named"
 
 
 class Settings(BaseSettings):
@@ -200,20 +209,33 @@ def _check_toml(config: Path) -> None:
 
 def _readable(error: ValidationError, config: Path | None) -> SettingsError:
     """All faults in one message; values are left out, they may be secrets."""
-    faults = []
+    faults: list[str] = []
+    remedies: dict[str, None] = {}  # each once, in the order of the faults
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         name = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
             faults.append(f"{name}: no such setting")
+            remedies[_CORRECT_IT] = None
         elif fault["type"] == "missing":
-            faults.append(f"{name}: not set (TOOLGATE_{name.upper()})")
+            faults.append(not_set(name))
+            remedies[_SET_IT] = None
+        elif not name:  # of the settings together: the slot's validator has no other name
+            faults.append(fault["msg"].removeprefix(_VALIDATOR))
+            remedies[_OTHER_SLOT] = None
         else:
-            faults.append(f"{name}: {fault['msg']}" if name else fault["msg"])
+            faults.append(f"{name}: {fault['msg'].removeprefix(_VALIDATOR)}")
+            remedies[_CORRECT_IT] = None
     return SettingsError(
         "settings: " + "; ".join(faults),
-        where=f"environment and {config}" if config else "environment",
-        remedy="set the variable named, or give --config FILE; `toolgate dev` prints both addresses",
+        where=f"arguments, environment and {config}" if config else "arguments and environment",
+        remedy="; ".join(remedies),
     )
+
+
+def not_set(name: str) -> str:
+    """What is said of a setting that is needed: its variable, and its option where there is one."""
+    option = _OPTIONS.get(name)
+    return f"{name}: not set (TOOLGATE_{name.upper()}{f' or {option}' if option else ''})"
 
 
 def _connection(settings: Settings) -> dict[str, Any]:

@@ -36,7 +36,10 @@ def test_argument_wins_over_environment_and_environment_over_file(tmp_path: Path
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"bootstrap_servers": None}, "bootstrap_servers: not set (TOOLGATE_BOOTSTRAP_SERVERS)"),
+        (
+            {"bootstrap_servers": None},
+            "bootstrap_servers: not set (TOOLGATE_BOOTSTRAP_SERVERS or --bootstrap-servers)",
+        ),
         ({"redis_url": "r:6379"}, "redis_url:"),
         ({"prefix": "a.b"}, "prefix:"),
         ({"prefix": "{a}"}, "prefix:"),
@@ -55,7 +58,24 @@ def test_refuses_by_name_and_shows_no_value(fields, message):
         load(**(ADDRESSES | fields))
     assert message in caught.value.what
     assert "hush" not in str(caught.value)
+    assert "Value error" not in str(caught.value)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("fields", "remedies"),
+    [
+        ({"slot": 9}, ["--slot"]),
+        ({"batch_size": 0, "partitions": 0}, ["correct the setting named"]),
+        ({"bootstrap_servers": None, "batch_size": 0}, ["toolgate dev", "correct the setting named"]),
+    ],
+)
+def test_the_remedy_fits_the_faults(fields, remedies: list[str]):
+    """Whoever asks for a slot that does not exist is not told to set an address."""
+    with pytest.raises(SettingsError) as caught:
+        load(**(ADDRESSES | fields))
+    assert all(words in caught.value.remedy for words in remedies)
+    assert ("toolgate dev" in caught.value.remedy) == ("toolgate dev" in remedies)
 
 
 def test_names_all_faults_at_once():
