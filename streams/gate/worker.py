@@ -39,9 +39,11 @@ from toolgate.streams.gate.loop import PAUSE, ClockError, Fixed, Gate, OtherCode
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.status import Status
+from toolgate.streams.gate.unbelieved import Unbelieved
 from toolgate.streams.ledger.redis import RedisLedger, connect
 from toolgate.streams.log.kafka import KafkaLog
 from toolgate.streams.ports import LogError, UnavailableError
+from toolgate.streams.settings import not_set
 from toolgate.streams.topics import BY_NAME
 
 if TYPE_CHECKING:
@@ -132,8 +134,8 @@ def files(settings: Settings) -> tuple[PolicySet, Keyring]:
 def _named(path: Path | None, setting: str, what: str) -> Path:
     if path is None:
         raise SettingsError(
-            f"settings: {setting}: not set (TOOLGATE_{setting.upper()})",
-            where="environment",
+            f"settings: {not_set(setting)}",
+            where="arguments and environment",
             remedy=f"set it to {what}",
         )
     return path
@@ -174,6 +176,7 @@ class _Worker:
         self._ended = Event()
         self._status = Status(settings.slot, time.monotonic)
         self._metrics = Metrics()
+        self._unbelieved = Unbelieved(time.monotonic)
         self._log: KafkaLog | None = None
         inputs = tuple(
             (name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(settings.partitions))
@@ -287,6 +290,7 @@ class _Worker:
         """A batch was committed."""
         self._status.batch(decided, shares)
         self._metrics.batch(decided, shares)
+        self._unbelieved.batch(item for item, _ in decided)
 
     def joined(self, partitions: frozenset[TopicPartition], gen: str) -> None:
         """These topic-partitions are owned now."""
