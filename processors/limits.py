@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 HOLD_MS = 900_000  # a command's life: no reservation outlives it
 RECORDS_MAX = 256
-RECORD_CHARS_MAX = 128  # bytes of UTF-8; longer ones are known by their digest
+RECORD_BYTES_MAX = 128  # bytes of UTF-8; longer ones are known by their digest
 
 _OWNER = Label(Code.RUN_NOT_YOURS, "run", "run", "")
 _LATCHED = Label(Code.RUN_LATCHED, "run", "run", "")
@@ -248,7 +248,7 @@ def record_names(records: Iterable[str]) -> tuple[str, ...]:
 
 
 def _record_name(record: str) -> str:
-    if len(record) <= RECORD_CHARS_MAX and record.isascii():
+    if len(record) <= RECORD_BYTES_MAX and record.isascii():
         return record
     data = record.encode()
-    return record if len(data) <= RECORD_CHARS_MAX else digest(data)
+    return record if len(data) <= RECORD_BYTES_MAX else digest(data)

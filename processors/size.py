@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from toolgate.processors.capture import CAPTURED_BYTES_MAX
 from toolgate.processors.case import deny
 from toolgate.processors.claims import Distinct
-from toolgate.processors.limits import RECORD_CHARS_MAX
+from toolgate.processors.limits import RECORD_BYTES_MAX
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Reason, Verdict
 
@@ -28,7 +28,7 @@ DECISION_BYTES_MAX = 900_000
 ACCOUNT_BYTES_MAX = 700
 # A claim's account stands in its row, its balance and its reservation; beside it label, amounts, a sentence.
 CLAIM_BYTES_MAX = 3 * ACCOUNT_BYTES_MAX + 1_200
-RECORD_BYTES_MAX = RECORD_CHARS_MAX + 2  # with its length
+RECORD_BYTES_MAX = RECORD_BYTES_MAX + 2  # with its length
 
 
 def size(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor

@@ -14,18 +14,15 @@ from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.control_state import supported
 from toolgate.processors.identity import check_control, check_result
-from toolgate.processors.limits import RECORD_CHARS_MAX
+from toolgate.processors.limits import record_names
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, Verdict
-from toolgate.schemas.strict_json import digest
 from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import Ask, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from toolgate.processors.case import Envelope
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
@@ -165,11 +162,6 @@ class Intake:
     def _control(self, reading: Reading, word: Control) -> Item:
         fault = self.control_fault(reading.envelope, word)
         return Item(reading, self._plain(reading, Verdict.RECORDED), refused=fault)
-
-
-def record_names(records: Iterable[str]) -> tuple[str, ...]:
-    """Each record once, in the form that the sets of limits.py know it by."""
-    return tuple(dict.fromkeys(r if len(r) <= RECORD_CHARS_MAX else digest(r.encode()) for r in records))
 
 
 def _actuals(result: Result) -> tuple[tuple[str, int], ...]:

@@ -11,11 +11,12 @@ from toolgate.processors.case import Envelope
 from toolgate.processors.claims import Own
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
+from toolgate.processors.limits import record_names
 from toolgate.processors.loader import from_files
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Control, Intent, Result
 from toolgate.schemas.registry import RegistryError, bundled
-from toolgate.streams.gate.intake import Intake, record_names
+from toolgate.streams.gate.intake import Intake
 from toolgate.streams.ports import UnavailableError
 
 POLICIES = from_files({"tools.yaml": universe.TOOLS, "policies/w.yaml": universe.POLICY})
