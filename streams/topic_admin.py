@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType  # type: ignore[attr-defined]
 
 from toolgate.streams.errors import RefusedError, UnreachableError
-from toolgate.streams.settings import admin_config
+from toolgate.streams.settings import Settings, admin_config
 from toolgate.streams.topic_plan import CHECKED, Existing, plan
 from toolgate.streams.topics import TOPICS
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Any
 
-    from toolgate.streams.settings import Settings
     from toolgate.streams.topics import Topic
 
 _TIMEOUT_S = 10.0
@@ -62,10 +61,20 @@ def check(admin: AdminClient, settings: Settings) -> None:
     """Raise unless every topic is there and keeps its promises; the gate calls it before it joins.
 
     Raises:
-        RefusedError: names each missing topic and each setting that is wrong, and how to mend it.
+        RefusedError: names each missing topic and each setting that is wrong, and how to mend it; where there
+            is none at all, says so once.
         UnreachableError: no answer within 10 s.
     """
     needed = plan(existing(admin, settings), settings)
+    if len(needed.create) == len(TOPICS):
+        command = f"toolgate topics apply --prefix {settings.prefix}"
+        if settings.partitions != Settings.model_fields["partitions"].default:
+            command += f" --partitions {settings.partitions}"  # a count is fixed for life
+        raise RefusedError(
+            f"no topics under prefix {settings.prefix}",
+            where=settings.bootstrap_servers,
+            remedy=f"run `{command}`, or correct the prefix",
+        )
     faults = [
         f"{settings.topic(topic.name)}: is missing; `toolgate topics apply` creates it"
         for topic in needed.create

@@ -96,10 +96,26 @@ def test_creates_nothing_beside_a_topic_of_somebody_else(
 
 
 def test_check_names_what_is_missing(stack: Stack, bare_prefix: str, make_settings: Callable[..., Settings]):
-    """The gate does not start on a prefix that nobody has set up."""
+    """The gate does not start on a prefix that somebody has set up in part."""
     settings = make_settings(stack, prefix=bare_prefix)
+    admin = topic_admin.connect(settings)
+    name = settings.topic("intents")
+    admin.create_topics([NewTopic(name, settings.partitions)])[name].result(timeout=30)
+    shown_as(settings, lambda found: "intents" in found)
     with pytest.raises(RefusedError, match=f"{bare_prefix}.audit: is missing; `toolgate topics apply`"):
+        topic_admin.check(admin, settings)
+
+
+@pytest.mark.parametrize(("partitions", "option"), [(8, ""), (3, " --partitions 3")])
+def test_check_says_once_that_nothing_is_there(
+    stack: Stack, bare_prefix: str, make_settings: Callable[..., Settings], partitions: int, option: str
+):
+    """A prefix that nobody has set up, or a misspelt one: one line, with the command that sets it up."""
+    settings = make_settings(stack, prefix=bare_prefix, partitions=partitions)
+    with pytest.raises(RefusedError, match=f"no topics under prefix {bare_prefix}\n") as caught:
         topic_admin.check(topic_admin.connect(settings), settings)
+    assert f"`toolgate topics apply --prefix {bare_prefix}{option}`" in caught.value.remedy
+    assert "is missing" not in str(caught.value)
 
 
 def test_tells_a_cluster_that_cannot_hold_the_topics(
