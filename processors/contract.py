@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PARAMS_BYTES_MAX = 96 * 1024
 PARAMS_DEPTH_MAX = 32
 RECORDS_MAX = 256
-RECORD_BYTES_MAX = 256
+RECORD_CHARS_MAX = 256
 REASON_CHARS_MAX = 4_096
 OUTCOMES = frozenset({"succeeded", "failed", "abandoned"})
 
@@ -115,6 +115,6 @@ def _records_fault(records: tuple[str, ...]) -> str:
     if len(records) > RECORDS_MAX:
         return f"declared_records has {len(records):,} entries, at most {RECORDS_MAX} are allowed"
     for record in records:
-        if not 0 < len(record) <= RECORD_BYTES_MAX:
-            return f"a declared record has {len(record):,} characters, 1 to {RECORD_BYTES_MAX} are allowed"
+        if not 0 < len(record) <= RECORD_CHARS_MAX:
+            return f"a declared record has {len(record):,} characters, 1 to {RECORD_CHARS_MAX} are allowed"
     return ""

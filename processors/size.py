@@ -28,7 +28,7 @@ DECISION_BYTES_MAX = 900_000
 ACCOUNT_BYTES_MAX = 700
 # A claim's account stands in its row, its balance and its reservation; beside it label, amounts, a sentence.
 CLAIM_BYTES_MAX = 3 * ACCOUNT_BYTES_MAX + 1_200
-RECORD_BYTES_MAX = RECORD_BYTES_MAX + 2  # with its length
+ENTRY_BYTES_MAX = RECORD_BYTES_MAX + 2  # a record with its length
 
 
 def size(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
@@ -53,6 +53,6 @@ def decision_bytes(case: Case) -> int:
     return (
         len(case.envelope.value or b"")
         + CAPTURED_BYTES_MAX
-        + named * RECORD_BYTES_MAX
+        + named * ENTRY_BYTES_MAX
         + (len(case.always) + len(case.claims)) * CLAIM_BYTES_MAX
     )
