@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent, Op, Visible
 
 TopicPartition = tuple[str, int]
+CONTROL = "control"  # the one input that every worker reads whole
+INPUTS = ("intents", "results", CONTROL)  # the topics that the gate decides on
+NOBODY = -1  # the slot that owns a topic-partition which was released or never taken
 
 
 # --- ledger -----------------------------------------------------------------------------------------------

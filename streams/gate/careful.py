@@ -19,7 +19,7 @@ import redis
 import structlog
 
 from toolgate.streams.gate.intake import Intake, Item, Reading
-from toolgate.streams.ports import UnavailableError
+from toolgate.streams.ports import CONTROL, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import TopicPartition
 
 KILLS = "kills_its_reader"
-CONTROL = "control"
 _log = structlog.get_logger("toolgate.gate")
 
 

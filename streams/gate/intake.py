@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 Record = Intent | Result | Control
 
-# What the gate reads; every topic of architecture.md that has a reader here.
-INPUTS: dict[str, type[Record]] = {"intents": Intent, "results": Result, "control": Control}
+# What lies on each of `ports.INPUTS`.
+RECORDS: dict[str, type[Record]] = {"intents": Intent, "results": Result, "control": Control}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Intake:
         self.policies = policies
         self._keys = keys
         self._codecs: dict[str, Codec[Record]] = {
-            topic: Codec(record, registry) for topic, record in INPUTS.items()
+            topic: Codec(record, registry) for topic, record in RECORDS.items()
         }
 
     def read(self, envelope: Envelope) -> Reading:

@@ -16,6 +16,8 @@ from toolgate.streams.gate.publish import DisagreementError
 from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.steering import Steering
 from toolgate.streams.ports import (
+    CONTROL,
+    NOBODY,
     Assignment,
     CodeMismatchError,
     LedgerError,
@@ -39,8 +41,6 @@ Batch = tuple["Reply", dict["TopicPartition", list["Item"]], list[Share]]
 log_ = structlog.get_logger("toolgate.gate")
 
 PAUSE = "pause"  # the point at which whoever runs the loop waits a moment
-NOBODY = -1
-CONTROL = "control"
 DECIDE_TRIES = 3
 PAUSES_MAX = 32  # between two tries to join
 PATIENCE = 100  # pauses without a sign of life before a recovery in progress counts as dead
@@ -136,12 +136,9 @@ class Gate:
                 yield from self._join()
                 while not self.stopping:
                     yield from self._round()
-            except UnverifiedError as error:
-                log_.warning("ledger unverified", detail=str(error))
-                yield from self._guarded(self._rebuild())
-            except DisagreementError as error:
-                # Stored decisions that nobody may publish are dropped by a rebuild, and decided anew.
-                log_.warning("stored decision cannot be published", detail=str(error))
+            except (UnverifiedError, DisagreementError) as error:
+                # A rebuild also drops stored decisions that nobody may publish: they are decided anew.
+                log_.warning("the ledger must be rebuilt", kind=type(error).__name__, detail=str(error))
                 yield from self._guarded(self._rebuild())
             except LostInputError:
                 raise

@@ -37,7 +37,7 @@ from toolgate.streams.ports import Output
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolgate.processors.case import Case
+    from toolgate.processors.case import Case, Envelope
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Item
     from toolgate.streams.ports import Decision, Reply
@@ -126,10 +126,10 @@ class Publisher:
             command_id=command_id,
             dry_run=intent.dry_run,
         )
-        yield self._output("outcomes", case, "outcome", decision, self._outcome.encode(outcome))
+        yield self._output("outcomes", "outcome", case.envelope, decision, self._outcome.encode(outcome))
 
-    def _output(self, topic: str, case: Case, kind: str, decision: Decision, value: bytes) -> Output:
-        envelope = case.envelope
+    def _output(self, topic: str, kind: str, envelope: Envelope, decision: Decision, value: bytes) -> Output:
+        """A record beside its input's: same partition and key, the input's trace passed on."""
         headers = event_headers(f"toolgate.{kind}.v1", str(decision.seq), SOURCE, trace_of(envelope.headers))
         return Output(topic, envelope.partition, envelope.key, value, headers)
 
@@ -158,7 +158,7 @@ class Publisher:
             records=case.records,
             system=tool.system,
         )
-        return self._output("commands", case, "command", decision, self._command.encode(command))
+        return self._output("commands", "command", case.envelope, decision, self._command.encode(command))
 
     def _denial_output(self, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Output:
         intent, envelope = case.intent, case.envelope
@@ -185,7 +185,7 @@ class Publisher:
             records=case.records,
             reasons=reasons,
         )
-        return self._output("denials", case, "denial", decision, self._denial.encode(denial))
+        return self._output("denials", "denial", case.envelope, decision, self._denial.encode(denial))
 
     def _audit_output(
         self,
@@ -236,8 +236,7 @@ class Publisher:
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,
         )
-        headers = event_headers("toolgate.audit.v1", str(decision.seq), SOURCE, trace_of(envelope.headers))
-        return Output("audit", envelope.partition, envelope.key, self._audit.encode(event), headers)
+        return self._output("audit", "audit", envelope, decision, self._audit.encode(event))
 
     def _pulse_output(self, owner: tuple[str, str], rollup: Rollup) -> Output:
         tenant, workflow = owner

@@ -34,7 +34,6 @@ from toolgate.streams.gate import keys
 from toolgate.streams.gate.careful import CarefulIntake, Marker
 from toolgate.streams.gate.ends import Ends
 from toolgate.streams.gate.health import Endpoint, Health
-from toolgate.streams.gate.intake import INPUTS
 from toolgate.streams.gate.loop import PAUSE, ClockError, Fixed, Gate, OtherCodeError
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.gate.publish import Publisher
@@ -42,7 +41,7 @@ from toolgate.streams.gate.status import Status
 from toolgate.streams.gate.unbelieved import Unbelieved
 from toolgate.streams.ledger.redis import RedisLedger, connect
 from toolgate.streams.log.kafka import KafkaLog
-from toolgate.streams.ports import LogError, UnavailableError
+from toolgate.streams.ports import INPUTS, LogError, UnavailableError
 from toolgate.streams.settings import not_set
 from toolgate.streams.topics import BY_NAME
 
@@ -278,7 +277,7 @@ class _Worker:
         self._endpoint.close()
 
     def _make_log(self, on_revoke: OnRevoke) -> KafkaLog:
-        self._log = KafkaLog(self._settings, on_revoke, tuple(INPUTS))
+        self._log = KafkaLog(self._settings, on_revoke)
         return self._log
 
     def _positions(self) -> Mapping[TopicPartition, int]:

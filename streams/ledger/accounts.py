@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.claims import AMOUNT_MAX
+
 if TYPE_CHECKING:
     from toolgate.schemas.records import Op
 
 BUCKET_MS = 21_600_000  # reservations and decided ids live in buckets of six hours ...
 BUCKETS_KEPT = 4  # ... the current one and four before it: a horizon of at least 24 hours
-AMOUNT_MAX = 2**53 - 1  # what Lua counts exactly; only sums of what went past reservations can come near
 RUN_SCOPE = "run:"  # accounts of one run are only touched from its own partition
 
 Give = tuple[str, str, int]  # (kind, name, amount): "c" frees money, "n" commits a count
@@ -205,6 +206,7 @@ class Accounts:
                 account.freed += freed
                 if freed:
                     gives.append(("c", name, freed))
+            # Only sums of what went past reservations can come near what Lua still counts exactly.
             account.uncovered = min(AMOUNT_MAX, account.uncovered + uncovered)
         if records:
             for key, window_ms, keep in reservation.sets:

@@ -14,6 +14,7 @@ from toolgate.schemas.records import Visible
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
 from toolgate.streams.ports import (
+    NOBODY,
     Ask,
     CodeMismatchError,
     Decision,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from toolgate.schemas.records import AuditEvent, Op
-
-NOBODY = -1
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from redis.retry import Retry
 from toolgate.streams.ledger import scripts, wire
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
 from toolgate.streams.ports import (
+    NOBODY,
     CodeMismatchError,
     RejoinError,
     Reply,
@@ -103,7 +104,7 @@ class RedisLedger:
         except redis.exceptions.RedisError as error:
             raise UnavailableError(f"Redis: {error}") from error
         if raw is None:
-            return -1, 0
+            return NOBODY, 0
         epoch, _next, slot, _low, _gives = raw.split()
         return int(slot), int(epoch)
 

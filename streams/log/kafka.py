@@ -19,7 +19,7 @@ from toolgate.streams.log.messages import UNDELIVERABLE, envelope, take, undeliv
 from toolgate.streams.log.producer import TransactionalProducer, cause, fence
 from toolgate.streams.log.stalls import Stalls
 from toolgate.streams.log.trouble import Trouble
-from toolgate.streams.ports import Assignment, FatalError, LogError, RetryError
+from toolgate.streams.ports import INPUTS, Assignment, FatalError, LogError, RetryError
 from toolgate.streams.settings import admin_config, consumer_config, producer_config, reader_config
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import TopicPartition as LogicalPartition
     from toolgate.streams.settings import Settings
 
-INPUTS = ("intents", "results", "control")
 ANSWER_S = 10.0  # how long the broker may take to tell offsets; pending commits of others count in
 _log = structlog.get_logger("toolgate.log")
 

@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.case import Envelope
-from toolgate.streams.ports import AbortError, Assignment, FatalError, Output, RetryError, TopicPartition
+from toolgate.streams.ports import (
+    INPUTS,
+    AbortError,
+    Assignment,
+    FatalError,
+    Output,
+    RetryError,
+    TopicPartition,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -166,9 +174,6 @@ class Broker:
             slot: frozenset(tp for tp in self.log if tp[0] in INPUTS and owners[tp[1]] == slot)
             for slot in slots
         }
-
-
-INPUTS = ("intents", "results", "control")
 
 
 class MemoryLog:

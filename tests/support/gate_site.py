@@ -22,8 +22,8 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Command
 from toolgate.streams.gate import keys
 from toolgate.streams.ledger.redis import RedisLedger
-from toolgate.streams.log.kafka import INPUTS, KafkaLog
-from toolgate.streams.ports import RetryError
+from toolgate.streams.log.kafka import KafkaLog
+from toolgate.streams.ports import INPUTS, RetryError
 from toolgate.streams.settings import client_producer_config
 from toolgate.streams.topics import BY_NAME
 
