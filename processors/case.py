@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import Intent, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from toolgate.processors.policy import WorkflowPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """A record as the broker delivered it. `topic` is the logical name, without prefix ("intents")."""
 
@@ -27,7 +28,7 @@ class Envelope:
     problem: str = ""  # why the broker client could not deliver it; "" for a record that is whole
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """The intent, where it came from, the verdict so far, all reasons, and what it asks of the ledger."""
 

@@ -7,7 +7,7 @@ Amounts are integers in the claim's unit, at most 2**53 - 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from toolgate.schemas.frozen import frozen
 
 DAY_MS = 86_400_000
 FOREVER = 0  # keep_ms of an account that never goes
@@ -16,7 +16,7 @@ RUN_KEEP_MS = 2 * DAY_MS  # ... and is forgotten after so long: accounts of runs
 AMOUNT_MAX = 2**53 - 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Label:
     """How a claim is named to people when it is refused; never sent to the ledger."""
 
@@ -26,7 +26,7 @@ class Label:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Charge:
     """Reserve `amount`; a result settles it. Refused when used + amount > max."""
 
@@ -39,7 +39,7 @@ class Charge:
     keep_ms: int = FOREVER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Spend:
     """Spend at once, without a reservation and never refused: what exceeds max is uncovered and sets `latch`."""
 
@@ -52,7 +52,7 @@ class Spend:
     keep_ms: int = FOREVER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rate:
     """GCRA in microseconds: refused when arrival time - now > tau_us, else arrival time += increment_us."""
 
@@ -63,7 +63,7 @@ class Rate:
     keep_ms: int = FOREVER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Distinct:
     """At most `max` distinct records in the last `window_ms` (0: as long as the account is kept).
 
@@ -79,7 +79,7 @@ class Distinct:
     trued: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Count:
     """Add `n` to a counter; refused when that passes `max` (None: never refused)."""
 
@@ -90,7 +90,7 @@ class Count:
     keep_ms: int = FOREVER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Require:
     """The counter must stand at `n` or more. What another partition counted is seen only once committed."""
 
@@ -100,7 +100,7 @@ class Require:
     keep_ms: int = FOREVER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Forbid:
     """The counter must stand below `n`; seen at once, committed or not."""
 
@@ -110,7 +110,7 @@ class Forbid:
     keep_ms: int = FOREVER
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Own:
     """The run belongs to `owner` (set by the first record that is accepted) and has not been idle too long.
 
@@ -126,7 +126,7 @@ class Own:
     touch: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deadline:
     """The ledger's clock must not have passed `at_ms`. Refused with the milliseconds it is late."""
 
@@ -137,7 +137,7 @@ class Deadline:
 Claim = Charge | Spend | Rate | Distinct | Count | Require | Forbid | Own | Deadline
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reserve:
     """The reservation that an approval makes: holds the charges until a result or `hold_ms` have passed."""
 
@@ -147,7 +147,7 @@ class Reserve:
     tool: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settle:
     """What a result says of a reservation. `actuals` by unit; a unit that is not named costs what was reserved.
 

@@ -7,9 +7,10 @@ Empty string means "none" only where a field says so; absence is otherwise `None
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+from toolgate.schemas.frozen import frozen
 
 
 class Kind(StrEnum):
@@ -50,7 +51,7 @@ class ResultStatus(StrEnum):
     VOID = "void"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Intent:
     """An agent's wish to call a tool (`toolgate.intents`, schema ToolCallIntent)."""
 
@@ -72,7 +73,7 @@ class Intent:
     run_outcome: str | None = None  # finish: succeeded, failed, abandoned
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reason:
     """One reason of a verdict. `distance` is how far the intent was from being allowed, in `unit`."""
 
@@ -86,7 +87,7 @@ class Reason:
     distance: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Command:
     """What an executor may do (`toolgate.commands`, schema ApprovedCommand)."""
 
@@ -111,7 +112,7 @@ class Command:
     system: str = ""  # the tool's system of record; "" when the catalogue names none
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Denial:
     """A refusal with its reasons, most severe first (`toolgate.denials`, schema Denial): the near-miss stream."""
 
@@ -138,7 +139,7 @@ class Denial:
     reasons: tuple[Reason, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds.
 
@@ -157,7 +158,7 @@ class Outcome:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What came of a command (`toolgate.results`, schema ToolCallResult): STARTED first, then one END."""
 
@@ -177,7 +178,7 @@ class Result:
     provider_call_id: str = ""  # information only: providers reuse these
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Control:
     """An operator's word (`toolgate.control`, schema ControlRecord)."""
 
@@ -193,7 +194,7 @@ class Control:
     evidence: str = ""  # JSON; the figures that caused a demotion
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Op:
     """One change of the ledger; the fold of these in seq order is the ledger's state.
 
@@ -205,7 +206,7 @@ class Op:
     args: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Balance:
     """An account after the decision, for people: folding it would count charges that may never commit."""
 
@@ -215,7 +216,7 @@ class Balance:
     max: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Visible:
     """Gives of inputs of this topic-partition below `offset` became available (ledger.md, the audit event)."""
 
@@ -224,7 +225,7 @@ class Visible:
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AuditEvent:
     """One event for every input record (`toolgate.audit`): the truth that the ledger is a view of."""
 
@@ -266,7 +267,7 @@ class AuditEvent:
     body_key_id: str | None = None  # reserved for sealing bodies per run
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pulse:
     """One rollup for one batch and workflow (`toolgate.pulse`)."""
 
@@ -286,7 +287,7 @@ class Pulse:
     tools: dict[str, int]  # tool -> count
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Hold:
     """A decision that waits for people (`toolgate.holds`)."""
 
@@ -315,7 +316,7 @@ class Hold:
     body_offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Vote:
     """An approver's word on a hold or draft (`toolgate.votes`)."""
 
@@ -329,7 +330,7 @@ class Vote:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Draft:
     """A write turned into a proposal (`toolgate.drafts`)."""
 
@@ -353,7 +354,7 @@ class Draft:
     body_offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunContract:
     """What one run may touch, from whoever starts it, never from an agent (`toolgate.contracts`)."""
 
@@ -369,7 +370,7 @@ class RunContract:
     deadline: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tick:
     """Due work in a partition (`toolgate.ticks`)."""
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from toolgate.schemas.frozen import frozen
+
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.processors.claims import Claim, Count, Rate, Reserve, Settle
@@ -24,7 +26,7 @@ NOBODY = -1  # the slot that owns a topic-partition which was released or never 
 # --- ledger -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ask:
     """One input record as the ledger sees it.
 
@@ -49,7 +51,7 @@ class Ask:
     settle: Settle | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Share:
     """The part of a call that is about one topic-partition: owned ones are all named, also when idle."""
 
@@ -62,7 +64,7 @@ class Share:
     asks: tuple[Ask, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Decision:
     """The ledger's answer to an ask; the same answer again when the offset was decided before.
 
@@ -87,7 +89,7 @@ class Decision:
     policy_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reply:
     """Decisions in the order of the call's shares and asks; `stable` as ledger.md defines it."""
 
@@ -96,7 +98,7 @@ class Reply:
     decisions: tuple[tuple[Decision, ...], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """What a worker reads at join: the ledger's generation, code digest and control position."""
 
@@ -108,7 +110,7 @@ class Standing:
     beat: int = 0  # rises with every step of it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seen:
     """That an intent id was used: what is kept of a first decision whose ops are held already."""
 
@@ -216,7 +218,7 @@ class Ledger(Protocol):
 # --- log --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Output:
     """One record to produce."""
 

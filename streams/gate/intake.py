@@ -6,7 +6,6 @@ it. Reading is done once for a record; judging again when control has moved on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.processors.case import Case
@@ -18,6 +17,7 @@ from toolgate.processors.limits import record_names
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, Verdict
 from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import Ask, UnavailableError
@@ -35,7 +35,7 @@ Record = Intent | Result | Control
 RECORDS: dict[str, type[Record]] = {"intents": Intent, "results": Result, "control": Control}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """A record as far as it could be read. `problem` is (code, detail) of what could not; it is quarantined."""
 
@@ -46,7 +46,7 @@ class Reading:
     problem: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Item:
     """A reading, its judged case (intents only), why it does not count (other inputs), and what is asked."""
 
@@ -57,10 +57,13 @@ class Item:
 
 
 class Intake:
-    """Reads and judges input records under fixed policies and keys."""
+    """Reads and judges input records under fixed policies and keys; `partitions` as the World has it."""
 
-    def __init__(self, policies: PolicySet, keys: Keyring, registry: Registry | None = None) -> None:
+    def __init__(
+        self, policies: PolicySet, keys: Keyring, registry: Registry | None = None, partitions: int = 0
+    ) -> None:
         self.policies = policies
+        self._partitions = partitions
         self._keys = keys
         self._codecs: dict[str, Codec[Record]] = {
             topic: Codec(record, registry) for topic, record in RECORDS.items()
@@ -117,7 +120,7 @@ class Intake:
 
     def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
         envelope = reading.envelope
-        case = judge(Case(envelope, intent, reading.digest), World(self.policies, control, self._keys))
+        case = judge(Case(envelope, intent, reading.digest), World(self.policies, control, self._keys, self._partitions))
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,
