@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.frozen import frozen
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.records import Intent, Reason, Verdict
 
 if TYPE_CHECKING:
@@ -52,4 +51,4 @@ class Case:
 
 def deny(case: Case, *reasons: Reason) -> Case:
     """The case, denied for these reasons besides those it has."""
-    return replace(case, verdict=Verdict.DENY, reasons=case.reasons + reasons)
+    return changed(case, verdict=Verdict.DENY, reasons=case.reasons + reasons)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 from toolgate.processors.access import access
 from toolgate.processors.case import Case, deny
@@ -18,6 +17,7 @@ from toolgate.processors.limits import attempts, limits
 from toolgate.processors.reasons import Code, ends_case, ordered
 from toolgate.processors.size import size
 from toolgate.processors.world import World
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Reason, Verdict
 
 Processor = Callable[[Case, World], Case]
@@ -46,7 +46,7 @@ def judge(case: Case, world: World) -> Case:
 def _denied(case: Case) -> Case:
     """A refused case asks for nothing, but its attempt and its denial count once its writer is proven."""
     always, on_deny = attempts(case) if case.kid else ((), ())
-    return replace(
+    return changed(
         case, reasons=ordered(case.reasons), claims=(), reserve=None, always=always, on_deny=on_deny
     )
 

@@ -7,7 +7,6 @@ carries Ed25519 signatures (64 raw bytes), the first signer under the same names
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hmac import compare_digest
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
 from toolgate.processors.keyring import DEV_KID, framed, mac
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Reason
 
@@ -40,8 +40,8 @@ def identity(case: Case, world: World) -> Case:
     policy = world.policies.for_workflow(intent.tenant, intent.workflow_id)
     if policy is None:
         because = f"no policy for workflow {intent.workflow_id[:128]} of tenant {intent.tenant[:128]}"
-        return deny(replace(case, kid=kid), Reason(Code.UNKNOWN_WORKFLOW, "identity", because))
-    return replace(case, kid=kid, policy=policy)
+        return deny(changed(case, kid=kid), Reason(Code.UNKNOWN_WORKFLOW, "identity", because))
+    return changed(case, kid=kid, policy=policy)
 
 
 def check_result(keyring: Keyring, envelope: Envelope, result: Result) -> str | None:

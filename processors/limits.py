@@ -6,7 +6,6 @@ run is counted. Every intent is an attempt of its run and agent, and a denial co
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolgate.processors.case import deny
@@ -29,6 +28,7 @@ from toolgate.processors.names import is_id
 from toolgate.processors.paths import values_at
 from toolgate.processors.plans import CALLS, COST, RECORDS, Account, Plan, standing
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Kind, Reason, Verdict
 from toolgate.schemas.strict_json import digest
 
@@ -66,10 +66,10 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
     if intent.kind == Kind.USAGE:
         cost = intent.declared_cost_micros or 0
         spends: tuple[Claim, ...] = (_reported(intent), *_spends(policy.usage, intent, cost))
-        return replace(case, cost_micros=cost, claims=spends, always=always, on_deny=on_deny)
+        return changed(case, cost_micros=cost, claims=spends, always=always, on_deny=on_deny)
     if intent.kind == Kind.FINISH:
         finished = Count(f"run:{intent.run_id}:finished", 1, 1, _FINISHED, RUN_KEEP_MS)
-        return replace(case, claims=(_reported(intent), finished), always=always, on_deny=on_deny)
+        return changed(case, claims=(_reported(intent), finished), always=always, on_deny=on_deny)
     tool, params, plan = case.tool, case.params, policy.plans.get(intent.tool)
     if tool is None or params is None or plan is None:
         raise AssertionError("a call came here without tool, parameters or plan and was not refused")
@@ -90,7 +90,7 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         return deny(case, Reason(Code.RECORDS_INVALID, "records", str(error)))
     envelope = case.envelope
     reserve = Reserve(f"{envelope.partition}-{envelope.offset}", HOLD_MS, case.digest, tool.name)
-    return replace(
+    return changed(
         case,
         cost_micros=cost,
         records=records,
@@ -136,7 +136,7 @@ def _own(intent: Intent) -> Own:
 
 def _reported(intent: Intent) -> Own:
     """Whose run it is, without counting as activity: a report must not keep a stopped run alive."""
-    return replace(_own(intent), touch=False)
+    return changed(_own(intent), touch=False)
 
 
 def _run_claims(intent: Intent, policy: WorkflowPolicy) -> tuple[Claim, ...]:
