@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.case import deny
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import id_fault, is_id
+from toolgate.processors.placement import partition_of
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Kind, Reason
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict
 
@@ -29,7 +30,7 @@ OUTCOMES = frozenset({"succeeded", "failed", "abandoned"})
 def contract(case: Case, world: World) -> Case:
     """Refuse malformed intents, unknown tools and versions, and parameters that do not fit the schema."""
     intent = case.intent
-    if fault := _fault(intent, case.envelope):
+    if fault := _fault(intent, case.envelope, world.partitions):
         return deny(case, Reason(Code.BAD_INTENT, "contract", fault))
     reasons: list[Reason] = []
     params: dict[str, Any] | None = None
@@ -42,7 +43,7 @@ def contract(case: Case, world: World) -> Case:
     tool = world.policies.tools.get(intent.tool) if intent.kind == Kind.CALL else None
     if intent.kind == Kind.CALL:
         reasons += _tool_reasons(intent, tool, params)
-    case = replace(case, params=params, params_digest=params_digest, tool=tool)
+    case = changed(case, params=params, params_digest=params_digest, tool=tool)
     return deny(case, *reasons) if reasons else case
 
 
@@ -58,7 +59,7 @@ def _tool_reasons(intent: Intent, tool: Tool | None, params: dict[str, Any] | No
     return reasons
 
 
-def _fault(intent: Intent, envelope: Envelope) -> str:
+def _fault(intent: Intent, envelope: Envelope, partitions: int) -> str:
     """What is wrong with the intent's own fields, or ""."""
     call = intent.kind == Kind.CALL
     ids = (intent.intent_id, intent.tenant, intent.workflow_id, intent.run_id, intent.agent_id)
@@ -66,6 +67,9 @@ def _fault(intent: Intent, envelope: Envelope) -> str:
         return _id_fault(intent)
     if envelope.key != intent.run_id.encode():
         return "the record's key is not the run_id: the intent could be decided out of its run's order"
+    if partitions and (home := partition_of(envelope.key, partitions)) != envelope.partition:
+        lies = f"the record lies in partition {envelope.partition}, but its key belongs to {home}"
+        return f"{lies}: use the murmur2 partitioner"
     if len(intent.reason) > REASON_CHARS_MAX:
         return f"reason has {len(intent.reason):,} characters, at most {REASON_CHARS_MAX:,} are allowed"
     if intent.tool_version is not None and not is_id(intent.tool_version):

@@ -18,3 +18,4 @@ class World:
     policies: PolicySet
     control: ControlState
     keys: Keyring
+    partitions: int = 0  # of the intents; 0 where records come from no topic, and lie nowhere

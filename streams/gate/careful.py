@@ -105,8 +105,15 @@ class Marker:
 class CarefulIntake(Intake):
     """An intake that can be told to be careful with the first records of each topic-partition."""
 
-    def __init__(self, policies: PolicySet, keys: Keyring, registry: Registry | None, marker: Marker) -> None:
-        super().__init__(policies, keys, registry)
+    def __init__(
+        self,
+        policies: PolicySet,
+        keys: Keyring,
+        registry: Registry | None,
+        marker: Marker,
+        partitions: int = 0,
+    ) -> None:
+        super().__init__(policies, keys, registry, partitions)
         self._marker = marker
         self._first = 0
         self._left: dict[TopicPartition, int] = {}

@@ -120,7 +120,8 @@ class Intake:
 
     def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
         envelope = reading.envelope
-        case = judge(Case(envelope, intent, reading.digest), World(self.policies, control, self._keys, self._partitions))
+        world = World(self.policies, control, self._keys, self._partitions)
+        case = judge(Case(envelope, intent, reading.digest), world)
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,

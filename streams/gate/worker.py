@@ -95,7 +95,7 @@ def run(
         topic_admin.check(topic_admin.connect(settings), settings)
         marker = Marker(client, settings.hash_tag, settings.slot, _nonce())
         registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
-        intake = CarefulIntake(policies, keyring, registry, marker)
+        intake = CarefulIntake(policies, keyring, registry, marker, settings.partitions)
         publisher = Publisher(__version__, registry)
         # All that a faulty setting can stop is done before the mark: it tells of workers that may have read.
         worker = _Worker(settings, ledger, intake, publisher, registry, marker, take_over_code)

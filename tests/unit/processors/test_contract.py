@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from toolgate.processors.contract import contract
@@ -75,6 +77,14 @@ def test_collects_everything_about_tool_and_params(fields, codes, case, world):
     """Each thing that is wrong with a well-formed intent is a reason of its own."""
     judged = contract(case(**fields), world())
     assert sorted(reason.code for reason in judged.reasons) == sorted(codes)
+
+
+@pytest.mark.parametrize(("run_id", "partitions", "refused"), [("r1", 0, 0), ("r7", 8, 0), ("r1", 8, 1)])
+def test_refuses_a_record_that_lies_elsewhere(run_id, partitions, refused, case, world):
+    """The case lies in partition 3, where r7 belongs and r1 does not; what comes from no topic lies nowhere."""
+    judged = contract(case(run_id=run_id), replace(world(), partitions=partitions))
+    assert [reason.code for reason in judged.reasons] == [Code.BAD_INTENT] * refused
+    assert not refused or "partition 3, but its key belongs to 4: use" in judged.reasons[0].because
 
 
 def test_a_value_is_not_repeated_in_a_reason(case, world):
