@@ -139,38 +139,46 @@ class _Source:
         self._scope[name] = thing
         return name
 
-    def _function(self, body: str) -> Expression:
-        """A function of `value` with these lines."""
+    def _function(self, body: str) -> str:
+        """The name of a function of `value` with these lines."""
         name = self._name(None)
         self._lines.append(f"def {name}(value):\n{body}\n")
-        return lambda value: f"{name}({value})"
+        return name
 
     def _array(self, item: Expression) -> Expression:
         # A string would be an array of its characters.
-        return self._function(
+        body = (
             " if not isinstance(value, (tuple, list)):"
             " raise TypeError(f'{type(value).__name__} where a tuple belongs')\n"
             " if not value: return b'\\0'\n"
             f" return b'%b%b\\0' % (LONGS[len(value)], b''.join([{item('one')} for one in value]))"
         )
+        return _called(self._function(body))
 
     def _map(self, item: Expression) -> Expression:
-        return self._function(
+        body = (
             " if not isinstance(value, dict):"
             " raise TypeError(f'{type(value).__name__} where a dict belongs')\n"
             " if not value: return b'\\0'\n"
             f" items = b''.join([STRINGS[key] + {item('one')} for key, one in value.items()])\n"
             " return b'%b%b\\0' % (LONGS[len(value)], items)"
         )
+        return _called(self._function(body))
 
     def _record(self, schema: Any) -> Expression:
-        fields = [(field["name"], self.expression(field["type"])) for field in schema["fields"]]
-        if schema["name"] in self._classes:
-            parts = "".join(f"{write(f'value.{name}')}, " for name, write in fields)
-            return self._function(f" return b''.join(({parts}))")
-        names = "".join(f"f_{name}, " for name, _ in fields)
-        parts = "".join(f"{write(f'f_{name}')}, " for name, write in fields)
-        return self._function(f" {names}= value\n return b''.join(({parts}))")
+        if schema["name"] not in self._classes:
+            return _called(self._tuple(schema))
+        parts = [self.expression(field["type"])(f"value.{field['name']}") for field in schema["fields"]]
+        return _called(self._function(f" return b''.join(({', '.join(parts)},))"))
+
+    def _tuple(self, schema: Any, before: bytes = b"") -> str:
+        """The function of a record that is a tuple in field order; `before` stands before its bytes."""
+        names = [f"f_{field['name']}" for field in schema["fields"]]
+        parts = [repr(before)] if before else []
+        parts += (
+            self.expression(field["type"])(name) for name, field in zip(names, schema["fields"], strict=True)
+        )
+        return self._function(f" {', '.join(names)}, = value\n return b''.join(({', '.join(parts)},))")
 
     def _union(self, branches: list[Any]) -> Expression:
         if all(isinstance(branch, dict) and branch["type"] == "record" for branch in branches):
@@ -182,12 +190,15 @@ class _Source:
 
     def _operation(self, branches: list[Any]) -> Expression:
         """An `Op`: its name says which branch, its arguments are the branch's fields."""
-        lines = [
-            f" if value.op == {branch['name'].rpartition('.')[2].lower()!r}: "
-            f"return {LONGS[index]!r} + {self.expression(branch)('value.args')}\n"
-            for index, branch in enumerate(branches)
-        ]
-        return self._function("".join(lines) + " raise ValueError(f'{value.op} is no operation')")
+        table = self._name({})
+        for index, branch in enumerate(branches):
+            write = self._tuple(branch, before=LONGS[index])
+            self._lines.append(f"{table}[{branch['name'].rpartition('.')[2].lower()!r}] = {write}\n")
+        return lambda value: f"{table}[{value}.op]({value}.args)"
+
+
+def _called(function: str) -> Expression:
+    return lambda value: f"{function}({value})"
 
 
 def _looked_up(table: str) -> Expression:

@@ -274,7 +274,7 @@ def test_every_operation_comes_back_as_it_was():
 @pytest.mark.parametrize(
     ("op", "problem"),
     [
-        (Op("lend", ("x",)), "lend is no operation"),
+        (Op("lend", ("x",)), "KeyError: 'lend'"),
         (Op("count", ("run:r:calls", 1)), "not enough values"),
         (Op("count", ("run:r:calls", 1, 9, 9)), "too many values"),
         (Op("settle", ("0-2", "early", (), ())), "KeyError: 'early'"),
