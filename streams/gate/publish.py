@@ -289,8 +289,11 @@ def _note(item: Item, decision: Decision) -> str:
 
 
 def _kid(item: Item) -> str:
+    """The key id of a result or control record; nothing was proven of one that does not count or cannot be read."""
+    if item.refused or item.reading.record is None:
+        return ""
     found = next((value for name, value in item.reading.envelope.headers if name == KID), b"")
-    return "" if item.refused else found.decode("ascii", "replace")
+    return found.decode("ascii", "replace")
 
 
 def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:

@@ -27,6 +27,8 @@ UNDELIVERABLE = frozenset(
     }
 )
 
+HEADERS_MAX = 100  # a client sends ten; whoever looks for one among 10,000 is kept from all other records
+
 # Not `message.headers()`: where a key is not UTF-8 the client returns a broken list with an error set. Called like
 # this the interpreter always checks for that and raises SystemError; a direct call it stops checking once the
 # line is hot, and the process dies of the list. Nor may it be called twice for one message: the list is kept.
@@ -47,23 +49,28 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> list[Message]:
 def envelope(message: Message, topic: str) -> Envelope:
     """The envelope of a message without error; `topic` is its logical name.
 
-    `problem` is "headers" where a header's key is not UTF-8 (the client cannot give any of them then) and
-    "timestamp_type" where the time is the producer's; that is no time to decide by, so `time_ms` is 0 then.
+    `problem` says where a header's key is not UTF-8 (the client cannot give any of them then), where there are more
+    headers than `HEADERS_MAX` (none is given then), and where the time is the producer's; that is no time to decide
+    by, so `time_ms` is 0 then.
     """
     problem = ""
     headers: tuple[tuple[str, bytes], ...] = ()
     try:
         given = _headers(message)
     except (SystemError, ValueError, KafkaException):
-        problem = "headers"
+        problem = "the key of a header is not UTF-8"
     else:
-        if given:
+        if given and len(given) > HEADERS_MAX:
+            problem = f"{len(given):,} headers, at most {HEADERS_MAX} are read"
+        elif given:
             pairs = given.items() if isinstance(given, dict) else given
             headers = tuple((name, _bytes(value)) for name, value in pairs)
     kind, time_ms = message.timestamp()
     if kind != TIMESTAMP_LOG_APPEND_TIME:
         time_ms = 0
-        problem = problem or "timestamp_type"
+        problem = (
+            problem or "the time is its producer's: the topic needs message.timestamp.type=LogAppendTime"
+        )
     return Envelope(
         topic=topic,
         partition=message.partition() or 0,

@@ -258,6 +258,10 @@ class Site:
 
         until(rested, said, limit_s)
 
+    def end(self, tp: tuple[str, int]) -> int:
+        """The last stable offset of a topic-partition."""
+        return self._log.bounds(tp)[1]
+
     def envelopes(self, topic: str) -> list[Envelope]:
         """All committed records of a topic, undecoded."""
         return list(self._log.read(topic))
