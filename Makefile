@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # Written last by `setup`: as long as it is newer than pyproject.toml, there is nothing to install.
 STAMP := $(VENV)/.toolgate-installed
 REFERENCE := docs/reference
+DOCS_STAMP := $(VENV)/.toolgate-docs-installed
+# Strictly: a broken link, a missing reference or something public without a docstring fails.
+SITE := $(BIN)/sphinx-build --fail-on-warning --nitpicky --fresh-env --quiet -c docs . site
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test nightly lint format docs docs-check clean
@@ -19,6 +22,10 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	@touch $@
+
+$(DOCS_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --group docs
 	@touch $@
 
 demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
@@ -40,14 +47,19 @@ format: setup ## Format the code and apply the fixes that are safe
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: setup ## Make the generated reference pages and the schema ids again
+docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentation into site/
 	$(BIN)/python -m toolgate.processors.reasons > $(REFERENCE)/reasons.md
+	$(BIN)/python -m toolgate.processors.file_pages > $(REFERENCE)/policy.md
 	$(BIN)/python -m toolgate.processors.policy_file > $(REFERENCE)/policy.schema.json
 	$(BIN)/python -m toolgate.streams.topics > $(REFERENCE)/topics.md
+	$(BIN)/python -m toolgate.streams.settings_page > $(REFERENCE)/settings.md
+	$(BIN)/python -m toolgate.streams.gate.metrics_page > $(REFERENCE)/metrics.md
 	$(BIN)/python -m toolgate.schemas.registry
+	$(SITE)
 
-docs-check: setup ## Check that the generated pages and the schema ids are current
+docs-check: $(DOCS_STAMP) ## Check that generated pages are current and that the documentation builds without a warning
 	$(BIN)/python -m pytest -q tests/unit/test_repository.py -k generated
+	$(SITE)
 
 clean: ## Remove what was built, the caches, and the local stack's data (not .venv)
-	rm -rf build dist *.egg-info .toolgate .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist site *.egg-info .toolgate .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -29,9 +29,11 @@ _OWN_UNITS = frozenset({"usd", "usd_micros", "calls", "records"})
 class Cost(StrictModel):
     """What one call costs: a fixed amount, or a price by the value at a path of the parameters."""
 
-    usd: UsdMicros | None = None
-    path: ParamPath | None = None
-    prices: Annotated[dict[str, UsdMicros], Field(min_length=1)] | None = None
+    usd: UsdMicros | None = Field(default=None, description="what every call costs, in US dollars")
+    path: ParamPath | None = Field(default=None, description="the parameter that the price depends on")
+    prices: Annotated[dict[str, UsdMicros], Field(min_length=1)] | None = Field(
+        default=None, description="US dollars by that parameter's value; one that is not listed is denied"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -53,34 +55,43 @@ class Cost(StrictModel):
 class Inverse(StrictModel):
     """How to undo a call: the tool, and which of its parameters comes from which path of the call's."""
 
-    tool: Id
-    params: dict[str, ParamPath] = Field(default_factory=dict)
+    tool: Id = Field(description="another tool of the catalogue")
+    params: dict[str, ParamPath] = Field(
+        default_factory=dict, description="its parameters, each with a path into those of the call"
+    )
 
 
 class ToolEntry(StrictModel):
     """One tool as the catalogue file has it."""
 
-    name: Id
-    version: Id = "1"
-    description: str = ""
+    name: Id = Field(description="what agents and policies call it")
+    version: Id = Field(default="1", description="an intent may insist on one")
+    description: str = Field(default="", description="for people")
     params: dict[str, Any] = Field(
         description="JSON Schema (2020-12) of the parameters; closed unless it says otherwise"
     )
-    effect: Literal["read", "write", "irreversible"]
-    system: Id | None = None
-    cost: Cost | None = None
+    effect: Literal["read", "write", "irreversible"] = Field(description="what a call does to its system")
+    system: Id | None = Field(
+        default=None, description="the system of record it works on: a scope, and what an operator can stop"
+    )
+    cost: Cost | None = Field(default=None, description="what one call costs; none: nothing")
     records: list[ParamPath] | None = Field(
         default=None, description="paths of the records that a call touches; [] for none"
     )
     usage: dict[str, Positive] = Field(
         default_factory=dict, description="amounts of other units that a call uses"
     )
-    inverse: Inverse | None = None
+    inverse: Inverse | None = Field(default=None, description="how to undo a call")
     draft: Id | None = Field(
         default=None, description='the tool that makes a draft of this call, or "proposal"'
     )
-    redact: list[ParamPath] = Field(default_factory=list)
-    idempotent: bool = False
+    redact: list[ParamPath] = Field(
+        default_factory=list, description="paths never shown outside the intent itself"
+    )
+    idempotent: bool = Field(
+        default=False,
+        description="whether a call may be run again after a crash; otherwise it is run at most once",
+    )
 
     @model_validator(mode="after")
     def _check_units(self) -> ToolEntry:
@@ -97,7 +108,7 @@ class ToolEntry(StrictModel):
 class CatalogueFile(StrictModel):
     """The catalogue file."""
 
-    tools: Annotated[list[ToolEntry], Field(min_length=1)]
+    tools: Annotated[list[ToolEntry], Field(min_length=1)] = Field(description="every tool there is")
 
 
 class CostError(Exception):

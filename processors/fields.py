@@ -83,7 +83,10 @@ Glob = Annotated[
     AfterValidator(_checked(glob_fault)),
     WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9*?][A-Za-z0-9._:@+*?-]{0,127}$"}),
 ]
-ParamPath = Annotated[str, AfterValidator(_checked(path_fault))]
+PATH_FORMAT = "parameter-path"
+ParamPath = Annotated[
+    str, AfterValidator(_checked(path_fault)), WithJsonSchema({"type": "string", "format": PATH_FORMAT})
+]
 UsdMicros = Annotated[int, BeforeValidator(_parsed(parse_usd)), WithJsonSchema(MONEY_SCHEMA)]
 DurationMs = Annotated[
     int,

@@ -68,14 +68,17 @@ class Limits(StrictModel):
 class Budget(StrictModel):
     """An amount that everything in a scope shares."""
 
-    scope: Scope
-    window: Literal["none", "1h", "1d", "calendar_month"] = "none"
+    scope: Scope = Field(description="who shares it")
+    window: Literal["none", "1h", "1d", "calendar_month"] = Field(
+        default="none",
+        description="fixed; after it the whole amount is there again; none: it is never refilled",
+    )
     unit: str = Field(
         default="usd", description="usd, calls, records, or a unit that tools of the catalogue use"
     )
     max: Annotated[
         int, WithJsonSchema({"anyOf": [*MONEY_SCHEMA["anyOf"], {"type": "integer", "minimum": 0}]})
-    ]
+    ] = Field(description="US dollars for usd, else a whole number")
     warn_at: Share | None = Field(default=None, description="share of max from which people are warned")
     on_expiry: Literal["spend", "release"] = Field(
         default="spend", description="what becomes of a reservation that no result settles in time"
@@ -121,9 +124,9 @@ class Budget(StrictModel):
 class Rate(StrictModel):
     """How fast calls may come: `max` a period, `burst` of them at once."""
 
-    scope: Scope
-    max: Annotated[int, Field(ge=1, le=1_000_000)]
-    per_ms: DurationMs = Field(alias="per")
+    scope: Scope = Field(description="who shares it")
+    max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="approved calls in a period")
+    per_ms: DurationMs = Field(alias="per", description="the period: a number with ms, s, m, h or d")
     burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="how many at once; default: max"
     )
@@ -132,21 +135,24 @@ class Rate(StrictModel):
 class BlastRadius(StrictModel):
     """How many distinct records may be touched."""
 
-    scope: Scope
+    scope: Scope = Field(description="whose records are counted together")
     records: ParamPath | None = Field(
         default=None, description="a path into the parameters; default: the tool's records"
     )
-    max: Whole
+    max: Whole = Field(description="distinct records that may be touched")
     window_ms: WindowMs = Field(
-        default=0, alias="window", description="sliding; none: as long as the scope's account is kept"
+        default=0,
+        alias="window",
+        description="sliding; none: as long as the scope's account is kept",
+        json_schema_extra={"default": "none"},
     )
 
 
 class AttemptRate(StrictModel):
     """How fast intents may come, approved or not."""
 
-    max: Annotated[int, Field(ge=1, le=1_000_000)]
-    per_ms: DurationMs = Field(alias="per")
+    max: Annotated[int, Field(ge=1, le=1_000_000)] = Field(description="intents in a period")
+    per_ms: DurationMs = Field(alias="per", description="the period: a number with ms, s, m, h or d")
     burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
         default=None, description="how many at once; default: max"
     )
@@ -155,8 +161,8 @@ class AttemptRate(StrictModel):
 class Attempts(StrictModel):
     """Every intent counts here, also a denied one; by default 120 a minute for a run, 600 for an agent."""
 
-    run: AttemptRate | None = None
-    agent: AttemptRate | None = None
+    run: AttemptRate | None = Field(default=None, description="of one run; default: 120 a minute")
+    agent: AttemptRate | None = Field(default=None, description="of one agent; default: 600 a minute")
 
 
 Captured = Annotated[str, AfterValidator(_captured)]
@@ -166,26 +172,40 @@ class Logging(StrictModel):
     """What the audit shows beside digests and amounts, and for how long."""
 
     capture: list[Captured] = Field(
-        default_factory=list, description=f"{', '.join(CAPTURES)}, or params.<path>"
+        default_factory=list, description=f"{', '.join(CAPTURES)}, or `params.<path>`"
     )
-    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
+        default=None, description="how long what is captured is to be kept"
+    )
 
 
 class Policy(StrictModel):
     """What one workflow of one tenant may do. Not listed is denied; a write is listed by its exact name."""
 
-    workflow_id: Id
-    tenant: Id = "default"
-    mode: Literal["enforce", "read_only"] = "enforce"
-    allowed_tools: Annotated[list[Glob], Field(min_length=1)]
+    workflow_id: Id = Field(description="the workflow it is written for; one policy each")
+    tenant: Id = Field(default="default", description="whose workflow it is")
+    mode: Literal["enforce", "read_only"] = Field(
+        default="enforce", description="read_only: tools that change something are denied"
+    )
+    allowed_tools: Annotated[list[Glob], Field(min_length=1)] = Field(
+        description="names, or patterns with * and ?, which allow only tools that read"
+    )
     denied_tools: list[Glob] = Field(default_factory=list, description="deny wins over allow")
-    limits: Limits = Field(default_factory=Limits)
+    limits: Limits = Field(default_factory=Limits, description="what one run may do")
     # How many there may be bounds what an approval writes (size.py), and what it costs to decide.
-    budgets: list[Budget] = Field(default_factory=list, max_length=BUDGETS_MAX)
-    rates: list[Rate] = Field(default_factory=list, max_length=RATES_MAX)
-    blast_radius: list[BlastRadius] = Field(default_factory=list, max_length=BLAST_RADII_MAX)
-    attempts: Attempts = Field(default_factory=Attempts)
-    logging: Logging = Field(default_factory=Logging)
+    budgets: list[Budget] = Field(
+        default_factory=list, max_length=BUDGETS_MAX, description="amounts that a scope shares"
+    )
+    rates: list[Rate] = Field(
+        default_factory=list, max_length=RATES_MAX, description="how fast calls may come"
+    )
+    blast_radius: list[BlastRadius] = Field(
+        default_factory=list,
+        max_length=BLAST_RADII_MAX,
+        description="how many distinct records may be touched",
+    )
+    attempts: Attempts = Field(default_factory=Attempts, description="how fast intents may come")
+    logging: Logging = Field(default_factory=Logging, description="what the audit shows")
     redact: list[ParamPath] = Field(
         default_factory=list, description="paths never shown outside the intent itself"
     )

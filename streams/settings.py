@@ -27,7 +27,7 @@ OUTPUT_RECORD_BYTES_MAX = OUTPUT_BYTES_MAX + 10_000
 # librdkafka does not split a batch that the broker finds too large: with its default of 1 MB nearly every
 # record of a busy agent is refused by a topic that takes 128 KiB.
 INPUT_BATCH_BYTES_MAX = 120_000
-_CLIENT_PROPERTIES = (
+CLIENT_PROPERTIES = (
     "security.",
     "sasl.",
     "ssl.",
@@ -115,9 +115,9 @@ class Settings(BaseSettings):
     @classmethod
     def _connection_only(cls, value: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name in value:
-            if not name.startswith(_CLIENT_PROPERTIES):
+            if not name.startswith(CLIENT_PROPERTIES):
                 raise ValueError(
-                    f"{name!r} cannot be set: only {', '.join(p + '*' for p in _CLIENT_PROPERTIES)}"
+                    f"{name!r} cannot be set: only {', '.join(p + '*' for p in CLIENT_PROPERTIES)}"
                 )
         return value
 
@@ -301,6 +301,38 @@ def producer_config(settings: Settings, slot: int) -> dict[str, Any]:
         "partitioner": "murmur2_random",
         "message.max.bytes": OUTPUT_RECORD_BYTES_MAX,
     }
+
+
+def executor_consumer_config(settings: Settings, executor_id: str) -> dict[str, Any]:
+    """For one of the executors that share the commands: a dynamic member, told by itself where to begin."""
+    return {
+        **reader_config(settings),
+        "client.id": executor_group_id(settings, executor_id),
+        "group.id": executor_group_id(settings, executor_id),
+        "group.protocol": "classic",
+        "partition.assignment.strategy": "range",
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": settings.session_timeout_ms // 3,
+    }
+
+
+def executor_producer_config(settings: Settings, executor_id: str, nonce: str) -> dict[str, Any]:
+    """For an executor's transactions; the group's generation fences it, so each process takes a `nonce` of its own.
+
+    What a process that died left open holds up the readers of its partitions until the timeout.
+    """
+    return {
+        **client_producer_config(settings),
+        "transactional.id": f"{executor_group_id(settings, executor_id)}-{nonce}",
+        "transaction.timeout.ms": 10_000,
+        "retry.backoff.ms": 2,
+        "retry.backoff.max.ms": 20,
+    }
+
+
+def executor_group_id(settings: Settings, executor_id: str) -> str:
+    """The consumer group of all processes of one executor; their transactional ids begin with it and a dash."""
+    return f"{settings.prefix}-executor-{executor_id}"
 
 
 def client_producer_config(settings: Settings) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from toolgate.processors import policy_file, reasons
+from toolgate.processors import file_pages, policy_file, reasons
 from toolgate.processors.loader import from_files
 from toolgate.schemas import registry
-from toolgate.streams import topics
+from toolgate.streams import settings_page, topics
+from toolgate.streams.gate import metrics_page
 
 ROOT = Path(__file__).parents[2]
 LINES_MAX = 400
-NOT_OURS = {".git", "__pycache__", "build", "dist"}  # and every other hidden or installed folder
+NOT_OURS = {".git", "__pycache__", "build", "dist", "site"}  # and every other hidden or installed folder
 HIDDEN_OURS = {".ci", ".gitignore", ".dockerignore"}
 LINKED = ("toolgate/processors", "toolgate/schemas", "toolgate/streams")
 MACHINE_PATH = re.compile(r"/(?:work|farm)/")
@@ -89,7 +90,10 @@ def test_the_package_is_made_of_links_to_the_folders():
     ("path", "text"),
     [
         ("docs/reference/reasons.md", reasons.table),
+        ("docs/reference/policy.md", file_pages.as_markdown),
         ("docs/reference/policy.schema.json", policy_file.json_schema),
+        ("docs/reference/metrics.md", metrics_page.as_markdown),
+        ("docs/reference/settings.md", settings_page.as_markdown),
         ("docs/reference/topics.md", topics.as_markdown),
         ("schemas/registry.json", lambda: registry.render(registry.build(registry.committed()))),
     ],
