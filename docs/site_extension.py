@@ -63,7 +63,7 @@ def describe(_app: Sphinx, what: str, name: str, obj: object, _options: object, 
             owner, _, field = name.rpartition(".")
             lines[:] = [comments_of(owner).get(field, "")]
     elif not any(lines):
-        _log.warning("%s has no docstring", name, location=(name, None))
+        _log.warning("%s has no docstring", name)
 
 
 @cache
