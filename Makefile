@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 # Written last by `setup`: as long as it is newer than pyproject.toml, there is nothing to install.
 STAMP := $(VENV)/.toolgate-installed
 REFERENCE := docs/reference
+BENCH_STAMP := $(VENV)/.toolgate-bench-installed
 DOCS_STAMP := $(VENV)/.toolgate-docs-installed
 # Strictly: a broken link, a missing reference or something public without a docstring fails.
 SITE := $(BIN)/sphinx-build --fail-on-warning --nitpicky --fresh-env --quiet -c docs . site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test nightly lint format docs docs-check clean
+.PHONY: help setup demo bench test nightly lint format docs docs-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +31,16 @@ $(DOCS_STAMP): $(STAMP)
 
 demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
 	$(BIN)/toolgate demo --runs examples/small/runs.jsonl --policy examples/small
+
+# Quix Streams needs an older Kafka client than toolgate, so it has an environment of its own.
+$(BENCH_STAMP): $(STAMP)
+	$(PYTHON) -m venv $(VENV)-quix
+	$(VENV)-quix/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-quix/bin/python -m pip install --quiet --group bench-quix
+	@touch $@
+
+bench: $(BENCH_STAMP) ## Measure the gate beside an echo, Faust and Quix Streams; on an idle machine
+	$(BIN)/python -m bench
 
 test: setup ## Run the tests, on a real Kafka and Redis
 	$(BIN)/python -m pytest
