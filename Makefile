@@ -62,6 +62,8 @@ docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentatio
 	$(BIN)/python -m toolgate.processors.reasons > $(REFERENCE)/reasons.md
 	$(BIN)/python -m toolgate.processors.file_pages > $(REFERENCE)/policy.md
 	$(BIN)/python -m toolgate.processors.policy_file > $(REFERENCE)/policy.schema.json
+	$(BIN)/python -m toolgate.cli.reference cli > $(REFERENCE)/cli.md
+	$(BIN)/python -m toolgate.cli.reference exits > $(REFERENCE)/exits.md
 	$(BIN)/python -m toolgate.streams.topics > $(REFERENCE)/topics.md
 	$(BIN)/python -m toolgate.streams.settings_page > $(REFERENCE)/settings.md
 	$(BIN)/python -m toolgate.streams.gate.metrics_page > $(REFERENCE)/metrics.md

@@ -127,6 +127,45 @@ def load(path: str | Path, environment: Mapping[str, str] = os.environ) -> Keyri
     raise LoadError(faults)
 
 
+def load_intent(
+    path: str | Path,
+    kid: str | None = None,
+    workflow_id: str | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> IntentKey:
+    """The one key for intents that is meant, with its secret; those of others need not be at hand.
+
+    Args:
+        path: the keyring file.
+        kid: which key; None: the only one there is.
+        workflow_id: only keys of this workflow.
+        environment: where secrets are that the file names as variables.
+
+    Raises:
+        LoadError: the file is faulty, none or several keys are meant, or the secret cannot be had.
+    """
+    document, file = _parsed(Path(path))
+    meant = [
+        (place, entry)
+        for place, entry in enumerate(file.intents)
+        if kid in {None, entry.kid} and workflow_id in {None, entry.workflow_id}
+    ]
+    if len(meant) != 1:
+        of = f" {kid}" if kid else ""
+        of += f" of workflow {workflow_id}" if workflow_id else ""
+        kids = [f"{entry.kid} (workflow {entry.workflow_id})" for entry in file.intents]
+        what = f"{'no key' if not meant else 'several keys'}{of} for intents"
+        hint = f"name one: {', '.join(kids)}" if kids else "make one: toolgate keys new intent"
+        raise LoadError([document.problem((), what, hint)])
+    [(place, entry)] = meant
+    try:
+        found = _secret(entry, Path(path), environment)
+        return IntentKey(entry.kid, found, entry.tenant, entry.workflow_id)
+    except ValueError as error:
+        fault = document.problem(("intents", place), str(error), "`toolgate keys new` makes a pair")
+        raise LoadError([fault]) from None
+
+
 def read_secret(path: Path) -> bytes:
     """The secret or private key that a file holds in hex.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from toolgate.cli import exits, reference
 from toolgate.processors import file_pages, policy_file, reasons
 from toolgate.processors.loader import from_files
 from toolgate.schemas import registry
@@ -89,6 +90,8 @@ def test_the_package_is_made_of_links_to_the_folders():
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        ("docs/reference/cli.md", reference.as_markdown),
+        ("docs/reference/exits.md", exits.as_markdown),
         ("docs/reference/reasons.md", reasons.table),
         ("docs/reference/policy.md", file_pages.as_markdown),
         ("docs/reference/policy.schema.json", policy_file.json_schema),

@@ -6,45 +6,92 @@ import importlib
 import os
 import sys
 import traceback
-from typing import Annotated, Any
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from toolgate.cli.exits import Exit, exit_for
 
-# Each module has an `app: typer.Typer`; one command in it makes a plain command, several make a group. They
-# are imported when they are asked for, so that `--version` and each command load only what they need.
-COMMANDS: dict[str, str] = {
-    "demo": "toolgate.cli.demo",
-    "dev": "toolgate.cli.dev",
-    "gate": "toolgate.cli.gate",
-    "keys": "toolgate.cli.keys",
-    "snapshot": "toolgate.cli.snapshot",
-    "topics": "toolgate.cli.topics",
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the table of contents, and where its command is."""
+
+    module: str
+    panel: str
+    summary: str
+
+
+# Each module has an `app: typer.Typer`; one command in it makes a plain command, several make a group. They are
+# imported when they are asked for, so that `--version`, `--help` and each command load only what they need.
+COMMANDS: dict[str, Entry] = {
+    "demo": Entry("toolgate.cli.demo", "Try it", "See the gate at work on a real Kafka and Redis."),
+    "dev": Entry("toolgate.cli.dev", "Try it", "Run a Kafka and a Redis on this machine."),
+    "submit": Entry("toolgate.cli.submit", "Try it", "Send one intent and wait for the verdict."),
+    "gate": Entry("toolgate.cli.gate", "Run it", "Decide: one worker, or several."),
+    "snapshot": Entry("toolgate.cli.snapshot", "Run it", "Write snapshots, so that recovery is quick."),
+    "tail": Entry("toolgate.cli.tail", "Look", "Read a topic: denials, audit, commands, ..."),
+    "explain": Entry("toolgate.cli.explain", "Look", "Everything the log knows of one intent."),
+    "policy": Entry("toolgate.cli.policy", "Policies", "Check policies and their tool catalogue."),
+    "topics": Entry("toolgate.cli.topics", "Administer", "Create, check and list the topics."),
+    "keys": Entry("toolgate.cli.keys", "Administer", "Who may write what: make and list keys."),
+    "acl": Entry("toolgate.cli.acl", "Administer", "The rights that each role needs on Kafka."),
+    "exits": Entry("toolgate.cli.exits", "Administer", "List the exit codes."),
 }
+_COMPLETION = {"install_completion", "show_completion"}
 
 
 class _LateGroup(TyperGroup):
-    """Knows the names of its commands, imports them late."""
+    """Knows its commands by the table above, imports them late."""
+
+    _listing = False
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the framework's signature
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
             return None
-        command = typer.main.get_command(importlib.import_module(COMMANDS[cmd_name]).app)
+        if self._listing:
+            return TyperCommand(cmd_name, help=entry.summary, rich_help_panel=entry.panel)
+        command = typer.main.get_command(importlib.import_module(entry.module).app)
         command.name = cmd_name
+        # the framework gives these to every app, but completion is the whole command line's
+        command.params = [param for param in command.params if param.name not in _COMPLETION]
         return command
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        with self._as_listed():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        with self._as_listed():
+            return list(super().shell_complete(ctx, incomplete))
+
+    @contextmanager
+    def _as_listed(self) -> Iterator[None]:
+        """Commands are only named meanwhile: to print a list, or to complete a word, none is imported."""
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
 
 
 app = typer.Typer(
     cls=_LateGroup,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="First steps: `toolgate dev`, then `toolgate demo`. Settings: options, TOOLGATE_* variables, --config "
+    "FILE. Exit codes: `toolgate exits`. Completion of your shell: `toolgate --install-completion`.",
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from toolgate.cli import connection
 from toolgate.streams import topic_admin
 from toolgate.streams.local import Stack
 from toolgate.streams.settings import Settings, load
@@ -27,8 +28,8 @@ NEXT = """\
   toolgate keys new intent agent-1 --workflow WORKFLOW_ID    # signs what its agents ask for
   toolgate keys new executor tools-1 --executor tools --tool '*'
   toolgate gate --policies FOLDER --keys keyring.yaml
-
-Or see it work first: toolgate demo --runs FILE --policy FOLDER
+  toolgate submit --run run-1 --tool TOOL --params '{}'      # one intent, by hand
+  toolgate tail denials --follow
 """
 
 
@@ -62,10 +63,11 @@ def dev(
                 )
                 created = topic_admin.apply(topic_admin.connect(settings), settings)
                 status.stop()
-                _announce(stack, settings, len(created), as_json=as_json)
-                while True:
-                    stack.check()
-                    time.sleep(0.5)
+                with connection.announced(stack.directory, settings):
+                    _announce(stack, settings, len(created), as_json=as_json)
+                    while True:
+                        stack.check()
+                        time.sleep(0.5)
     except KeyboardInterrupt:
         if not as_json:
             typer.echo(f"Stopped. The data stays in {directory}.")
@@ -109,10 +111,14 @@ def _announce(stack: Stack, settings: Settings, created: int, *, as_json: bool) 
     typer.echo(f"{stack.broker.name:<{width}}{stack.bootstrap}")
     typer.echo(f"{stack.redis.name:<{width}}{stack.redis_url}")
     typer.echo(f"{'data, logs':<{width}}{stack.directory}\n")
-    typer.echo("In another terminal:\n")
+    found = connection.running()
+    if found is not None and found[0] == stack.directory:
+        typer.echo("Commands that are started in this folder find it by themselves. Elsewhere:\n")
+    else:
+        typer.echo("In another terminal:\n")
     for name, value in variables.items():
         typer.echo(f"  export {name}={value}")
-    typer.echo(NEXT)
+    typer.echo(f"\nThen:\n\n{NEXT}")
     typer.echo("Ctrl-C stops both; the data stays.")
 
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolgate.cli import logs
+from toolgate.cli import connection, logs
 from toolgate.cli.exits import Exit
+from toolgate.cli.hints import say_next
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import worker
 from toolgate.streams.gate.supervisor import Job, Supervisor
-from toolgate.streams.settings import Settings, load
 
 if TYPE_CHECKING:
     from toolgate.streams.gate.worker import Started
+    from toolgate.streams.settings import Settings
 
 app = typer.Typer()
 
@@ -69,7 +70,7 @@ def gate(  # noqa: PLR0913 - one parameter for each option
     """
     if slot is not None and workers is not None:
         raise SettingsError("--slot and --workers exclude each other", remedy="give one of them")
-    settings = load(
+    settings = connection.load(
         config,
         slot=slot,
         policies_dir=policies,
@@ -113,6 +114,7 @@ def _announce(settings: Settings, started: Started, *, as_json: bool) -> None:
     typer.echo(f"{'health, metrics':<19}{started.health_url}/health, {started.health_url}/metrics\n")
     typer.echo(f"Watch it:  curl -s {started.health_url}/health")
     typer.echo("Ctrl-C stops it in order.")
+    say_next("toolgate tail audit --follow")
 
 
 def _supervise(
@@ -144,7 +146,7 @@ def _supervise(
 
 def _environment(settings: Settings) -> dict[str, str]:
     """The options of the command line as the variables that mean the same."""
-    fields = ("policies_dir", "keys_file", "bootstrap_servers", "prefix", "partitions")
+    fields = ("policies_dir", "keys_file", "bootstrap_servers", "redis_url", "prefix", "partitions")
     found = {name: getattr(settings, name) for name in fields}
     given = {f"TOOLGATE_{name.upper()}": str(value) for name, value in found.items() if value is not None}
     return given | ({"TOOLGATE_INSECURE_DEV": "true"} if settings.insecure_dev else {})

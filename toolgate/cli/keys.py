@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from toolgate.cli import tables
+from toolgate.cli.hints import say_next
+from toolgate.cli.options import KEYRING, AsJson, KeysFile
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
 app = typer.Typer(no_args_is_help=True, help="Who may write what: make keys, list them.")
 new = typer.Typer(no_args_is_help=True, help="Make a key and enter it into the keyring file.")
 app.add_typer(new, name="new")
 
-KeysFile = Annotated[
-    Path, typer.Option("--keys", envvar="TOOLGATE_KEYS_FILE", help="The keyring file; begun when missing.")
-]
 Kid = Annotated[str, typer.Argument(help="The key's id: letters, digits and ._:@+-")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-KEYRING = Path("keyring.yaml")
 
 
 @new.command()
@@ -73,10 +69,8 @@ def list_keys(*, keys_file: KeysFile = KEYRING, as_json: AsJson = False) -> None
     if as_json:
         typer.echo(json.dumps({"keys": rows}))
         return
-    table = Table("kid", "kind", "of", "may", "secret", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(row["kid"], row["kind"], row["of"], ", ".join(row["may"]), row["secret"])
-    Console().print(table)
+    shown = [(row["kid"], row["kind"], row["of"], ", ".join(row["may"]), row["secret"]) for row in rows]
+    tables.show(("kid", "kind", "of", "may", "secret"), shown)
 
 
 def _rows(file: keys.KeyringFile) -> Iterator[dict[str, Any]]:
@@ -115,5 +109,5 @@ def _made(kid: str, keys_file: Path, make: Callable[[], Path], *, as_json: bool)
         typer.echo(json.dumps({"kid": kid, "keys_file": str(keys_file), "secret_file": str(path)}))
         return
     typer.echo(f"{kid} is in {keys_file}; its secret is in {path}, readable by you alone.")
-    typer.echo("Give that file to whoever signs, and start the gate with:\n")
-    typer.echo(f"  toolgate gate --keys {keys_file}")
+    typer.echo("Give that file to whoever signs.")
+    say_next(f"toolgate gate --policies DIR --keys {keys_file}")

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from toolgate.cli import logs
+from toolgate.cli import connection, logs
 from toolgate.schemas import confluent
 from toolgate.streams.gate import snapshotting
 from toolgate.streams.gate.worker import stop_signals
-from toolgate.streams.settings import load
 
 app = typer.Typer()
 
@@ -31,7 +30,9 @@ def snapshot(  # noqa: PLR0913 - one parameter for each option
 
     Needs Kafka alone. One such process for a prefix is enough; a newer one takes over from an older.
     """
-    settings = load(config, bootstrap_servers=bootstrap_servers, prefix=prefix, partitions=partitions)
+    settings = connection.load(
+        config, bootstrap_servers=bootstrap_servers, prefix=prefix, partitions=partitions
+    )
     logs.configure(as_json=as_json)
     registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
     if not once:

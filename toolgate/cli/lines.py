@@ -1,0 +1,149 @@
+"""One line for one record, as `toolgate tail` prints it: when, where, and what it says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from toolgate.cli.wording import STYLES, joined, safe
+from toolgate.inspection.decoding import as_time
+from toolgate.processors.amounts import usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolgate.inspection.decoding import Entry
+    from toolgate.schemas.records import (
+        AuditEvent,
+        Command,
+        Control,
+        Denial,
+        Intent,
+        Outcome,
+        Pulse,
+        Result,
+    )
+
+_PARAMS_CHARS = 160
+_BYTES_SHOWN = 64
+
+
+def line(entry: Entry) -> Text:
+    """The line of a record; whatever it holds, it is one line that does nothing but stand there."""
+    envelope = entry.envelope
+    text = Text()
+    text.append((as_time(envelope.time_ms) or "(no broker time)").ljust(25), "dim")
+    text.append(f"[{envelope.partition}]@{envelope.offset}".ljust(10) + " ", "dim")
+    if entry.record is None:
+        return text.append_text(_unread(entry))
+    words = _WORDS.get(envelope.topic, _fields)
+    mark, rest = words(entry.record)
+    if mark:
+        text.append(mark, STYLES.get(mark.strip(), ""))
+        text.append(" ")
+    text.append(safe(rest))
+    if entry.problem:
+        text.append(f"  ({safe(entry.problem)})", "magenta")
+    return text
+
+
+def _unread(entry: Entry) -> Text:
+    """What has no schema, or could not be read: the reason, and its first bytes as they are."""
+    value = entry.envelope.value
+    text = Text()
+    reason = entry.header("tg-reason")
+    if reason:
+        text.append(f"{safe(reason)} ", "magenta")
+        text.append(f"{safe(entry.header('tg-source'))}  {safe(entry.header('tg-detail'), _PARAMS_CHARS)}  ")
+    elif entry.problem:
+        text.append(f"{safe(entry.problem, _PARAMS_CHARS)}  ", "magenta")
+    text.append(f"key {safe(entry.key, _PARAMS_CHARS)}  ", "dim")
+    if value is None:
+        return text.append("no value", "dim")
+    more = "" if len(value) <= _BYTES_SHOWN else "…"
+    return text.append(f"{len(value):,} bytes: {value[:_BYTES_SHOWN].hex()}{more}", "dim")
+
+
+def _intent(record: Intent) -> tuple[str, str]:
+    who = f"{record.workflow_id}/{record.agent_id} run {record.run_id} intent {record.intent_id}"
+    match record.kind:
+        case "call":
+            what = f"{record.tool} {safe(record.params, _PARAMS_CHARS)}"
+        case "usage":
+            what = f"spent {usd(record.declared_cost_micros or 0)}"
+        case _:
+            what = record.run_outcome or ""
+    return "", f"{record.kind:<6} {who}  {what}{'  dry run' if record.dry_run else ''}"
+
+
+def _result(record: Result) -> tuple[str, str]:
+    cost = "" if record.actual_cost_micros is None else f"  {usd(record.actual_cost_micros)}"
+    said = record.error or record.body or record.body_uri
+    what = f"{record.tool} command {record.command_id} intent {record.intent_id} run {record.run_id}"
+    return f"{record.status:<7}", f"{what} by {record.executor_id}{cost}  {safe(said, _PARAMS_CHARS)}"
+
+
+def _control(record: Control) -> tuple[str, str]:
+    target = f"{record.scope} {record.value}".strip()
+    return record.kind, f"{target} by {', '.join(record.issued_by)}: {record.reason or 'no reason given'}"
+
+
+def _command(record: Command) -> tuple[str, str]:
+    what = f"{record.tool} {safe(record.params, _PARAMS_CHARS)}"
+    who = f"intent {record.intent_id} run {record.run_id}"
+    until = f"until {as_time(record.expires_at)}"
+    return "", f"command {record.command_id} seq {record.seq} {who}  {what}  {until}"
+
+
+def _outcome(record: Outcome) -> tuple[str, str]:
+    codes = " ".join(record.codes)
+    extra = f"command {record.command_id}" if record.command_id else "try again" if record.retryable else ""
+    return f"{record.verdict:<9}", f"intent {record.intent_id} seq {record.seq}  {codes}  {extra}".rstrip()
+
+
+def _denial(record: Denial) -> tuple[str, str]:
+    who = f"{record.workflow_id}/{record.agent_id} run {record.run_id} intent {record.intent_id}"
+    return "DENY", f"seq {record.seq} {record.tool or '(no tool)'} {who}  {joined(record.reasons)}"
+
+
+def _audit(record: AuditEvent) -> tuple[str, str]:
+    where = f"{record.topic}[{record.partition}]@{record.offset}"
+    what = " ".join(filter(None, (record.tool, record.note, joined(record.reasons))))
+    about = f"run {record.run_id} intent {record.intent_id}" if record.intent_id else ""
+    again = "" if record.first_seq is None else f"  first decided at seq {record.first_seq}"
+    cost = f"  {usd(record.cost_micros)}" if record.cost_micros and record.first else ""
+    return f"{record.verdict:<10}", f"seq {record.seq} {where} {about}  {what}{cost}{again}".rstrip()
+
+
+def _pulse(record: Pulse) -> tuple[str, str]:
+    counts = (
+        ("approved", record.approved),
+        ("denied", record.denied),
+        ("held", record.held),
+        ("drafted", record.drafted),
+        ("quarantined", record.quarantined),
+        ("duplicates", record.duplicates),
+    )
+    shown = ", ".join(f"{count:,} {name}" for name, count in counts if count)
+    codes = " ".join(f"{code}:{count}" for code, count in sorted(record.codes.items()))
+    spent = usd(record.cost_micros)
+    return "", f"{record.tenant}/{record.workflow_id} {record.intents:,} intents: {shown}  {spent}  {codes}"
+
+
+def _fields(record: Any) -> tuple[str, str]:
+    """Any other record: its fields by name."""
+    named = ((name, getattr(record, name)) for name in record.__dataclass_fields__)
+    return "", "  ".join(f"{name}={value}" for name, value in named if value not in ("", None, ()))
+
+
+_WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
+    "intents": _intent,
+    "results": _result,
+    "control": _control,
+    "commands": _command,
+    "outcomes": _outcome,
+    "denials": _denial,
+    "audit": _audit,
+    "pulse": _pulse,
+}

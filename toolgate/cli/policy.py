@@ -1,0 +1,153 @@
+"""`toolgate policy`: does a folder of policies load, and what does it say?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolgate.cli import tables
+from toolgate.cli.exits import Exit
+from toolgate.cli.hints import say_next
+from toolgate.cli.options import AsJson  # noqa: TC001
+from toolgate.processors import loader
+from toolgate.processors.amounts import USD_MICROS, amount, duration, usd
+from toolgate.processors.problems import LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolgate.processors.catalogue import Price, Tool
+    from toolgate.processors.policy import PolicySet, WorkflowPolicy
+
+app = typer.Typer(no_args_is_help=True, help="Check policies and their tool catalogue.")
+
+
+@app.callback()
+def policy() -> None:
+    """Check policies and their tool catalogue."""
+
+
+@app.command(epilog="Example: toolgate policy check examples/small")
+def check(
+    directory: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", help="Folder with tools.yaml, and policy.yaml or policies/*.yaml."),
+    ],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Load policies as the gate would, and show what they allow; exit code 7 and every mistake if they do not load.
+
+    A mistake is told with file, line, column and, for a name, the nearest one that exists.
+    """
+    try:
+        policies = loader.load(directory)
+    except LoadError as error:
+        # The loader names files within the folder; editors and terminals link paths from here.
+        problems = [replace(problem, file=str(directory / problem.file)) for problem in error.problems]
+        if not as_json:
+            raise LoadError(problems) from None
+        typer.echo(json.dumps({"ok": False, "problems": [asdict(problem) for problem in problems]}))
+        raise typer.Exit(Exit.FILES) from None
+    if as_json:
+        typer.echo(json.dumps(_as_json(policies)))
+        return
+    _show(policies)
+    say_next(f"toolgate gate --policies {directory} --keys keyring.yaml")
+
+
+def _as_json(policies: PolicySet) -> dict[str, Any]:
+    return {
+        "ok": True,
+        "digest": policies.digest,
+        "workflows": [
+            # model names, not those of the file: amounts are micro-dollars and milliseconds here
+            workflow.written.model_dump(mode="json") | {"tools": sorted(workflow.plans)}
+            for workflow in policies.workflows.values()
+        ],
+        "tools": [_tool_json(tool) for tool in policies.tools.values()],
+    }
+
+
+def _tool_json(tool: Tool) -> dict[str, Any]:
+    return {
+        "name": tool.name,
+        "version": tool.version,
+        "effect": tool.effect,
+        "system": tool.system,
+        "cost_micros": None if tool.price.path else tool.price.fixed_micros,
+        "cost_micros_by_value": dict(tool.price.by_value),
+        "records": None if tool.records is None else [".".join(path) for path in tool.records],
+        "usage": dict(tool.usage),
+        "inverse": tool.inverse[0] if tool.inverse else None,
+        "idempotent": tool.idempotent,
+    }
+
+
+def _show(policies: PolicySet) -> None:
+    workflows = policies.workflows.values()
+    names = ("workflow", "mode", "tools", "writing", "calls a run", "cost a run", "denials a run")
+    tables.show(names, (_workflow_row(workflow, policies) for workflow in workflows))
+    limits = [row for workflow in workflows for row in _limit_rows(workflow)]
+    typer.echo()
+    tables.show(("limits of", "rule", "at most", "for each", "in"), limits)
+    if limits:
+        typer.echo()
+    columns = ("tool", "effect", "system", "cost", "records", "allowed to")
+    tables.show(columns, (_tool_row(tool, policies) for tool in policies.tools.values()))
+    counts = f"{amount(len(workflows), 'workflows')}, {amount(len(policies.tools), 'tools')}"
+    typer.echo(f"\n{counts}; digest {policies.digest}")
+
+
+def _workflow_row(workflow: WorkflowPolicy, policies: PolicySet) -> tuple[str, ...]:
+    limits = workflow.written.limits
+    writing = sum(policies.tools[name].writes for name in workflow.plans)
+    return (
+        _named(workflow),
+        workflow.mode,
+        str(len(workflow.plans)),
+        str(writing),
+        "any" if limits.max_tool_calls is None else f"{limits.max_tool_calls:,}",
+        "any" if limits.max_cost_micros is None else usd(limits.max_cost_micros),
+        f"{limits.max_denials:,}",
+    )
+
+
+def _named(workflow: WorkflowPolicy) -> str:
+    """The workflow, with its tenant where that is not the default."""
+    tenant = workflow.tenant
+    return workflow.workflow_id if tenant == "default" else f"{tenant}/{workflow.workflow_id}"
+
+
+def _limit_rows(workflow: WorkflowPolicy) -> Iterator[tuple[str, ...]]:
+    """Budgets, rates and blast radii as one list: all of them hold."""
+    written, name = workflow.written, _named(workflow)
+    for place, budget in enumerate(written.budgets):
+        most = amount(budget.max, USD_MICROS if budget.unit == "usd" else budget.unit)
+        window = {"none": "all", "calendar_month": "a month"}.get(budget.window, budget.window)
+        zone = "" if budget.tz == "UTC" else f", {budget.tz}"
+        yield name, f"budgets[{place}]", most, budget.scope, f"{window}{zone}"
+    for place, rate in enumerate(written.rates):
+        burst = "" if rate.burst is None else f", {rate.burst:,} at once"
+        yield name, f"rates[{place}]", amount(rate.max, "calls") + burst, rate.scope, duration(rate.per_ms)
+    for place, blast in enumerate(written.blast_radius):
+        what = f" ({blast.records})" if blast.records else ""
+        window = duration(blast.window_ms) if blast.window_ms else "all"
+        yield name, f"blast_radius[{place}]", amount(blast.max, "records") + what, blast.scope, window
+
+
+def _tool_row(tool: Tool, policies: PolicySet) -> tuple[str, ...]:
+    allowed = [_named(w) for w in policies.workflows.values() if tool.name in w.plans]
+    records = "unknown" if tool.records is None else ", ".join(map(".".join, tool.records)) or "none"
+    to = ", ".join(allowed) or "nobody"
+    return tool.name, tool.effect, tool.system or "-", _cost(tool.price), records, to
+
+
+def _cost(price: Price) -> str:
+    if not price.path:
+        return usd(price.fixed_micros)
+    return f"{usd(min(price.by_value.values()))} to {usd(max(price.by_value.values()))} by {'.'.join(price.path)}"

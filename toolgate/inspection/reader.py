@@ -1,0 +1,218 @@
+"""Reading one topic's committed records outside of any group: a stretch of them, or as they come.
+
+Reading for people must not stop at a record that the gate itself steps over: one that no client can deliver comes
+as an envelope whose `problem` says so, found as the gate finds it (streams/log/stalls.py).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Self
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from toolgate.streams.errors import RefusedError, UnreachableError
+from toolgate.streams.log import reading
+from toolgate.streams.log.messages import UNDELIVERABLE, envelope, take, undeliverable
+from toolgate.streams.log.producer import cause
+from toolgate.streams.log.stalls import Stalls
+from toolgate.streams.log.trouble import Trouble
+from toolgate.streams.ports import RetryError
+from toolgate.streams.settings import admin_config, reader_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+    from confluent_kafka import Message
+
+    from toolgate.processors.case import Envelope
+    from toolgate.streams.settings import Settings
+
+ANSWER_S = 30.0  # without any progress for so long, reading to an end is given up
+_POLL_S = 0.1
+_BATCH = 1000
+# What does not mend itself. Connections do: the client goes on by itself.
+_REFUSED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's public names of client-side errors begin so
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
+    }
+)
+
+
+class TopicReader:
+    """Reads one topic. For one thread; a context manager.
+
+    Args:
+        settings: where Kafka is and which prefix.
+        topic: logical name.
+
+    Raises, from every method and the constructor:
+        UnreachableError: Kafka did not answer within 30 s.
+        RefusedError: the topic does not exist, or this user may not read it.
+    """
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = topic
+        self._full = settings.topic(topic)
+        self._bootstrap = settings.bootstrap_servers
+        self._trouble = Trouble()
+        reader = reading.Reader(reader_config(settings), settings.topic, self._trouble)
+        self._admin = AdminClient({**admin_config(settings), **self._trouble.settings()})
+        self._stalls = Stalls(reader, self._admin)
+        self._consumer = reader.consumer()
+        self._next: dict[int, int] = {}  # where each partition that is being read goes on
+        try:
+            self.partitions = self._partitions()
+        except BaseException:
+            self.close()
+            raise
+
+    def span(self, partition: int) -> tuple[int, int]:
+        """(first offset, last stable offset) of a partition."""
+        try:
+            return reading.bounds(self._consumer, self._place(partition), ANSWER_S, self._trouble)
+        except RetryError as error:
+            raise self._silent(str(error)) from None
+        except KafkaException as error:
+            raise self._failed(cause(error)) from None
+
+    def at_time(self, partition: int, time_ms: int) -> int:
+        """The offset of the first record at that time or later; the partition's end when there is none."""
+        try:
+            [found] = self._consumer.offsets_for_times([self._place(partition, time_ms)], ANSWER_S)
+        except KafkaException as error:
+            raise self._failed(cause(error)) from None
+        return found.offset if found.offset >= 0 else self.span(partition)[1]
+
+    def read(
+        self, start: Mapping[int, int], end: Mapping[int, int] | None = None
+    ) -> Iterator[list[Envelope]]:
+        """Committed records in the order of each partition, some at a time; empty lists mean that time passes.
+
+        Args:
+            start: partition -> first offset.
+            end: partition -> the offset to stop before, for every partition of `start`; None: goes on for ever.
+        """
+        self._next = {p: at for p, at in start.items() if end is None or at < end[p]}
+        self._assign()
+        heard = time.monotonic()
+        while self._next:
+            found: list[Envelope] = []
+            messages = take(self._consumer, _BATCH, _POLL_S)
+            for message in messages:
+                found += self._delivered(message, end)
+            found += self._stepped_over(drained=len(messages) < _BATCH, end=end)
+            if messages or found:
+                heard = time.monotonic()
+            elif end is not None and time.monotonic() - heard >= ANSWER_S:
+                raise self._silent(f"nothing came for {ANSWER_S:.0f} s")
+            yield found
+
+    def close(self) -> None:
+        """Close the consumers."""
+        self._stalls.close()
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _place(self, partition: int, offset: int = 0) -> TopicPartition:
+        return TopicPartition(self._full, partition, offset)
+
+    def _assign(self) -> None:
+        self._consumer.assign([self._place(p, at) for p, at in self._next.items()])
+
+    def _partitions(self) -> tuple[int, ...]:
+        try:
+            found = self._consumer.list_topics(self._full, ANSWER_S).topics.get(self._full)
+        except KafkaException as error:
+            raise self._failed(cause(error)) from None
+        if found is None or found.error is not None:
+            raise RefusedError(
+                "the topic does not exist, or this user may not read it",
+                where=f"{self._full} at {self._bootstrap}",
+                remedy="correct --prefix, or create the topics: toolgate topics apply",
+            )
+        return tuple(sorted(found.partitions))
+
+    def _delivered(self, message: Message, end: Mapping[int, int] | None) -> Iterator[Envelope]:
+        error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
+        expected = self._next.get(partition)
+        if error is not None:
+            self._complain(error, partition, offset, bounded=end is not None)
+        elif expected is None or offset < expected or self._stalls.holds((self._topic, partition)):
+            return
+        else:
+            if end is None or offset < end[partition]:
+                yield envelope(message, self._topic)
+            self._passed(partition, offset + 1, end)
+
+    def _complain(self, error: KafkaError, partition: int, offset: int, *, bounded: bool) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            if bounded:
+                self._next.pop(partition, None)
+        elif error.code() in UNDELIVERABLE and partition in self._next:
+            # the offset reported is the batch's first, which may have been delivered or stepped over before
+            self._next[partition] = max(self._next[partition], offset)
+            self._stalls.failed((self._topic, partition), self._next[partition], error.name())
+        elif error.fatal() or error.code() in _REFUSED:
+            raise self._failed(error)
+        else:
+            self._trouble.error(error)
+
+    def _passed(self, partition: int, position: int, end: Mapping[int, int] | None) -> None:
+        if end is not None and position >= end[partition]:
+            del self._next[partition]
+        else:
+            self._next[partition] = position
+
+    def _stepped_over(self, *, drained: bool, end: Mapping[int, int] | None) -> list[Envelope]:
+        """What stands for records that no client can deliver."""
+        found = []
+        for finding in self._stalls.look(self._positions(), drained=drained):
+            partition, offset = finding.tp[1], finding.offset
+            if not finding.blocks:
+                raise self._silent(f"[{partition}] stands at {offset}, which can be read: {finding.detail}")
+            found.append(undeliverable(*finding.tp, offset, finding.detail))
+            self._passed(partition, offset + 1, end)
+            self._assign()
+        return found
+
+    def _positions(self) -> dict[tuple[str, int], int]:
+        """The client's own count passes transaction markers, so it may be ahead of what was delivered."""
+        if not self._next:
+            return {}
+        passed = self._consumer.position([self._place(p) for p in self._next])
+        return {
+            (self._topic, p): at if self._stalls.holds((self._topic, p)) else max(at, place.offset)
+            for (p, at), place in zip(self._next.items(), passed, strict=True)
+        }
+
+    def _silent(self, what: str) -> UnreachableError:
+        return UnreachableError(
+            f"Kafka does not answer: {what}{self._trouble.because()}",
+            where=f"{self._full} at {self._bootstrap}",
+            remedy="start it, or correct TOOLGATE_BOOTSTRAP_SERVERS",
+        )
+
+    def _failed(self, error: KafkaError) -> UnreachableError | RefusedError:
+        if error.code() not in _REFUSED:
+            return self._silent(error.str())
+        return RefusedError(
+            f"Kafka refused: {error.name()}: {error.str()}",
+            where=f"{self._full} at {self._bootstrap}",
+            remedy="check the rights of this user (toolgate acl plan), or begin elsewhere in the topic",
+        )
