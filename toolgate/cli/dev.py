@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import time
 from contextlib import contextmanager
@@ -92,6 +93,7 @@ def _stop_signals() -> Iterator[None]:
 
 def _announce(stack: Stack, settings: Settings, created: int, *, as_json: bool) -> None:
     variables = _variables(settings)
+    exports = _leave_exports(stack.directory, variables)
     if as_json:
         facts: dict[str, Any] = {
             "bootstrap_servers": stack.bootstrap,
@@ -113,13 +115,25 @@ def _announce(stack: Stack, settings: Settings, created: int, *, as_json: bool) 
     typer.echo(f"{'data, logs':<{width}}{stack.directory}\n")
     found = connection.running()
     if found is not None and found[0] == stack.directory:
-        typer.echo("Commands that are started in this folder find it by themselves. Elsewhere:\n")
+        typer.echo(
+            f"Commands that are started in this folder find it by themselves. Elsewhere: . {exports}\n"
+        )
     else:
         typer.echo("In another terminal:\n")
     for name, value in variables.items():
         typer.echo(f"  export {name}={value}")
+    typer.echo(f"\nwhich is what this does:\n\n  . {shlex.quote(str(exports))}")
     typer.echo(f"\nThen:\n\n{NEXT}")
     typer.echo("Ctrl-C stops both; the data stays.")
+
+
+def _leave_exports(directory: Path, variables: dict[str, str]) -> Path:
+    """A file to be sourced by whoever starts programs of their own; the addresses stay from start to start."""
+    path = directory / "env"
+    path.write_text(
+        "".join(f"export {name}={value}\n" for name, value in variables.items()), encoding="utf-8"
+    )
+    return path
 
 
 def _variables(settings: Settings) -> dict[str, str]:

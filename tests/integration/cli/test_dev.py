@@ -58,6 +58,8 @@ def test_runs_until_a_signal_and_leaves_nothing(tmp_path: Path, number):
         with redis.Redis.from_url(facts["redis_url"]) as client:
             assert client.ping()
         assert facts["env"]["TOOLGATE_PARTITIONS"] == "2"
+        exports = (tmp_path / "dev" / "env").read_text().splitlines()
+        assert exports == [f"export {name}={value}" for name, value in facts["env"].items()]
     finally:
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
