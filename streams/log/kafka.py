@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from toolgate.streams.log import reading
 from toolgate.streams.log.messages import UNDELIVERABLE, envelope, take, undeliverable
+from toolgate.streams.log.places import Places
 from toolgate.streams.log.producer import TransactionalProducer, cause, fence
 from toolgate.streams.log.stalls import Stalls
 from toolgate.streams.log.trouble import Trouble
@@ -59,6 +60,7 @@ class KafkaLog:
         self._asker: Consumer | None = None
         self._tail: reading.ControlTail | None = None
         self._stalls: Stalls | None = None
+        self._places = Places(self._reader)
         self._assignment = Assignment(0, frozenset())
         self._next: dict[LogicalPartition, int] = {}  # where each sought partition goes on
         self._sought = False  # `_next` was changed by hand: assign anew
@@ -96,7 +98,7 @@ class KafkaLog:
         if self._assignment.partitions:
             self._give_up(self._assignment.partitions)
         self._consumer = None
-        for part in (self._stalls, self._tail, self._asker, self._producer):
+        for part in (self._stalls, self._tail, self._asker, self._producer, self._places):
             if part is not None:
                 part.close()
         self._stalls = self._tail = self._asker = self._producer = None
@@ -126,6 +128,7 @@ class KafkaLog:
     def _renew(self, tps: frozenset[LogicalPartition], metadata: object) -> None:
         self._next = {}
         self._sought = False
+        self._places.forget()
         if tps or self._assignment.partitions:
             self._assignment = Assignment(self._assignment.generation + 1, tps, metadata)
 
@@ -160,6 +163,7 @@ class KafkaLog:
         except KafkaException as error:  # a record may have been taken and lost: begin from what is committed
             raise FatalError(f"consume: {cause(error).str()}{self._trouble.because()}") from error
         found = [record for message in messages if (record := self._deliver(message, stalls)) is not None]
+        found += self._settle()
         self.positions = self._positions(consumer, stalls)
         for finding in stalls.look(self.positions, drained=len(messages) < limit):
             tp, offset = finding.tp, finding.offset
@@ -181,16 +185,36 @@ class KafkaLog:
             return None
         offset = message.offset() or 0
         # not sought in this assignment, or behind an error that has to be looked into first
-        if name is None or offset < self._next.get(tp, offset + 1) or stalls.holds(tp):
+        if name is None or tp not in self._next or stalls.holds(tp):
+            return None
+        if offset != self._next[tp] or self._places.doubts(tp):
+            self._places.hold(tp, message)
             return None
         self._next[tp] = offset + 1
         return envelope(message, name)
+
+    def _settle(self) -> list[Envelope]:
+        """What is to be delivered of messages that did not stand at the next offset."""
+        found: list[Envelope] = []
+        for tp in self._places.held():
+            settled = self._places.settle(tp, self._next[tp])
+            for record in settled.found:
+                if record.problem:
+                    where = {"topic": tp[0], "partition": tp[1], "offset": record.offset}
+                    _log.error("record with a problem", **where, detail=record.problem)
+            found += settled.found
+            self._next[tp] = settled.next
+            if settled.again:
+                self.seek(tp, settled.next)
+        return found
 
     def _complain(self, error: KafkaError, tp: LogicalPartition, stalls: Stalls, offset: int | None) -> None:
         if error.code() in UNDELIVERABLE and tp in self._next:
             # the offset reported is the batch's first, which may have been delivered or stepped over before
             self._next[tp] = max(self._next[tp], offset or 0)
             stalls.failed(tp, self._next[tp], error.name())
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and self._places.doubts(tp):  # noqa: SLF001
+            pass  # the client has gone on from where a record said that it stands; it is sent back
         elif error.fatal() or not (error.retriable() or error.code() in _PASSING):
             where = f"{tp[0]}[{tp[1]}] at {offset}: " if tp[0] else ""
             raise FatalError(f"{where}{error.str()}{self._trouble.because()}")
@@ -252,10 +276,21 @@ class KafkaLog:
     def transact(
         self, outputs: Iterable[Output], offsets: Mapping[LogicalPartition, int], assignment: Assignment
     ) -> Iterator[str]:
-        """`Log.transact`. The broker fences an assignment that has passed: AbortError."""
+        """`produce` and `commit` in one; its first point is "produce"."""
+        return self._open_producer().transact(outputs, offsets, assignment.metadata)
+
+    def produce(self, outputs: Iterable[Output]) -> None:
+        """`Log.produce`."""
+        self._open_producer().produce(outputs)
+
+    def commit(self, offsets: Mapping[LogicalPartition, int], assignment: Assignment) -> Iterator[str]:
+        """`Log.commit`. The broker fences an assignment that has passed: AbortError."""
+        return self._open_producer().commit(offsets, assignment.metadata)
+
+    def _open_producer(self) -> TransactionalProducer:
         if self._producer is None:
             raise FatalError("the log is not open")
-        yield from self._producer.transact(tuple(outputs), dict(offsets), assignment.metadata)
+        return self._producer
 
     def fence(self, slots: Iterable[int]) -> None:
         """`Log.fence`, 16 slots at a time. Fences this log's own producer too, if its slot is among them.

@@ -248,6 +248,18 @@ READ: tuple[Row, ...] = (
         "UNDELIVERABLE",
         _record(lambda _, record: replace(record, key_length=-2)),
     ),
+    Row(
+        "a record that says it stands one place further on",
+        QUARANTINE,
+        "UNDELIVERABLE",
+        _record(lambda _, record: replace(record, offset_delta=1)),
+    ),
+    Row(
+        "a record that says it stands 1,000 places further on",
+        QUARANTINE,
+        "UNDELIVERABLE",
+        _record(lambda _, record: replace(record, offset_delta=1000)),
+    ),
 )
 
 WRITER: tuple[Row, ...] = (

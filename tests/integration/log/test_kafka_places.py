@@ -1,0 +1,127 @@
+"""Records that say they stand where they do not: nothing of others is lost, and each offset is told once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from confluent_kafka import Producer
+from raw_produce import RawRecord, batch, produce
+
+from toolgate.streams.settings import producer_config
+
+pytestmark = pytest.mark.real
+
+HERE = ("intents", 0)
+
+
+@pytest.fixture
+def log(make_log, drive):
+    """A log that has been assigned everything and reads partition 0 of the intents from the beginning."""
+    made = make_log()
+    made.open(0)
+    drive.until(lambda: HERE in made.assignment().partitions, made)
+    return made
+
+
+@pytest.fixture
+def put(settings):
+    """`put(b"one", (b"two", 1000), ...)`: one batch; a number is the offset delta that the record gives itself."""
+
+    def write(*records):
+        made = [RawRecord(r) if isinstance(r, bytes) else RawRecord(r[0], offset_delta=r[1]) for r in records]
+        answer = produce(settings.bootstrap_servers, settings.topic("intents"), 0, batch(*made))
+        assert answer.error == 0
+        return answer.offset
+
+    return write
+
+
+LIES = {
+    "far on": [(b"lie", 1000)],
+    "one on": [(b"lie", 1)],
+    "three on": [(b"lie", 3)],
+    "the same twice": [(b"lie", 0), (b"lie", 0)],
+    "exchanged": [(b"lie", 1), (b"lie", 0)],
+    "all one on": [(b"lie", 1), (b"lie", 2), (b"lie", 3)],
+    "all two on": [(b"lie", 2), (b"lie", 3), (b"lie", 4)],
+    "on within": [(b"lie", 0), (b"lie", 2), (b"lie", 1), (b"lie", 9)],
+}
+
+
+@pytest.mark.parametrize("lies", LIES.values(), ids=LIES)
+@pytest.mark.parametrize("when", ["before", "while"])
+def test_every_honest_record_comes_once_at_its_own_offset(log, put, drive, lies, when):
+    """Before the log reads or while it does: a lie is a problem at the offset where the broker has put it."""
+    honest = {put(b"0"): b"0"}
+    if when == "while":
+        log.seek(HERE, 0)
+        found = drive.collect(log, 1)
+        put(*lies)
+        found += drive.quiet(log, 4)
+    else:
+        put(*lies)
+        found = []
+    honest |= {put(value): value for value in (b"1", b"2", b"3", b"4", b"5")}
+    if when == "before":
+        log.seek(HERE, 0)
+    found += drive.collect(log, len(honest) + len(lies) - len(found))
+    found += drive.quiet(log, 2)
+
+    assert [record.offset for record in found] == list(range(len(honest) + len(lies)))
+    assert {r.offset: r.value for r in found if r.offset in honest} == honest
+    assert not [record for record in found if record.offset in honest and record.problem]
+    beside = [record for record in found if record.offset not in honest]
+    assert any(record.problem for record in beside) or [r.value for r in beside] == [b"lie"] * len(lies)
+
+
+@pytest.mark.parametrize("delta", [-1, -1000])
+def test_a_record_that_says_it_stands_before_its_place_is_nobodys(log, put, drive, delta):
+    """No reader that begins behind that place is given it; those around it come as ever."""
+    first = put(b"0")
+    log.seek(HERE, 0)
+    found = drive.collect(log, 1)
+    put((b"lie", delta))
+    last = put(b"2")
+    found += drive.until(lambda: log.positions.get(HERE) == last + 1, log)
+
+    told = [record for record in found if record.offset not in (first, last)]
+    assert [(r.offset, r.value) for r in found if r not in told] == [(first, b"0"), (last, b"2")]
+    assert all(record.problem for record in told)
+
+
+def test_the_last_record_of_a_partition(log, put, drive):
+    """With nothing behind it: it is put aside with its bytes, and the partition goes on."""
+    log.seek(HERE, 0)
+    put((b"lie", 1000))
+    [bad] = drive.collect(log, 1)
+    put(b"next")
+    [good] = drive.collect(log, 1)
+
+    assert (bad.offset, bad.value, bad.problem) == (0, b"lie", "it says that it stands at offset 1000")
+    assert (good.offset, good.value, good.problem) == (1, b"next", "")
+
+
+def test_gaps_that_transactions_leave_are_no_lies(log, settings, put, drive):
+    """Markers and aborted records are passed over; a lie behind them is found all the same."""
+    producer = Producer(producer_config(settings, 3))
+    producer.init_transactions(30)
+    for commit in (True, False, True):
+        producer.begin_transaction()
+        producer.produce(settings.topic("intents"), b"in a transaction", b"run-1", 0)
+        producer.flush(30)
+        (producer.commit_transaction if commit else producer.abort_transaction)(30)
+    end = time.monotonic() + 10
+    while log.bounds(HERE)[1] < 6:
+        assert time.monotonic() < end, "the marker was never written"
+    plain = put(b"plain")
+    log.seek(HERE, 0)
+    found = drive.collect(log, 3)
+    lie = put((b"lie", 5))
+    found += drive.collect(log, 1)
+    last = put(b"last")
+    found += drive.collect(log, 1)
+
+    assert [(record.offset, bool(record.problem)) for record in found] == [
+        (0, False), (4, False), (plain, False), (lie, True), (last, False),
+    ]  # fmt: skip
