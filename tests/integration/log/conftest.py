@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Producer
+from raw_produce import RawRecord, batch, produce
 
 from toolgate.streams.log.kafka import KafkaLog
 from toolgate.streams.settings import client_producer_config
@@ -21,16 +19,6 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 LIMIT_S = 30.0
-_NOT_LEADER = 6
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    """A record of a hand-made batch; `value_length` may lie."""
-
-    value: bytes | None = b"{}"
-    value_length: int | None = None
-    header: tuple[bytes, bytes] | None = None
 
 
 class Drive:
@@ -102,72 +90,10 @@ def write() -> Callable[..., None]:
 
 @pytest.fixture
 def write_batch() -> Callable[..., None]:
-    """`write_batch(settings, topic, partition, *records)`: one batch that no client library would make.
+    """`write_batch(settings, topic, partition, *records)`: one batch that no client library would make."""
 
-    Each record is a dict of the fields of `_Made`.
-    """
-
-    def send(to: Settings, topic: str, partition: int, *records: dict[str, Any]) -> None:
-        batch = _batch(tuple(_Made(**record) for record in records))
-        name = to.topic(topic).encode()
-        body = (
-            struct.pack(">hhi", -1, -1, 10_000) + struct.pack(">i", 1) + struct.pack(">h", len(name)) + name
-        )
-        body += struct.pack(">iii", 1, partition, len(batch)) + batch
-        request = struct.pack(">hhih", 0, 3, 7, 4) + b"test" + body
-        end, error = time.monotonic() + LIMIT_S, _NOT_LEADER
-        while error == _NOT_LEADER and time.monotonic() < end:  # the topic is younger than that
-            reply = _exchange(to.bootstrap_servers, request)
-            # correlation id, one topic, its name, one partition: index, error code
-            (error,) = struct.unpack_from(">h", reply, 4 + 4 + 2 + len(name) + 4 + 4)
-        assert error == 0, f"the broker refused the batch: {error}"
+    def send(to: Settings, topic: str, partition: int, *records: RawRecord) -> None:
+        answer = produce(to.bootstrap_servers, to.topic(topic), partition, batch(*records))
+        assert answer.error == 0, f"the broker refused the batch: {answer.error}"
 
     return send
-
-
-def _exchange(address: str, request: bytes) -> bytes:
-    host, port = address.split(":")
-    with socket.create_connection((host, int(port)), timeout=LIMIT_S) as connection:
-        connection.sendall(struct.pack(">i", len(request)) + request)
-        answer = connection.makefile("rb")
-        (length,) = struct.unpack(">i", answer.read(4))
-        return answer.read(length)
-
-
-def _varint(number: int) -> bytes:
-    rest = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while rest >= 0x80:
-        out.append(rest & 0x7F | 0x80)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
-
-
-def _record(delta: int, record: _Made) -> bytes:
-    length = len(record.value or b"") if record.value_length is None else record.value_length
-    value = (record.value or b"") if length > 0 else b""
-    body = b"\0" + _varint(0) + _varint(delta) + _varint(5) + b"run-1" + _varint(length) + value
-    if record.header is None:
-        body += _varint(0)
-    else:
-        key, content = record.header
-        body += _varint(1) + _varint(len(key)) + key + _varint(len(content)) + content
-    return _varint(len(body)) + body
-
-
-def _batch(records: tuple[_Made, ...]) -> bytes:
-    now = int(time.time() * 1000)
-    tail = struct.pack(">hiqqqhii", 0, len(records) - 1, now, now, -1, -1, -1, len(records))
-    tail += b"".join(_record(i, record) for i, record in enumerate(records))
-    head = struct.pack(">ibI", -1, 2, _crc32c(tail))
-    return struct.pack(">qi", 0, len(head) + len(tail)) + head + tail
-
-
-def _crc32c(data: bytes) -> int:
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF

@@ -7,6 +7,7 @@ import time
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from raw_produce import RawRecord
 
 from toolgate.streams.ports import FatalError
 from toolgate.streams.settings import admin_config, producer_config, reader_config
@@ -66,8 +67,8 @@ def test_a_header_key_that_is_no_text_is_a_problem_of_its_record_only(log, setti
 
     Many go before it: once the interpreter has specialised the calls, a careless one kills the process.
     """
-    good = {"header": (b"tg-kid", b"k1")}
-    write_batch(settings, "intents", 0, *[good] * 300, {"header": (b"\xff\xfe", b"x")}, good)
+    good = RawRecord(headers=((b"tg-kid", b"k1"),))
+    write_batch(settings, "intents", 0, *[good] * 300, RawRecord(headers=((b"\xff\xfe", b"x"),)), good)
 
     found = drive.collect(log, 302)
 
@@ -102,7 +103,13 @@ def test_steps_over_each_record_that_silences_the_client(log, settings, write, w
     """Two lying lengths in one batch are two problems; everything around them is delivered, in order, once."""
     write(settings, "intents", 0, b"before")
     write_batch(
-        settings, "intents", 0, {"value": b"a"}, {"value_length": -2}, {"value_length": -2}, {"value": b"b"}
+        settings,
+        "intents",
+        0,
+        RawRecord(b"a"),
+        RawRecord(value_length=-2),
+        RawRecord(value_length=-2),
+        RawRecord(b"b"),
     )
     write(settings, "intents", 0, b"behind")
 
@@ -116,7 +123,7 @@ def test_steps_over_each_record_that_silences_the_client(log, settings, write, w
 
 def test_steps_over_the_last_record_of_a_partition(log, settings, write_batch, write, drive):
     """With nothing behind it to be delivered, the hostile record is still found, and the log goes on."""
-    write_batch(settings, "intents", 0, {"value_length": -2})
+    write_batch(settings, "intents", 0, RawRecord(value_length=-2))
 
     [bad] = drive.collect(log, 1)
     write(settings, "intents", 0, b"next")
