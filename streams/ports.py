@@ -169,8 +169,11 @@ class Ledger(Protocol):
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """Give a topic-partition up in order, after its last commit; nothing happens if it is another's by now."""
 
-    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
-        """ledger.md, Decide: one atomic call for a batch."""
+    def send(self, ctl: int, shares: Sequence[Share]) -> None:
+        """ledger.md, Decide: one atomic call. What an earlier `send` asked and nobody received is given up."""
+
+    def receive(self) -> Reply:
+        """The reply to what was sent last, once; every error of the call is raised here, never by `send`."""
 
     def apply_control(self, offset: int, before: int) -> int:
         """Apply the control record at `offset` iff ctl == `before`; returns the seq after which it holds.
@@ -281,13 +284,17 @@ class Log(Protocol):
     def bounds(self, tp: TopicPartition) -> tuple[int, int]:
         """(first offset, last stable offset) of a topic-partition, asked of the broker."""
 
-    def transact(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], assignment: Assignment
-    ) -> Iterator[str]:
-        """One transaction: produce, send offsets with the assignment's metadata, commit.
+    def produce(self, outputs: Iterable[Output]) -> None:
+        """Put records into the open transaction; begins one when none is open.
 
-        Yields the name of each crash point before it is passed: "produce", "send_offsets", "commit".
-        Exhausted means committed. Raises AbortError (already aborted) or FatalError.
+        Raises AbortError (already aborted) or FatalError. What is open when the log is closed is never committed.
+        """
+
+    def commit(self, offsets: Mapping[TopicPartition, int], assignment: Assignment) -> Iterator[str]:
+        """Send offsets with the assignment's metadata and commit what was produced.
+
+        Yields the name of each crash point before it is passed: "send_offsets", "commit". Exhausted means
+        committed. Raises as `produce`.
         """
 
     def fence(self, slots: Iterable[int]) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from toolgate.streams.gate.publish import DisagreementError
+from toolgate.streams.gate.deciding import PAUSE, Deciding
+from toolgate.streams.gate.publish import DisagreementError, Rollups
 from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.steering import Steering
 from toolgate.streams.ports import (
@@ -22,26 +23,21 @@ from toolgate.streams.ports import (
     CodeMismatchError,
     LedgerError,
     LogError,
-    Share,
-    StaleControlError,
     UnavailableError,
     UnverifiedError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
-    from toolgate.streams.gate.intake import Intake, Item, Reading
+    from toolgate.streams.gate.intake import Intake, Item
     from toolgate.streams.gate.publish import Publisher
     from toolgate.streams.ports import Decision, Ledger, Log, OnRevoke, Reply, TopicPartition
 
-Batch = tuple["Reply", dict["TopicPartition", list["Item"]], list[Share]]
 log_ = structlog.get_logger("toolgate.gate")
 
-PAUSE = "pause"  # the point at which whoever runs the loop waits a moment
-DECIDE_TRIES = 3
 PAUSES_MAX = 32  # between two tries to join
 PATIENCE = 100  # pauses without a sign of life before a recovery in progress counts as dead
 
@@ -57,8 +53,10 @@ class OtherCodeError(Exception):
 class Report(Protocol):
     """What the loop tells whoever watches it; called once for a batch or an event, never for a record."""
 
-    def batch(self, decided: Sequence[tuple[Item, Decision]], shares: Sequence[Share]) -> None:
-        """A batch was committed."""
+    def batch(
+        self, decided: Sequence[tuple[Item, Decision]], committed: Mapping[TopicPartition, int]
+    ) -> None:
+        """A batch was committed, and with it these offsets."""
 
     def joined(self, partitions: frozenset[TopicPartition], gen: str) -> None:
         """These topic-partitions are owned now, and the ledger is of this generation."""
@@ -86,6 +84,7 @@ class Fixed:
     slots: int  # how many there are: 0 .. slots - 1
     inputs: tuple[TopicPartition, ...]  # every one of the prefix
     batch_size: int = 1000
+    part_size: int = 250  # of a batch: what the ledger decides at a time
     poll_s: float = 0.1
     clock_lead_ms_max: int = 300_000
     take_over_code: bool = False
@@ -116,6 +115,7 @@ class Gate:
         self._nonce = nonce
         self._registry = registry
         self._steering = Steering(self._log, ledger, intake)
+        self._deciding = Deciding(ledger, intake, self._steering, fixed.part_size)
         self._held: dict[TopicPartition, Held] = {}
         self._assignment: Assignment | None = None
         self._take_over_code = fixed.take_over_code
@@ -253,26 +253,31 @@ class Gate:
         self._check_clocks(envelopes)
         yield from self._read_up_to(envelopes)
         after = {e.offset: self._steering.holds_after(e.offset) for e in envelopes if e.topic == CONTROL}
-        readings = [self._intake.read(envelope) for envelope in envelopes]
-        reply, items, shares = yield from self._decide(readings)
-        decided = [
-            pair
-            for mine, decisions in zip(items.values(), reply.decisions, strict=True)
-            for pair in self._pairs(mine, decisions)
-        ]
-        offsets = {
-            tp: s.next for (tp, held), s in zip(self._held.items(), shares, strict=True) if s.asks or held.new
-        }
+        yield from self._batch(envelopes, after, assignment)
+
+    def _batch(
+        self, envelopes: Sequence[Envelope], after: Mapping[int, int], assignment: Assignment
+    ) -> Iterator[str]:
+        """Decide, publish and commit, in one transaction."""
+        decided: list[tuple[Item, Decision]] = []
+        rollups = Rollups()
+
+        def publish(pairs: list[tuple[Item, Decision]], reply: Reply) -> None:
+            self._log.produce(self._publisher.outputs(pairs, reply, after, rollups))
+            decided.extend(pairs)
+
+        yield from self._deciding.run(envelopes, self._held, publish)
+        ends = {(envelope.topic, envelope.partition): envelope.offset + 1 for envelope in envelopes}
         if decided:
-            outputs = self._publisher.outputs(decided, reply, after)
-            yield from self._log.transact(outputs, offsets, assignment)
-        for share in shares:
-            held = self._held[share.topic, share.partition]
-            held.undropped = bool(share.asks)
+            self._log.produce(self._publisher.pulses(rollups))
+            new = {tp: held.position for tp, held in self._held.items() if held.new}
+            yield from self._log.commit(new | ends, assignment)
+        for tp, held in self._held.items():
+            held.undropped = tp in ends
             held.new = held.new and not decided
-            held.committed = held.position = share.next
+            held.committed = held.position = ends.get(tp, held.position)
         if decided:
-            self._report.batch(decided, shares)
+            self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
 
     def _read_up_to(self, envelopes: Sequence[Envelope]) -> Iterator[str]:
         """What our own consumer brought of control must be applied before it is audited."""
@@ -292,50 +297,6 @@ class Gate:
                     f"{envelope.topic}[{envelope.partition}] at {envelope.offset} is dated {envelope.time_ms}, "
                     f"more than {self._fixed.clock_lead_ms_max} ms ahead of this machine"
                 )
-
-    def _decide(self, readings: Sequence[Reading]) -> Generator[str, None, Batch]:
-        """Judge and let the ledger decide; judged again when control has moved on meanwhile."""
-        tries = 0
-        while True:
-            ctl, state = self._steering.position, self._steering.state
-            items: dict[TopicPartition, list[Item]] = {tp: [] for tp in self._held}
-            for reading in readings:
-                envelope = reading.envelope
-                items[envelope.topic, envelope.partition].append(self._intake.item(reading, state))
-            shares = [self._share(tp, held, items[tp]) for tp, held in self._held.items()]
-            yield "decide"
-            try:
-                reply = self._ledger.decide(ctl, shares)
-            except StaleControlError as error:
-                self._catch_up(error.ctl)
-            except UnavailableError:
-                # The call may have happened: asked again, it answers with the decisions it stored.
-                tries += 1
-                if tries >= DECIDE_TRIES:
-                    raise
-                yield PAUSE
-            else:
-                return reply, items, shares
-
-    def _catch_up(self, ctl: int) -> None:
-        if ctl < self._steering.position:
-            raise UnverifiedError(
-                f"the ledger stands at control {ctl}, I have applied {self._steering.position}"
-            )
-        self._steering.reach(ctl)
-
-    def _share(self, tp: TopicPartition, held: Held, items: Sequence[Item]) -> Share:
-        behind = items[-1].ask.offset + 1 if items else held.position
-        asks = tuple(item.ask for item in items)
-        return Share(*tp, held.epoch, held.committed, held.position, behind, asks)
-
-    def _pairs(self, items: Sequence[Item], decisions: Sequence[Decision]) -> Iterator[tuple[Item, Decision]]:
-        """Items with their decisions. One stored by somebody else may be older than what we judged under."""
-        for item, decision in zip(items, decisions, strict=True):
-            if decision.ctl == self._steering.position:
-                yield item, decision
-            else:
-                yield self._intake.item(item.reading, self._steering.state_at(decision.ctl)), decision
 
     # --- recovery ----------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolgate.streams.gate.intake import Item
-    from toolgate.streams.ports import Decision, Share, TopicPartition
+    from toolgate.streams.ports import Decision, TopicPartition
 
 STATES = ("starting", "joining", "running", "waiting", "recovering", "stopped")
 REJOINS = ("RejoinError", "AbortError", "FatalError", "RetryError", "UnavailableError")
@@ -76,7 +76,7 @@ class Metrics:
         )
         self._decide_s = Histogram(
             "toolgate_decide_seconds",
-            "The ledger's call for a batch, and the making of its outputs.",
+            "How long the loop waited for a reply of the ledger.",
             buckets=_SECONDS,
             registry=to,
         )
@@ -110,7 +110,7 @@ class Metrics:
 
     # --- the loop's report --------------------------------------------------------------------------------
 
-    def batch(self, decided: Sequence[tuple[Item, Decision]], shares: Sequence[Share]) -> None:  # noqa: ARG002
+    def batch(self, decided: Sequence[tuple[Item, Decision]]) -> None:
         """A batch was committed."""
         self._watch.committed = True
         self._batch.observe(len(decided))
@@ -181,11 +181,11 @@ class _Stopwatch:
         self._produced_s: float | None = None
 
     def passed(self, point: str, now_s: float) -> Iterator[tuple[str, float]]:
-        if self._last == "decide":
+        if self._last == "receive":
             yield "decide", now_s - self._last_s
         if self._last == "poll":
-            self._polled_s = now_s
-        if point == "produce":
+            self._polled_s, self._produced_s = now_s, None
+        if point == "produce" and self._produced_s is None:
             self._produced_s = now_s
         if self.committed:
             self.committed = False

@@ -62,6 +62,13 @@ class Rollup:
     partitions: set[int] = field(default_factory=set)
 
 
+class Rollups(defaultdict[tuple[str, str], Rollup]):
+    """What a batch did, by tenant and workflow."""
+
+    def __init__(self) -> None:
+        super().__init__(Rollup)
+
+
 class Publisher:
     """Makes the output records of decisions."""
 
@@ -74,28 +81,35 @@ class Publisher:
         self._pulse = Codec(Pulse, registry)
 
     def outputs(
-        self, items: list[tuple[Item, Decision]], reply: Reply, after: Mapping[int, int]
+        self,
+        items: list[tuple[Item, Decision]],
+        reply: Reply,
+        after: Mapping[int, int],
+        rollups: Rollups,
     ) -> list[Output]:
-        """All records of a batch's transaction, in the order of `seq`.
+        """The records of some decisions, in the order of `seq`.
 
         Args:
             items: each item with its decision.
             reply: the ledger's reply: its gen and stable go into every audit event.
             after: control offset -> the seq after which it holds.
+            rollups: what the batch has done so far; these decisions are added.
 
         Raises:
             DisagreementError: a decision stored by an earlier worker is not what this one's chain says.
         """
         made: list[Output] = []
-        rollups: dict[tuple[str, str], Rollup] = defaultdict(Rollup)
         for item, decision in sorted(items, key=lambda pair: pair[1].seq):
             reasons = _reasons(item, decision)
             made += self._records(item, decision, reasons)
             made.append(self._audit_output(item, decision, reasons, reply, after))
             if item.case is not None:
                 _roll_up(rollups, item.case, decision, reasons)
-        made += [self._pulse_output(owner, rollup) for owner, rollup in rollups.items()]
         return made
+
+    def pulses(self, rollups: Rollups) -> list[Output]:
+        """One rollup of a whole batch for each of its workflows."""
+        return [self._pulse_output(owner, rollup) for owner, rollup in rollups.items()]
 
     def _records(self, item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> Iterator[Output]:
         """Everything but the audit event."""
@@ -340,9 +354,7 @@ def _balances(case: Case, decision: Decision) -> Iterator[Balance]:
             yield Balance(account, claim.label.unit, used, claim.max)
 
 
-def _roll_up(
-    rollups: dict[tuple[str, str], Rollup], case: Case, decision: Decision, reasons: tuple[Reason, ...]
-) -> None:
+def _roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> None:
     # Only what a proven writer sent counts for its workflow: nobody else may spoil its figures.
     if not case.kid:
         return

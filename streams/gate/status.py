@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolgate.streams.gate.intake import Item
-    from toolgate.streams.ports import Decision, Share, TopicPartition
+    from toolgate.streams.ports import Decision, TopicPartition
 
 Offsets = Mapping["TopicPartition", int]
 SILENT_S = 120.0  # no step of the loop takes so long: the longest limit on the way is 30 s
@@ -43,11 +43,13 @@ class Status:
 
     # --- the loop's report --------------------------------------------------------------------------------
 
-    def batch(self, decided: Sequence[tuple[Item, Decision]], shares: Sequence[Share]) -> None:
+    def batch(
+        self, decided: Sequence[tuple[Item, Decision]], committed: Mapping[TopicPartition, int]
+    ) -> None:
         """A batch was committed."""
         last = max((decision for _, decision in decided), key=lambda decision: decision.seq)
         self.seq, self.ctl = last.seq, last.ctl
-        self.committed = {(share.topic, share.partition): share.next for share in shares}
+        self.committed = dict(committed)
         self._batch_s = self.now_s()
 
     def joined(self, partitions: frozenset[TopicPartition], gen: str) -> None:

@@ -18,6 +18,7 @@ from toolgate.streams.ports import (
     Ask,
     CodeMismatchError,
     Decision,
+    LedgerError,
     RejoinError,
     Reply,
     Seen,
@@ -25,6 +26,7 @@ from toolgate.streams.ports import (
     StaleControlError,
     Standing,
     TopicPartition,
+    UnavailableError,
     UnverifiedError,
 )
 
@@ -101,6 +103,7 @@ class MemoryLedger:
         self._store = store
         self.code = code
         self._gen = ""
+        self._answer: Reply | LedgerError = UnavailableError("nothing was asked")
 
     @property
     def _image(self) -> Image:
@@ -144,8 +147,22 @@ class MemoryLedger:
 
     # --- decide ---
 
-    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+    def send(self, ctl: int, shares: Sequence[Share]) -> None:
+        """See `ports.Ledger`. Decides at once."""
+        try:
+            self._answer = self.decide(ctl, shares)
+        except LedgerError as error:
+            self._answer = error
+
+    def receive(self) -> Reply:
         """See `ports.Ledger`."""
+        answer, self._answer = self._answer, UnavailableError("nothing was asked")
+        if isinstance(answer, LedgerError):
+            raise answer
+        return answer
+
+    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+        """`send` and `receive` in one."""
         self._script()
         image = self._image
         if image.ctl != ctl:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +61,13 @@ class RedisLedger:
         self.code = scripts.code_digest(self.lua)
         self._gen = ""
         self._sha = ""
+        self._waiting: Any = None  # the connection on which the answer to `send` will come
+        self._asked: list[int] = []
+        self._lost = "nothing was asked"
 
     def close(self) -> None:
         """Close the connections."""
+        self._give_up()
         self._redis.close()
         self._slow.close()
 
@@ -76,16 +81,8 @@ class RedisLedger:
         """One EVALSHA. Never EVAL here: a script that Redis does not know is how we notice that it is another."""
         client = self._slow if slow else self._redis
         packed = msgpack.packb(argument, use_bin_type=False)
-        try:
+        with _refusals():
             return client.evalsha(self._sha, 1, self._tag, command, packed)
-        except redis.exceptions.NoScriptError as error:
-            raise UnverifiedError(
-                "Redis does not know this generation's scripts: it was restarted"
-            ) from error
-        except redis.exceptions.ResponseError as error:
-            raise _refusal(str(error)) from error
-        except redis.exceptions.RedisError as error:
-            raise UnavailableError(f"Redis: {error}") from error
 
     def standing(self) -> Standing:
         """See `ports.Ledger`."""
@@ -116,12 +113,43 @@ class RedisLedger:
         """See `ports.Ledger`."""
         self._run("release", [wire.tp_name(tp), slot, epoch])
 
-    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+    def send(self, ctl: int, shares: Sequence[Share]) -> None:
         """See `ports.Ledger`."""
-        raw = self._run("decide", wire.decide_argument(ctl, shares))
-        made = wire.decisions(raw[2])
-        decisions = tuple(tuple(islice(made, len(share.asks))) for share in shares)
-        return Reply(raw[0].decode(), int(raw[1]), decisions)
+        self._give_up()
+        self._asked = [len(share.asks) for share in shares]
+        argument = msgpack.packb(wire.decide_argument(ctl, shares), use_bin_type=False)
+        try:
+            self._waiting = self._redis.connection_pool.get_connection()
+            self._waiting.send_command("EVALSHA", self._sha, 1, self._tag, "decide", argument)
+        except redis.exceptions.RedisError as error:
+            self._give_up()
+            self._lost = str(error)
+
+    def receive(self) -> Reply:
+        """See `ports.Ledger`."""
+        connection, self._waiting = self._waiting, None
+        if connection is None:
+            raise UnavailableError(f"Redis: {self._lost}")
+        try:
+            with _refusals():
+                gen, stable, rows = connection.read_response()
+        finally:
+            self._redis.connection_pool.release(connection)
+        made = wire.decisions(rows)
+        decisions = tuple(tuple(islice(made, count)) for count in self._asked)
+        return Reply(gen.decode(), int(stable), decisions)
+
+    def _give_up(self) -> None:
+        """Close the connection on which an answer is outstanding: the next one there would be taken for another's."""
+        connection, self._waiting = self._waiting, None
+        if connection is not None:
+            connection.disconnect()
+            self._redis.connection_pool.release(connection)
+
+    def decide(self, ctl: int, shares: Sequence[Share]) -> Reply:
+        """`send` and `receive` in one."""
+        self.send(ctl, shares)
+        return self.receive()
 
     def apply_control(self, offset: int, before: int) -> int:
         """See `ports.Ledger`."""
@@ -240,6 +268,19 @@ def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
     source = iter(rows)
     while chunk := list(islice(source, CHUNK)):
         yield chunk
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What Redis or a script says, as the ledger's errors."""
+    try:
+        yield
+    except redis.exceptions.NoScriptError as error:
+        raise UnverifiedError("Redis does not know this generation's scripts: it was restarted") from error
+    except redis.exceptions.ResponseError as error:
+        raise _refusal(str(error)) from error
+    except redis.exceptions.RedisError as error:
+        raise UnavailableError(f"Redis: {error}") from error
 
 
 def _refusal(text: str) -> Exception:

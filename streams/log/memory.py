@@ -271,23 +271,23 @@ class MemoryLog:
         """See `ports.Log`."""
         return 0, self._broker.stable(tp)
 
-    def transact(
-        self, outputs: Iterable[Output], offsets: Mapping[TopicPartition, int], assignment: Assignment
-    ) -> Iterator[str]:
+    def produce(self, outputs: Iterable[Output]) -> None:
+        """See `ports.Log`."""
+        self._alive()
+        transaction = self._transaction()
+        for output in outputs:
+            self._broker.append(output, transaction)
+
+    def commit(self, offsets: Mapping[TopicPartition, int], assignment: Assignment) -> Iterator[str]:
         """See `ports.Log`.
 
         `Broker.on_commit` says what the commit request meets: done, lost (never arrives) or late (arrives, is
         answered to nobody and completed later).
         """
         broker = self._broker
-        self._alive()
-        transaction = broker.open[self._slot] = Transaction()
-        yield "produce"
-        self._alive()
-        for output in outputs:
-            broker.append(output, transaction)
         yield "send_offsets"
         self._alive()
+        transaction = self._transaction()
         if not self._may_commit(assignment.metadata):
             broker.resolve(self._slot)
             raise AbortError("the group generation has passed")
@@ -299,6 +299,12 @@ class MemoryLog:
         if met != "done":
             raise FatalError("the outcome of the commit is unknown")
         broker.resolve(self._slot)
+
+    def _transaction(self) -> Transaction:
+        """The one that is open, or a new one."""
+        if self._slot not in self._broker.open:
+            self._broker.open[self._slot] = Transaction()
+        return self._broker.open[self._slot]
 
     def _alive(self) -> None:
         if self._epoch != self._broker.epochs[self._slot]:

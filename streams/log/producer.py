@@ -17,7 +17,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from toolgate.streams.ports import AbortError, FatalError, RetryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toolgate.streams.log.trouble import Trouble
     from toolgate.streams.ports import Output
@@ -28,6 +28,7 @@ STEP_S = 10.0  # one step of a transaction; the broker gives up on the whole aft
 _GRACE_S = 2.0  # a call that honours its limit has returned by then
 _PAUSE_S = 0.02
 _FENCE_THREADS = 16
+_NO_ASSIGNMENT = KafkaError(KafkaError._NO_OFFSET, "they belong to no assignment")  # noqa: SLF001
 
 
 def cause(error: KafkaException) -> KafkaError:
@@ -45,6 +46,7 @@ class TransactionalProducer:
         self._trouble = trouble
         self._name = str(config["transactional.id"])
         self._undelivered = ""
+        self._begun = False  # whether a transaction is open
         self._producer: Producer | None = Producer(
             {
                 **config,
@@ -72,24 +74,31 @@ class TransactionalProducer:
             raise FatalError(text) from error
 
     def transact(
-        self, outputs: Sequence[Output], offsets: Mapping[LogicalPartition, int], metadata: object
+        self, outputs: Iterable[Output], offsets: Mapping[LogicalPartition, int], metadata: object
     ) -> Iterator[str]:
-        """`Log.transact`. Dropped half way, the generator leaves the transaction open, as a crash does.
+        """A whole transaction: `produce`, then `commit`. Yields the name of each crash point before it is passed."""
+        self._begin(self._client())
+        yield "produce"
+        self.produce(outputs)
+        yield from self.commit(offsets, metadata)
+
+    def produce(self, outputs: Iterable[Output]) -> None:
+        """`Log.produce`."""
+        client = self._client()
+        self._begin(client)
+        self._before_commit("produce", lambda: self._produce(client, outputs))
+
+    def commit(self, offsets: Mapping[LogicalPartition, int], metadata: object) -> Iterator[str]:
+        """`Log.commit`. Dropped half way, the generator leaves the transaction open, as a crash does.
 
         The broker answers a commit when it is decided; readers see the records some milliseconds later, when
         its markers are written. `committed` and `init` of the same id wait for that, a plain read does not.
         """
         client = self._client()
-        if offsets and metadata is None:
-            raise AbortError("offsets belong to no assignment: nothing was begun")
-        self._undelivered = ""
-        try:
-            client.begin_transaction()
-        except KafkaException as error:  # fenced, or an earlier transaction was left open
-            raise self._fatal("begin", error) from error
-        yield "produce"
-        self._before_commit("produce", lambda: self._produce(client, outputs))
+        self._begin(client)
         yield "send_offsets"
+        if offsets and metadata is None:
+            self._abort("send offsets", KafkaException(_NO_ASSIGNMENT))
         if offsets:
             places = [TopicPartition(self._topic(name), p, offset) for (name, p), offset in offsets.items()]
             self._before_commit(
@@ -98,6 +107,17 @@ class TransactionalProducer:
             )
         yield "commit"
         self._commit(client)
+        self._begun = False
+
+    def _begin(self, client: Producer) -> None:
+        if self._begun:
+            return
+        self._undelivered = ""
+        try:
+            client.begin_transaction()
+        except KafkaException as error:  # fenced, or an earlier transaction was left open
+            raise self._fatal("begin", error) from error
+        self._begun = True
 
     def close(self) -> None:
         """Drop the producer; what it left open is aborted by the next `init` of its id or by the broker.
@@ -109,7 +129,7 @@ class TransactionalProducer:
 
     # --- steps --------------------------------------------------------------------------------------------
 
-    def _produce(self, client: Producer, outputs: Sequence[Output]) -> None:
+    def _produce(self, client: Producer, outputs: Iterable[Output]) -> None:
         end = time.monotonic() + STEP_S
         for output in outputs:
             partition = -1 if output.partition is None else output.partition
@@ -174,6 +194,7 @@ class TransactionalProducer:
             self._again(self._client().abort_transaction, STEP_S)
         except KafkaException as second:
             raise self._fatal(f"abort after {name}", second) from error
+        self._begun = False
         raise AbortError(f"{self._name}: {name} failed and was aborted: {why}") from error
 
     def _again(self, call: Callable[[float], None], limit_s: float) -> None:

@@ -86,6 +86,25 @@ class Shaky:
 
     def __init__(self, inner: Ledger, random: Random, universe: Universe) -> None:
         self._inner, self._random, self._universe = inner, random, universe
+        self._lost = False
+
+    def _luck(self) -> float:
+        return self._random.random() if self._universe.faults else 1.0
+
+    def send(self, ctl: int, shares: Any) -> None:
+        """What is lost shows when it is received."""
+        self._lost = self._luck() < 0.01
+        if not self._lost:
+            self._inner.send(ctl, shares)
+
+    def receive(self) -> Any:
+        """The reply, or nothing although the call has happened."""
+        if self._lost:
+            raise UnavailableError("the call was lost")
+        reply = self._inner.receive()
+        if self._luck() < 0.01:
+            raise UnavailableError("the answer was lost")
+        return reply
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -93,7 +112,7 @@ class Shaky:
             return found
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            luck = self._random.random() if self._universe.faults else 1.0
+            luck = self._luck()
             if luck < 0.01:
                 raise UnavailableError("the call was lost")
             answer = found(*args, **kwargs)
@@ -146,6 +165,7 @@ class Universe:
             slots=PARTITIONS,
             inputs=inputs,
             batch_size=7,
+            part_size=3,
             poll_s=0,
             take_over_code=self.take_over_code,
         )

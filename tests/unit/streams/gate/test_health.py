@@ -15,7 +15,7 @@ from toolgate.streams.gate.health import Endpoint, Health
 from toolgate.streams.gate.intake import Item, Reading
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.gate.status import SILENT_S, Status
-from toolgate.streams.ports import Ask, Decision, Share
+from toolgate.streams.ports import Ask, Decision
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ def committed(status: Status) -> None:
     """One batch."""
     item = Item(Reading(None, Intent("i", "call", "t", "w", "r", "a")), Ask(0, 1, "APPROVE"))  # type: ignore[arg-type]
     decision = Decision(6, 41, 1, 2, "APPROVE", True, (), (), (), (), None, False, "", "p")
-    status.batch([(item, decision)], [Share("intents", 0, 1, 6, 6, 7), Share("intents", 1, 1, 4, 4, 4)])
+    status.batch([(item, decision)], {("intents", 0): 7, ("intents", 1): 4})
 
 
 def test_shows_partitions_lag_and_ledger(status: Status, clock: Clock, ask):

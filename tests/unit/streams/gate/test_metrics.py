@@ -64,7 +64,6 @@ def test_counts_verdicts_and_codes_of_chain_and_ledger():
                 decision("QUARANTINE"),
             ),
         ],
-        (),
     )
     assert value(metrics, "toolgate_intents_total", verdict="APPROVE") == 1
     assert value(metrics, "toolgate_intents_total", verdict="DENY") == 3
@@ -79,7 +78,7 @@ def test_counts_verdicts_and_codes_of_chain_and_ledger():
 def test_counts_results_and_money_that_nothing_covered():
     """Dollars by scope; calls are no dollars; what has no known scope is not a label of its own."""
     metrics = Metrics()
-    metrics.batch([result("uncovered"), result()], ())
+    metrics.batch([result("uncovered"), result()])
     assert value(metrics, "toolgate_results_total", note="uncovered") == 1
     assert value(metrics, "toolgate_results_total", note="started") == 1
     assert value(metrics, "toolgate_uncovered_usd_total", scope="tenant") == 2.0
@@ -90,14 +89,14 @@ def test_counts_results_and_money_that_nothing_covered():
 def test_measures_decide_transaction_and_batch():
     """From delivery to commit is the batch; an idle round is none."""
     metrics = Metrics()
-    points = ["poll", "control", "poll", "control", "decide", "produce", "send_offsets", "commit"]
+    points = ["poll", "control", "poll", "control", "decide", "receive", "produce", "commit"]
     for second, point in enumerate(points):
         metrics.passed(point, float(second))
-    metrics.batch([(intent(), decision("APPROVE"))], ())
+    metrics.batch([(intent(), decision("APPROVE"))])
     metrics.passed("poll", 10.0)
     metrics.passed("control", 11.0)
     assert value(metrics, "toolgate_decide_seconds_sum") == 1.0
-    assert value(metrics, "toolgate_transaction_seconds_sum") == 5.0
+    assert value(metrics, "toolgate_transaction_seconds_sum") == 4.0
     assert value(metrics, "toolgate_batch_seconds_sum") == 7.0
     assert value(metrics, "toolgate_batch_seconds_count") == 1
 

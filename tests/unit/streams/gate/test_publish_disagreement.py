@@ -7,7 +7,7 @@ import pytest
 from toolgate.processors.case import Envelope
 from toolgate.schemas.records import Verdict
 from toolgate.streams.gate.intake import Item, Reading
-from toolgate.streams.gate.publish import DisagreementError, Publisher
+from toolgate.streams.gate.publish import DisagreementError, Publisher, Rollups
 from toolgate.streams.ports import Ask, Decision, Reply
 
 
@@ -22,11 +22,11 @@ def decided(verdict: str) -> tuple[Item, Decision]:
 def test_an_approval_of_what_cannot_be_read_here_is_not_published():
     """It would be audited as approved, and no executor would ever see its command."""
     with pytest.raises(DisagreementError, match="intents-0-7 was decided APPROVE"):
-        Publisher("t").outputs([decided("APPROVE")], Reply("g", 1, ()), {})
+        Publisher("t").outputs([decided("APPROVE")], Reply("g", 1, ()), {}, Rollups())
 
 
 def test_what_cannot_be_read_is_put_aside_byte_for_byte():
     """Quarantine and audit come from one transaction."""
-    made = Publisher("t").outputs([decided("QUARANTINE")], Reply("g", 1, ()), {})
+    made = Publisher("t").outputs([decided("QUARANTINE")], Reply("g", 1, ()), {}, Rollups())
     assert [output.topic for output in made] == ["quarantine", "audit"]
     assert made[0].value == b"x"

@@ -16,7 +16,7 @@ from toolgate.schemas.codec import Codec, body_digest
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Intent, Outcome, Verdict
 from toolgate.streams.gate.intake import Item, Reading
-from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.publish import Publisher, Rollups
 from toolgate.streams.ports import Ask, Decision, Reply
 
 KEY = IntentKey("k1", b"s" * 32, "acme", "w")
@@ -32,7 +32,7 @@ def published(headers) -> dict[str, bytes]:
     assert case.verdict == Verdict.DENY
     item = Item(Reading(envelope, INTENT, 1, case.digest), Ask(7, 1, "DENY", policy_digest="p"), case)
     decision = Decision(7, 1, 1, 0, "DENY", True, (), (), (), (), None, False, "", "p")
-    made = Publisher("t").outputs([(item, decision)], Reply("g", 1, ()), {})
+    made = Publisher("t").outputs([(item, decision)], Reply("g", 1, ()), {}, Rollups())
     return {output.topic: output.value or b"" for output in made}
 
 

@@ -20,7 +20,7 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Intent, Pulse, Verdict, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.intake import Item, Reading
-from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.publish import Publisher, Rollups
 from toolgate.streams.ledger.accounts import Accounts
 from toolgate.streams.ledger.taking import take
 from toolgate.streams.ports import Ask, Decision, Reply
@@ -117,7 +117,9 @@ def _outputs(case: Case, verdict: str, refused: tuple[tuple[int, int], ...]) -> 
     item = Item(
         Reading(case.envelope, case.intent, 1, case.digest), Ask(0, 1, "APPROVE", policy_digest="p"), case
     )
-    made = Publisher("c" * 64).outputs([(item, decision)], Reply("g" * 16, AMOUNT_MAX, ()), {})
+    publisher, rollups = Publisher("c" * 64), Rollups()
+    made = publisher.outputs([(item, decision)], Reply("g" * 16, AMOUNT_MAX, ()), {}, rollups)
+    made += publisher.pulses(rollups)
     headers = max(sum(len(n) + len(v) for n, v in out.headers) + len(out.key or b"") for out in made)
     assert headers + OUTPUT_BYTES_MAX < OUTPUT_RECORD_BYTES_MAX
     return {output.topic: len(output.value or b"") for output in made}
