@@ -43,7 +43,7 @@ default_role = "code"  # single backticks in docstrings, as everywhere else
 myst_heading_anchors = 3
 myst_fence_as_directive = ["mermaid"]
 
-autodoc_default_options = {"members": True, "undoc-members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True, "undoc-members": True}
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 

@@ -1,4 +1,4 @@
-"""What the site needs besides its extensions: navigation, comments of fields, nothing left undocumented.
+"""What the site needs besides its extensions: navigation, what fields mean, nothing left undocumented.
 
 A Sphinx extension. It warns, and so fails the build, where something public has no docstring, where a name that
 the SDK exports has no place in the reference, and where a signature names a class that is on no page.
@@ -12,6 +12,7 @@ import collections.abc
 import concurrent.futures
 import inspect
 import io
+import json
 import sys
 import tokenize
 import types
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from sphinx.util import logging
 from sphinx.util.nodes import make_refnode
+
+from toolgate.schemas import bundle
 
 if TYPE_CHECKING:
     from docutils.nodes import Element
@@ -42,7 +45,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.add_config_value("navigation_below", {}, "env", types=dict)
     app.connect("source-read", add_navigation)
-    app.connect("autodoc-process-docstring", describe)
+    app.connect("autodoc-process-docstring", describe, priority=400)  # before napoleon
     app.connect("missing-reference", resolve)
     app.connect("env-check-consistency", check_exports)
     return {"parallel_read_safe": True}
@@ -56,19 +59,32 @@ def add_navigation(app: Sphinx, page: str, source: list[str]) -> None:
 
 def describe(_app: Sphinx, what: str, name: str, obj: object, _options: object, lines: list[str]) -> None:
     """Give a field its comment; complain about anything else that has no docstring."""
-    if not str(getattr(obj, "__module__", name)).startswith(PACKAGE):
+    value = what in {"attribute", "data", "property"}
+    if not value and not str(getattr(obj, "__module__", name)).startswith(PACKAGE):
         return  # an import, which autodoc asks about before it leaves it out
-    if what in {"attribute", "data"}:
-        if not any(lines) or "Alias for field" in lines[0]:
-            owner, _, field = name.rpartition(".")
-            lines[:] = [comments_of(owner).get(field, "")]
+    if value and what != "property" and (not any(lines) or "Alias for field" in lines[0]):
+        owner, _, field = name.rpartition(".")
+        lines[:] = [meanings().get((owner, field)) or comments_of(owner).get(field, "")]
     elif not any(lines):
         _log.warning("%s has no docstring", name)
+    if value:
+        lines[:0] = ["..", ""]  # or napoleon takes what stands before a colon in the first line for a type
+
+
+@cache
+def meanings() -> dict[tuple[str, str], str]:
+    """What the newest Avro schema of each record says of its fields, by the dataclass's path and the field's name."""
+    found = {}
+    for subject in bundle.SUBJECTS:
+        cls = subject.record_type
+        for field in json.loads(bundle.schemas(subject.stem)[-1].text)["fields"]:
+            found[f"{cls.__module__}.{cls.__qualname__}", field["name"]] = field.get("doc", "")
+    return found
 
 
 @cache
 def comments_of(owner: str) -> dict[str, str]:
-    """The comment at the end of each field's line in a class, by the field's name."""
+    """The comment at the end of each field's line in a class or module, by the field's name."""
     module, _, name = owner.rpartition(".")
     try:
         source = inspect.getsource(getattr(import_module(module), name))
@@ -79,10 +95,12 @@ def comments_of(owner: str) -> dict[str, str]:
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
         if token.type == tokenize.COMMENT and not token.line.lstrip().startswith("#")
     }
-    (cls,) = ast.parse(source).body
-    fields = [node for node in getattr(cls, "body", []) if isinstance(node, ast.AnnAssign)]
+    body = ast.parse(source).body
+    if isinstance(body[0], ast.ClassDef):
+        body = body[0].body
+    fields = [node for node in body if isinstance(node, ast.Assign | ast.AnnAssign)]
     return {
-        ast.unparse(field.target): text
+        ast.unparse(field.target if isinstance(field, ast.AnnAssign) else field.targets[0]): text
         for field in fields
         if (text := comments.get(field.end_lineno or 0, "")) and not text.startswith(_NOT_PROSE)
     }
@@ -99,20 +117,22 @@ def resolve(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: Eleme
         place = objects[found[0]]
         return make_refnode(app.builder, node["refdoc"], place.docname, place.node_id, shown, found[0])
     root = target.partition(".")[0]
-    known = root in sys.stdlib_module_names or root in _OTHERS or _has_no_page(target.rpartition(".")[2])
+    known = root in sys.stdlib_module_names or root in _OTHERS or _has_no_page(target)
     return shown if known or any(hasattr(module, target) for module in _STANDARD) else None
 
 
-def _has_no_page(name: str) -> bool:
-    """A private base class, or the letter of a type variable."""
-    return name.startswith("_") or (len(name) == 1 and name.isupper())
+def _has_no_page(target: str) -> bool:
+    """A private base class, or a type variable."""
+    module, _, name = target.rpartition(".")
+    return name.startswith("_") or isinstance(getattr(sys.modules.get(module), name, None), typing.TypeVar)
 
 
 def check_exports(_app: Sphinx, env: BuildEnvironment) -> None:
-    """Every name that the SDK exports must be on a page, under the module that defines it."""
+    """Every name that the SDK exports must be on a page, by that name or under the module that defines it."""
     module: Any = import_module(EXPORTS)
     objects = env.domains.python_domain.objects
     for name in module.__all__:
         exported = getattr(module, name)
-        if f"{exported.__module__}.{exported.__qualname__}" not in objects:
+        names = {f"{EXPORTS}.{name}", f"{exported.__module__}.{exported.__qualname__}"}
+        if names.isdisjoint(objects):
             _log.warning("%s.%s is in __all__ but on no page of the reference", EXPORTS, name)

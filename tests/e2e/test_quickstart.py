@@ -1,0 +1,28 @@
+"""docs/quickstart.md, followed to the letter: a new user's first ten minutes end as the page says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from walkthrough import Reader, blocks
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "quickstart.md"
+
+
+@pytest.mark.real
+@pytest.mark.timeout(400)
+def test_the_quickstart_does_what_it_says(tmp_path: Path):
+    """Every file is saved, every command typed, and every line of output that the page shows is there."""
+    (tmp_path / "toolgate").symlink_to(ROOT)  # the folder that holds the clone
+    environment = {
+        "HOME": os.environ["HOME"],
+        "PATH": os.environ["PATH"],
+        "TOOLGATE_METRICS_PORT": "0",  # other gates run on this machine
+        "COLUMNS": "160",
+    }
+    with Reader(tmp_path, environment) as reader:
+        for block in blocks(PAGE.read_text("utf-8")):
+            reader.follow(block)

@@ -1,0 +1,59 @@
+"""The guides: what can be copied from them works."""
+
+from __future__ import annotations
+
+import ast
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from walkthrough import Block, blocks
+
+from toolgate.processors.loader import from_files
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "toolgate/sdk/README.md"])
+
+
+def _found(language: str, pages: list[Path]) -> list[tuple[Path, Block]]:
+    return [
+        (page, one) for page in pages for one in blocks(page.read_text("utf-8")) if one.language == language
+    ]
+
+
+PYTHON = _found("python", PAGES)
+GUIDES = sorted(ROOT.glob("docs/guides/*.md"))
+YAML = _found("yaml", GUIDES)
+
+
+def _place(found: tuple[Path, Block]) -> str:
+    return f"{found[0].relative_to(ROOT).as_posix()}:{found[1].line}"
+
+
+@pytest.mark.parametrize("found", PYTHON, ids=_place)
+def test_what_an_example_imports_is_there(found):
+    """A name that was renamed or moved does not live on in the pages."""
+    for node in ast.walk(ast.parse(found[1].text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("toolgate"):
+            module = import_module(node.module)
+            assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def test_the_policies_of_the_guides_load_with_their_catalogue():
+    """Each policy that is shown is one that a gate would take, with the tools that the other guide describes."""
+    (catalogue,) = [one.text for _, one in YAML if one.text.startswith("tools:")]
+    policies = [one.text for _, one in YAML if one.text.startswith("policy:")]
+    assert len(policies) >= 2
+    for policy in policies:
+        loaded = from_files({"tools.yaml": catalogue.encode(), "policy.yaml": policy.encode()})
+        assert list(loaded.workflows) == [("default", "refunds_v1")]
+
+
+def test_every_alert_is_explained():
+    """Whoever is woken by an alert finds its row."""
+    rules = (ROOT / "ops/prometheus/toolgate.rules.yml").read_text("utf-8")
+    page = (ROOT / "docs/guides/production.md").read_text("utf-8")
+    named = re.findall(r"^ +- alert: (\w+)$", rules, re.MULTILINE)
+    assert named
+    assert re.findall(r"^\| `(Toolgate\w+)` \|", page, re.MULTILINE) == named
