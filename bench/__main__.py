@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
@@ -13,15 +14,16 @@ import typer
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from bench import report
+from bench import report, stages, workload
 from bench.entrants import QUIX_PYTHON
 from bench.ground import ROOT, Site
-from bench.results import Results, machine
+from bench.results import Others, Results, machine
 from bench.run import Part, Run
 from toolgate.streams.errors import SettingsError, ToolgateError
 from toolgate.streams.local import Stack
 
 OUT = ROOT / "bench" / "results.json"
+PREFIX = "toolgate-bench-"
 
 
 def bench(
@@ -33,6 +35,10 @@ def bench(
     quick: Annotated[
         bool, typer.Option("--quick", help="A quarter of everything, for a first look.")
     ] = False,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Show where the time of the gate's batches goes, and nothing else."),
+    ] = False,
     out: Annotated[
         Path, typer.Option(help="Where the results are written.", show_default="bench/results.json")
     ] = OUT,
@@ -42,6 +48,10 @@ def bench(
     Exit codes: 0 measured, whether or not the targets are met; 1 a measurement does not count.
     """
     console = Console(highlight=False)
+    if profile:
+        with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
+            _profile(Path(folder), console)
+        return
     parts = only or list(Part)
     if Part.QUIX in parts and not QUIX_PYTHON.exists():
         raise SettingsError(
@@ -49,17 +59,18 @@ def bench(
             where=str(QUIX_PYTHON.parents[1]),
             remedy="`make bench` installs it; or leave it out by --only",
         )
-    facts = machine()
+    facts, others = machine(), Others()
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="toolgate-bench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
         results = _measured(Path(folder), parts, rounds, console, quick=quick)
     facts |= {
         "rounds": rounds,
         "quick": quick,
         "parts": [part.value for part in parts],
         "seconds": round(time.monotonic() - started),
+        "others_cores": others.cores(),
     }
-    report.show(console, results)
+    report.show(console, results, facts)
     results.write(out, facts)
     console.print(f"Written to {out}, after {facts['seconds']} s.")
 
@@ -81,6 +92,15 @@ def _measured(directory: Path, parts: list[Part], rounds: int, console: Console,
             run = Run(Site(stack, directory), parts, rounds=rounds, quick=quick)
             progress.update(task, total=run.steps)
             return run.measure(begins, ended)
+
+
+def _profile(directory: Path, console: Console) -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with console.status("Starting") as status, Stack(directory / "stack", status.update) as stack:
+        site = Site(stack, directory)
+        status.update("Profiling")
+        found = stages.measure(site, list(workload.intents(stages.INTENTS, "stages")))
+    console.print(report.stages(found))
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from toolgate.streams.settings import reader_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from confluent_kafka import Message
 
@@ -35,7 +35,9 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class Entry:
+    """What one record of the broker's topic says: at its own `position`, that a partition is read up to `offset`."""
+
     position: int
     at_ms: int
     partition: int
@@ -44,26 +46,25 @@ class _Entry:
 
 def commits(settings: Settings, topic: str) -> list[Commit]:
     """The group's transactions that took records of a topic, in order. `topic` is the logical name."""
-    places: list[list[_Entry]] = []
-    before = -1
-    for entry in _entries(settings, settings.topic(topic)):
-        if not places or entry.position != before + 1:
-            places.append([])
-        places[-1].append(entry)
-        before = entry.position
+    return transactions(_entries(settings, settings.topic(topic)))
+
+
+def transactions(entries: Iterable[Entry]) -> list[Commit]:
+    """Entries in the order of the log, put together by transaction."""
     at: dict[int, int] = {}
-    found = []
-    for place in places:
-        records = 0
-        for entry in place:
-            records += entry.offset - at.get(entry.partition, 0)
-            at[entry.partition] = entry.offset
-        if records:
-            found.append(Commit(place[-1].at_ms, records))
-    return found
+    found: list[Commit] = []
+    before = -1
+    for entry in entries:
+        records = entry.offset - at.get(entry.partition, 0)
+        at[entry.partition] = entry.offset
+        if found and entry.position == before + 1:
+            records += found.pop().records
+        found.append(Commit(entry.at_ms, records))
+        before = entry.position
+    return [commit for commit in found if commit.records]
 
 
-def _entries(settings: Settings, topic: str) -> Iterator[_Entry]:
+def _entries(settings: Settings, topic: str) -> Iterator[Entry]:
     consumer = Consumer({**reader_config(settings), "enable.partition.eof": True, "log_level": 0})
     try:
         known = consumer.list_topics(OFFSETS, timeout=ANSWER_S).topics[OFFSETS].partitions
@@ -75,7 +76,7 @@ def _entries(settings: Settings, topic: str) -> Iterator[_Entry]:
         consumer.close()
 
 
-def _partition(consumer: Consumer, group: str, topic: str) -> Iterator[_Entry]:
+def _partition(consumer: Consumer, group: str, topic: str) -> Iterator[Entry]:
     """The entries of the partition that the consumer is at, up to its end as of now."""
     while True:
         message = consumer.poll(ANSWER_S)
@@ -91,7 +92,7 @@ def _partition(consumer: Consumer, group: str, topic: str) -> Iterator[_Entry]:
             yield entry
 
 
-def _entry(message: Message, group: str, topic: str) -> _Entry | None:
+def _entry(message: Message, group: str, topic: str) -> Entry | None:
     """What a record says; None when it is about something else. Texts have two bytes of length before them."""
     key, value = message.key(), message.value()
     wanted = b"".join(struct.pack(">h", len(name)) + name for name in (group.encode(), topic.encode()))
@@ -99,4 +100,4 @@ def _entry(message: Message, group: str, topic: str) -> _Entry | None:
         return None
     (partition,) = struct.unpack(">i", key[-4:])
     (offset,) = struct.unpack_from(">q", value, 2)
-    return _Entry(message.offset() or 0, message.timestamp()[1], partition, offset)
+    return Entry(message.offset() or 0, message.timestamp()[1], partition, offset)

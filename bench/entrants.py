@@ -36,26 +36,24 @@ class Entrant:
     transactional: bool = True
 
 
-COPY = Entrant(
-    "copy", "bare transactional copy", (_THIS, "-m", "bench.contenders.bare_copy"), 40_000, ("commands",)
-)
-ECHO = Entrant("echo", "echo: decode, same records", (_THIS, "-m", "bench.contenders.echo"), 40_000)
+COPY = Entrant("copy", "bare copy", (_THIS, "-m", "bench.contenders.bare_copy"), 40_000, ("commands",))
+ECHO = Entrant("echo", "echo", (_THIS, "-m", "bench.contenders.echo"), 40_000)
 FAUST = Entrant(
     "faust",
-    "Faust, one HINCRBY an event",
+    "Faust",
     (_THIS, "-m", "bench.contenders.faust_app", "worker", "--without-web", "-l", "warn"),
     10_000,
     transactional=False,
 )
 QUIX = Entrant(
     "quix",
-    "Quix Streams, exactly-once, one HINCRBY an event",
+    "Quix Streams",
     (QUIX_PYTHON, "-m", "bench.contenders.quix_app"),
     20_000,
 )
 GATE = Entrant(
     "gate",
-    "the gate, everything on",
+    "gate",
     (_THIS, "-m", "toolgate.cli", "gate", "--slot", "0"),
     40_000,
     ("commands", "audit", "outcomes"),

@@ -30,15 +30,17 @@ DELIVERY_S = 60.0
 
 
 class Site:
-    """A running stack, and the files that every ground shares. `directory` is where the files go.
+    """A running stack, and the files that every ground shares.
 
     Args:
-        stack: a broker and a Redis of our own: Redis is emptied after each measurement.
+        stack: a broker and a Redis.
         directory: an existing folder, for files and logs.
+        batch_size: intents of a batch.
     """
 
-    def __init__(self, stack: Stack, directory: Path) -> None:
+    def __init__(self, stack: Stack, directory: Path, batch_size: int = BATCH_SIZE) -> None:
         self.stack = stack
+        self.batch_size = batch_size
         self.logs = directory / "logs"
         self.files = directory / "files"
         for folder in (self.logs, self.files):
@@ -53,7 +55,7 @@ class Site:
             redis_url=self.stack.redis_url,
             prefix=f"{name}-{secrets.token_hex(3)}",
             partitions=PARTITIONS,
-            batch_size=BATCH_SIZE,
+            batch_size=self.batch_size,
             policies_dir=self.files,
             keys_file=self.files / workload.KEYRING,
             insecure_dev=False,
@@ -127,10 +129,11 @@ class Ground:
         return KafkaLog(self.settings, lambda _: None)
 
     def remove(self) -> None:
-        """Delete the topics and empty Redis, so that the next contender finds what this one found."""
+        """Delete the topics and the ledger, so that the next contender finds what this one found."""
         admin = topic_admin.connect(self.settings)
         futures = admin.delete_topics([self.settings.topic(topic.name) for topic in topics.TOPICS])
         for future in futures.values():
             future.result()
         with redis.Redis.from_url(self.settings.ledger_url) as client:
-            client.flushall()
+            for key in client.scan_iter(f"{self.settings.hash_tag}*", count=1000):
+                client.unlink(key)

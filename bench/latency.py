@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 PER_S = 2000
 TICK_S = 0.001
 START_S = 60.0
-LAST_S = 30.0  # how long the last command may take
+LAST_S = 120.0  # how long the last command may take: who cannot keep up shows it by its figures
 WARM_S = 2.0  # of load before anything counts
 Place = tuple[int, int]  # partition and offset of an intent
 

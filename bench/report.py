@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -11,42 +11,42 @@ from bench.entrants import ENTRANTS
 from bench.results import TARGETS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from bench.results import Results
+    from bench.stages import Stages
     from bench.throughput import Speed
 
 NONE = "—"
+OTHERS_MAX = 0.1  # of all cores
+LEAST_US = 0.01  # what a stage must take to be shown
 
 
 def table(results: Results) -> Table:
     """Contenders with their absolute figures."""
-    made = Table(title="Contenders on one broker, each alone, medians over rounds", title_justify="left")
-    made.add_column("contender")
-    for name in (
-        "intents/s",
-        "of echo",
-        "CPU µs each",
-        "bytes each",
-        "batch p50 (min to max)",
-        "p50 ms",
-        "p99 ms",
-    ):
-        made.add_column(name, justify="right")
+    made = Table(title="Contenders, each alone on one broker: medians over rounds", title_justify="left")
+    made.add_column("contender", no_wrap=True)
+    for name in ("intents/s", "of echo", "CPU µs", "bytes", "batch p50", "min", "max", "p50 ms", "p99 ms"):
+        made.add_column(name, justify="right", no_wrap=True)
     for entrant in ENTRANTS:
         speeds, latency = results.speeds(entrant.name), results.latencies.get(entrant.name)
-        if not speeds and latency is None:
-            continue
-        made.add_row(
-            entrant.title,
-            f"{median(speed.per_s for speed in speeds):,.0f}" if speeds else NONE,
-            _figure(results.value(f"{entrant.name}_vs_echo"), 2),
-            f"{median(speed.cpu_us_each for speed in speeds):,.0f}" if speeds else NONE,
-            f"{median(speed.bytes_each for speed in speeds):,.0f}" if speeds else NONE,
-            _batches(speeds),
-            _figure(latency.p50_ms if latency else None, 1),
-            _figure(latency.p99_ms if latency else None, 1),
-        )
+        if speeds or latency:
+            cells = (
+                _figure(median(speed.per_s for speed in speeds) if speeds else None, 0),
+                _figure(results.value(f"{entrant.name}_vs_echo"), 2),
+                _figure(median(speed.cpu_us_each for speed in speeds) if speeds else None, 0),
+                _figure(median(speed.bytes_each for speed in speeds) if speeds else None, 0),
+                *_batches(speeds),
+                _figure(latency.p50_ms if latency else None, 1),
+                _figure(latency.p99_ms if latency else None, 1),
+            )
+            made.add_row(entrant.title, *cells)
+    made.caption = (
+        "CPU and bytes are for an intent; batches are intents of a transaction; ms is at 2,000 intents/s"
+    )
+    made.caption_justify = "left"
     return made
 
 
@@ -64,17 +64,39 @@ def targets(results: Results) -> Table:
     return made
 
 
-def show(console: Console, results: Results) -> None:
-    """Print both."""
+def stages(found: Stages) -> Table:
+    """The profile of a batch, dearest stage first."""
+    made = Table(title=f"A batch of the gate: the least of {found.batches} batches", title_justify="left")
+    made.add_column("stage")
+    for name in ("µs an intent", "of it CPU"):
+        made.add_column(name, justify="right")
+    for stage, spent in sorted(found.each_us.items(), key=lambda row: -row[1].passed):
+        if spent.passed >= LEAST_US:
+            made.add_row(stage, _figure(spent.passed, 2), _figure(spent.worked, 2))
+    made.add_section()
+    made.add_row("whole batch", _figure(found.whole_us.passed, 2), _figure(found.whole_us.worked, 2))
+    made.add_row("Redis itself, beside it (mean)", _figure(found.redis_us, 2), NONE)
+    return made
+
+
+def show(console: Console, results: Results, facts: Mapping[str, Any]) -> None:
+    """Print both, and a warning where other programs had a part in the figures."""
     if results.rounds or results.latencies:
         console.print(table(results))
     console.print(targets(results))
+    others = facts["others_cores"]
+    if others > OTHERS_MAX * facts["cores"]:
+        console.print(
+            f"[yellow]Other programs kept {others:.1f} of {facts['cores']} cores busy meanwhile: "
+            "these figures are about this machine at this hour, not about the contenders.[/]"
+        )
 
 
 def _figure(value: float | None, digits: int) -> str:
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
-def _batches(speeds: list[Speed]) -> str:
+def _batches(speeds: list[Speed]) -> tuple[str, str, str]:
+    """Median, least and most; Faust has none."""
     sizes = [size for speed in speeds for size in speed.batches]
-    return f"{median(sizes):,.0f} ({min(sizes):,} to {max(sizes):,})" if sizes else NONE
+    return (f"{median(sizes):,.0f}", f"{min(sizes):,}", f"{max(sizes):,}") if sizes else (NONE, NONE, NONE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from statistics import median
@@ -150,5 +152,33 @@ def machine() -> dict[str, Any]:
         "machine": platform.machine(),
         "cores": os.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 2**30),
-        "load_at_start": [round(load, 1) for load in os.getloadavg()],
     }
+
+
+class Others:
+    """How many cores everybody else on the machine kept busy, from here to `cores`."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._busy, self._ours = _busy_s(), _ours_s()
+
+    def cores(self) -> float:
+        """On average; what this process and its children used is left out."""
+        passed = time.monotonic() - self._since
+        others = (_busy_s() - self._busy) - (_ours_s() - self._ours)
+        return round(max(others, 0.0) / max(passed, 0.001), 2)
+
+
+def _busy_s() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+def _ours_s() -> float:
+    """Of this process, of children that have ended, and of those that run."""
+    us = psutil.Process()
+    spent = float(sum(us.cpu_times()[:4]))
+    for child in us.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            spent += sum(child.cpu_times()[:4])
+    return spent

@@ -131,12 +131,12 @@ def _speed(ground: Ground, entrant: Entrant, cpu_us_each: float, intents: int) -
     found = commits(ground.settings, TOPIC) if entrant.transactional else []
     batches = tuple(commit.records for commit in found)
     if found:
-        _check_batches(entrant, batches, ground.settings.batch_size)
+        check_batches(entrant, batches, ground.settings.batch_size)
     per_s = _between_commits(found) if found else _between_appends(times)
     return Speed(entrant.name, per_s, cpu_us_each, batches, size / intents)
 
 
-def _check_batches(entrant: Entrant, batches: Sequence[int], wanted: int) -> None:
+def check_batches(entrant: Entrant, batches: Sequence[int], wanted: int) -> None:
     """A speed at other batches than the ones asked for says nothing about these."""
     full = sum(size for size in batches if size == wanted)
     if full < FULL_SHARE * sum(batches):
