@@ -84,10 +84,13 @@ def _groups(prefix: str) -> Iterator[Grant]:
 
 
 def _transactions(prefix: str) -> Iterator[Grant]:
-    for name in (f"{prefix}-gate-", f"{prefix}-snapshots"):
-        why = "one for each worker" if name.endswith("-") else "the snapshot process"
-        pattern = "prefixed" if name.endswith("-") else "literal"
-        yield Grant("gate", "transactional-id", name, pattern, ("Write",), why)
+    names = (
+        ("gate", f"{prefix}-gate-", "prefixed", "one for each worker"),
+        ("gate", f"{prefix}-snapshots", "literal", "the snapshot process"),
+        ("executor", f"{prefix}-executor-", "prefixed", "one for each executor process"),
+    )
+    for role, name, pattern, why in names:
+        yield Grant(role, "transactional-id", name, pattern, ("Write",), why)
 
 
 def _settings(prefix: str) -> Iterator[Grant]:

@@ -19,7 +19,6 @@ from toolgate.inspection.decoding import Decoder
 from toolgate.inspection.explanation import how_to_undo
 from toolgate.inspection.search import Readers, Search
 from toolgate.processors import loader
-from toolgate.schemas import confluent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,8 +60,8 @@ def explain(  # noqa: PLR0913 - one parameter for each option
         config, bootstrap_servers=bootstrap_servers, prefix=prefix, policies_dir=policies
     )
     with Readers(settings) as readers, _progress() as notify:
-        registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
-        found = Search(readers, Decoder(registry), notify).explain(intent_id, tenant, run)
+        decoder = Decoder(connection.registry(settings))
+        found = Search(readers, decoder, notify).explain(intent_id, tenant, run)
     found = _with_undo(found, settings)
     if as_json:
         typer.echo(json.dumps(found.as_json()))

@@ -19,7 +19,6 @@ from toolgate.inspection.places import in_time, newest, offsets, parse_begin
 from toolgate.inspection.reader import TopicReader
 from toolgate.inspection.selection import Selection
 from toolgate.processors.problems import nearest
-from toolgate.schemas import confluent
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.topics import BY_NAME
 
@@ -86,7 +85,9 @@ def tail(  # noqa: PLR0913 - one parameter for each option
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     out = _Printer(as_json=as_json, limit=limit)
     with TopicReader(settings, topic) as reader:
-        tailing = _Tail(reader, _decoder(settings), selection, _chosen(reader, partition), out)
+        tailing = _Tail(
+            reader, Decoder(connection.registry(settings)), selection, _chosen(reader, partition), out
+        )
         try:
             if begin is None:
                 tailing.newest(LAST if last is None else last, follow=follow)
@@ -184,10 +185,6 @@ def _chosen(reader: TopicReader, partition: int | None) -> tuple[int, ...]:
             remedy=f"give 0 to {reader.partitions[-1]}",
         )
     return (partition,)
-
-
-def _decoder(settings: Settings) -> Decoder:
-    return Decoder(confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}."))
 
 
 def _say_nothing(settings: Settings, topic: str, begin: str | None, *, as_json: bool) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.streams.settings import Settings
 
+ASK_S = 10.0  # how long the broker may take to answer a question
 ANSWER_S = 30.0  # without any progress for so long, reading to an end is given up
 _POLL_S = 0.1
 _BATCH = 1000
@@ -55,7 +56,7 @@ class TopicReader:
         topic: logical name.
 
     Raises, from every method and the constructor:
-        UnreachableError: Kafka did not answer within 30 s.
+        UnreachableError: Kafka did not answer within 10 s, or nothing came for 30 s.
         RefusedError: the topic does not exist, or this user may not read it.
     """
 
@@ -78,7 +79,7 @@ class TopicReader:
     def span(self, partition: int) -> tuple[int, int]:
         """(first offset, last stable offset) of a partition."""
         try:
-            return reading.bounds(self._consumer, self._place(partition), ANSWER_S, self._trouble)
+            return reading.bounds(self._consumer, self._place(partition), ASK_S, self._trouble)
         except RetryError as error:
             raise self._silent(str(error)) from None
         except KafkaException as error:
@@ -87,7 +88,7 @@ class TopicReader:
     def at_time(self, partition: int, time_ms: int) -> int:
         """The offset of the first record at that time or later; the partition's end when there is none."""
         try:
-            [found] = self._consumer.offsets_for_times([self._place(partition, time_ms)], ANSWER_S)
+            [found] = self._consumer.offsets_for_times([self._place(partition, time_ms)], ASK_S)
         except KafkaException as error:
             raise self._failed(cause(error)) from None
         return found.offset if found.offset >= 0 else self.span(partition)[1]
@@ -137,7 +138,7 @@ class TopicReader:
 
     def _partitions(self) -> tuple[int, ...]:
         try:
-            found = self._consumer.list_topics(self._full, ANSWER_S).topics.get(self._full)
+            found = self._consumer.list_topics(self._full, ASK_S).topics.get(self._full)
         except KafkaException as error:
             raise self._failed(cause(error)) from None
         if found is None or found.error is not None:

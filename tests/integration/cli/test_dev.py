@@ -49,16 +49,25 @@ def gone(pid: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_runs_until_a_signal_and_leaves_nothing(tmp_path: Path, number):
-    """Both parts answer while it runs; afterwards exit code 0 and no process is left."""
-    process, facts = started(tmp_path / "dev", "--partitions", "2")
+    """Both parts answer while it runs, and a second shell in its folder finds it; afterwards nothing is left."""
+    process, facts = started(tmp_path / ".toolgate" / "dev", "--partitions", "2")
     try:
         assert facts["topics_created"] == 20
+        second_shell = subprocess.run(
+            [*TOOLGATE, "topics", "check", "--json"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert json.loads(second_shell.stdout)["partitions"] == 2
+        assert facts["bootstrap_servers"] in second_shell.stderr
         topics = AdminClient({"bootstrap.servers": facts["bootstrap_servers"]}).list_topics(timeout=20).topics
         assert len(topics["toolgate.intents"].partitions) == 2
         with redis.Redis.from_url(facts["redis_url"]) as client:
             assert client.ping()
         assert facts["env"]["TOOLGATE_PARTITIONS"] == "2"
-        exports = (tmp_path / "dev" / "env").read_text().splitlines()
+        exports = (tmp_path / ".toolgate" / "dev" / "env").read_text().splitlines()
         assert exports == [f"export {name}={value}" for name, value in facts["env"].items()]
     finally:
         process.send_signal(number)
@@ -67,6 +76,7 @@ def test_runs_until_a_signal_and_leaves_nothing(tmp_path: Path, number):
     assert errors.splitlines()[-1] == "Applying topics"
     assert gone(facts["kafka_pid"])
     assert gone(facts["redis_pid"])
+    assert not (tmp_path / ".toolgate" / "dev" / "running.json").exists()
 
 
 def test_says_when_a_part_ends_by_itself_and_keeps_data_and_addresses(tmp_path: Path):

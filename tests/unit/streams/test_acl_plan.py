@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolgate.streams import acl_plan
-from toolgate.streams.settings import load, reader_config
+from toolgate.streams.settings import executor_group_id, executor_producer_config, load, reader_config
 from toolgate.streams.topics import TOPICS
 
 SETTINGS = load(bootstrap_servers="k:1", prefix="p")
@@ -48,6 +48,13 @@ def test_the_gate_has_its_group_and_its_transactions():
     assert may("gate", "Write", "transactional-id", "p-snapshots")
     assert all(may("gate", "DescribeConfigs", "topic", SETTINGS.topic(topic.name)) for topic in TOPICS)
     assert {topic.name for topic in TOPICS if "gate" not in (*topic.writers, *topic.readers)} == set()
+
+
+def test_an_executor_has_its_group_and_its_transactions():
+    """Under the names that its settings give them, whatever it is called."""
+    assert may("executor", "Read", "group", executor_group_id(SETTINGS, "desk"))
+    transactional_id = executor_producer_config(SETTINGS, "desk", "nonce")["transactional.id"]
+    assert may("executor", "Write", "transactional-id", str(transactional_id))
 
 
 def test_every_reader_may_ask_for_the_group_it_names():
