@@ -1,4 +1,4 @@
-"""docs/quickstart.md, followed to the letter: a new user's first ten minutes end as the page says."""
+"""The quickstart and what goes on from there, followed to the letter: a new user's first minutes end as they say."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from walkthrough import Reader, blocks
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "quickstart.md"
+PAGES = ("quickstart.md", "guides/stopping.md")  # the second begins where the first ends
 
 
 @pytest.mark.real
 @pytest.mark.timeout(400)
-def test_the_quickstart_does_what_it_says(tmp_path: Path):
+def test_the_pages_do_what_they_say(tmp_path: Path):
     """Every file is saved, every command typed, and every line of output that the page shows is there."""
     (tmp_path / "toolgate").symlink_to(ROOT)  # the folder that holds the clone
     environment = {
@@ -24,5 +24,6 @@ def test_the_quickstart_does_what_it_says(tmp_path: Path):
         "COLUMNS": "160",
     }
     with Reader(tmp_path, environment) as reader:
-        for block in blocks(PAGE.read_text("utf-8")):
-            reader.follow(block)
+        for page in PAGES:
+            for block in blocks((ROOT / "docs" / page).read_text("utf-8")):
+                reader.follow(block)

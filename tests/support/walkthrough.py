@@ -5,7 +5,8 @@ What the blocks of such a page mean:
 - any language, first line `# some/file.ext`: the file to save. Bash is saved only if the name ends with `.sh`.
 - `bash`: typed into one terminal, block after block; every command must end well. After the word `bash` there may
   stand `exits=N`: the block's last command ends with N. A first line `# terminal 2: ...` means a terminal of its
-  own, in the folder and with the variables of the first one; what runs there keeps running.
+  own, in the folder and with the variables of the first one; what runs there keeps running, until Ctrl-C when
+  another block names that terminal.
 - `text`, right after a `bash`: lines that its output has, in this order. `…` stands for anything. Of a terminal that
   keeps running they are waited for.
 """
@@ -95,7 +96,7 @@ class Reader:
 
     home: Path
     environment: dict[str, str]
-    _running: list[tuple[subprocess.Popen[bytes], Path]] = field(default_factory=list)
+    _running: dict[str, tuple[subprocess.Popen[bytes], Path]] = field(default_factory=dict)
     _folder: str = ""
 
     def __enter__(self) -> Self:
@@ -103,14 +104,8 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process, _log in reversed(self._running):
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGTERM)
-        for process, _log in reversed(self._running):
-            try:
-                process.wait(60)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+        for process, _log in reversed(self._running.values()):
+            _end(process)
 
     def follow(self, block: Block) -> None:
         """Do what one block says; fails with what happened instead."""
@@ -148,6 +143,8 @@ class Reader:
         self._folder = folder.strip()
 
     def _leave_running(self, block: Block) -> None:
+        if block.terminal in self._running:
+            _end(self._running.pop(block.terminal)[0])
         log = self.home / f"terminal-{block.terminal}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -159,7 +156,7 @@ class Reader:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._running.append((process, log))
+        self._running[block.terminal] = (process, log)
 
         def shown() -> bool:
             text = log.read_text(encoding="utf-8")
@@ -169,4 +166,17 @@ class Reader:
         until(shown, lambda: f"line {block.line}: {log.read_text(encoding='utf-8')}", _LIMIT_S)
 
     def _logs(self) -> str:
-        return "".join(f"--- {log.name}\n{log.read_text('utf-8')[-3000:]}" for _, log in self._running)
+        return "".join(
+            f"--- {log.name}\n{log.read_text('utf-8')[-3000:]}" for _, log in self._running.values()
+        )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C, as a terminal sends it: to everything that runs there."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

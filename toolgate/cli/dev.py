@@ -115,9 +115,7 @@ def _announce(stack: Stack, settings: Settings, created: int, *, as_json: bool) 
     typer.echo(f"{'data, logs':<{width}}{stack.directory}\n")
     found = connection.running()
     if found is not None and found[0] == stack.directory:
-        typer.echo(
-            f"Commands that are started in this folder find it by themselves. Elsewhere: . {exports}\n"
-        )
+        typer.echo("Commands that are started in this folder find it by themselves. Elsewhere:\n")
     else:
         typer.echo("In another terminal:\n")
     for name, value in variables.items():
