@@ -18,15 +18,18 @@ help: ## Show the targets
 
 setup: $(STAMP) ## Create .venv and install toolgate with everything it is developed with
 
-# Dependency groups need pip 25.1; what a Python brings along is often older.
+# Dependency groups need pip 25.1; what a Python brings along is often older. Twice quiet: errors are still told, but
+# not a warning about editable installations that holds for none of ours.
 $(STAMP): pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[local]' --group dev
+	@$(PYTHON) -c 'import sys; sys.exit("toolgate needs Python 3.11 or newer, and $(PYTHON) is %d.%d\n  do:    make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@echo "Installing into $(VENV); the first time this takes a minute"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@$(BIN)/python -m pip install --quiet --quiet --editable '.[local]' --group dev
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --group docs
+	@$(BIN)/python -m pip install --quiet --group docs
 	@touch $@
 
 demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
