@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import pytest
-
 from toolgate.processors.case import Envelope
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import Codec
@@ -161,9 +159,3 @@ class Written:
 
 def _told(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in {"intent_id", "tenant", "run_id"}}
-
-
-@pytest.fixture
-def written() -> Written:
-    """An empty log."""
-    return Written()

@@ -68,6 +68,7 @@ _BY_ERROR: dict[str, Exit] = {
     "toolgate.streams.errors.SlotInUseError": Exit.SLOT_IN_USE,
     "toolgate.streams.ports.UnavailableError": Exit.UNREACHABLE,
     "toolgate.streams.ports.CodeMismatchError": Exit.CODE_MISMATCH,
+    "toolgate.streams.ports.LogError": Exit.UNREACHABLE,
     "toolgate.streams.ports.RetryError": Exit.UNREACHABLE,
     "toolgate.streams.ports.FatalError": Exit.UNREACHABLE,
     "toolgate.schemas.registry.RegistryError": Exit.UNREACHABLE,
