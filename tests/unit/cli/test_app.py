@@ -102,6 +102,11 @@ def test_an_unknown_command_is_wrong_usage():
     assert "no-such-thing" in answer.output
 
 
+def test_a_slip_is_answered_with_the_command_that_was_meant():
+    """As everywhere: what to do about it."""
+    assert "Did you mean 'explain'?" in CliRunner().invoke(module.app, ["explian"]).output
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
@@ -166,8 +171,9 @@ def test_lists_the_topics_without_a_broker():
     assert {"name", "writers", "config"} <= rows[0].keys()
 
 
-def test_topics_needs_an_address():
-    """What is missing is named, not guessed."""
+def test_topics_needs_an_address(tmp_path, monkeypatch):
+    """What is missing is named, not guessed, where no local stack runs."""
+    monkeypatch.chdir(tmp_path)
     answer = CliRunner().invoke(module.app, ["topics", "check"])
     assert isinstance(answer.exception, SettingsError)
     assert "TOOLGATE_BOOTSTRAP_SERVERS" in str(answer.exception)
