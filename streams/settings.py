@@ -42,7 +42,10 @@ _OPTIONS = {
     "keys_file": "--keys",
 }
 _VALIDATOR = "Value error, "  # pydantic puts it before what a validator says
-_SET_IT = "set the variable or option named, or give --config FILE; `toolgate dev` prints both addresses"
+_SET_IT = (
+    "set the variable or option named, or give --config FILE; `toolgate dev` starts a Kafka and a Redis here and "
+    "leaves .toolgate/dev/env to be sourced"
+)
 _OTHER_SLOT = "give a --slot that exists; TOOLGATE_PARTITIONS must be what the topics of the prefix have"
 _CORRECT_IT = "correct the setting named"
 

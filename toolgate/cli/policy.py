@@ -48,7 +48,12 @@ def check(
         policies = loader.load(directory)
     except LoadError as error:
         # The loader names files within the folder; editors and terminals link paths from here.
-        problems = [replace(problem, file=str(directory / problem.file)) for problem in error.problems]
+        problems = [
+            problem
+            if problem.file == str(directory)
+            else replace(problem, file=str(directory / problem.file))
+            for problem in error.problems
+        ]
         if not as_json:
             raise LoadError(problems) from None
         typer.echo(json.dumps({"ok": False, "problems": [asdict(problem) for problem in problems]}))

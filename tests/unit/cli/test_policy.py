@@ -81,4 +81,4 @@ def test_a_folder_that_is_not_there(tmp_path):
     """Says so, and not that a file is missing in it."""
     answer = check(tmp_path / "nowhere")
     assert isinstance(answer.exception, LoadError)
-    assert "there is no such folder" in str(answer.exception)
+    assert str(answer.exception).startswith(f"{tmp_path}/nowhere: there is no such folder")
