@@ -82,7 +82,9 @@ def parse(file: str, text: bytes) -> tuple[Document | None, tuple[Problem, ...]]
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        return None, (Problem(file, line, column, f"this is not YAML: {error.problem or error.context}"),)
+        what = f"this is not YAML: {error.problem or error.context}"
+        hint = "indent with spaces" if r"'\t'" in what else ""
+        return None, (Problem(file, line, column, what, hint),)
     except YAMLError as error:
         return None, (Problem(file, 0, 0, f"this is not YAML: {str(error).splitlines()[0]}"),)
     return document, tuple(reader.problems)
