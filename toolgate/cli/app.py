@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from toolgate.cli.exits import Exit, exit_for
+from toolgate.processors.problems import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,12 @@ class _LateGroup(TyperGroup):
         # the framework gives these to every app, but completion is the whole command line's
         command.params = [param for param in command.params if param.name not in _COMPLETION]
         return command
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        typed = args[0] if args else ""
+        if typed not in COMMANDS and not ctx.resilient_parsing and (hint := closest(typed, COMMANDS)):
+            ctx.fail(f"No such command {typed!r}: {hint}")
+        return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         with self._as_listed():

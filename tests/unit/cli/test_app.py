@@ -104,7 +104,7 @@ def test_an_unknown_command_is_wrong_usage():
 
 def test_a_slip_is_answered_with_the_command_that_was_meant():
     """As everywhere: what to do about it."""
-    assert "Did you mean 'explain'?" in CliRunner().invoke(module.app, ["explian"]).output
+    assert "did you mean explain?" in CliRunner().invoke(module.app, ["explian"]).output
 
 
 @pytest.mark.parametrize(
