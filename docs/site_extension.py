@@ -48,6 +48,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", describe, priority=400)  # before napoleon
     app.connect("missing-reference", resolve)
     app.connect("env-check-consistency", check_exports)
+    app.connect("build-finished", lead_to_first_page)
     return {"parallel_read_safe": True}
 
 
@@ -136,3 +137,11 @@ def check_exports(_app: Sphinx, env: BuildEnvironment) -> None:
         names = {f"{EXPORTS}.{name}", f"{exported.__module__}.{exported.__qualname__}"}
         if names.isdisjoint(objects):
             _log.warning("%s.%s is in __all__ but on no page of the reference", EXPORTS, name)
+
+
+def lead_to_first_page(app: Sphinx, error: Exception | None) -> None:
+    """The pages lie in the site as in the repository; whoever opens its folder is led to the first one."""
+    if error is None:
+        first = f"{app.config.root_doc}.html"
+        text = f'<!doctype html><meta http-equiv="refresh" content="0; url={first}"><a href="{first}">toolgate</a>\n'
+        (app.outdir / "index.html").write_text(text, encoding="utf-8")
