@@ -1,24 +1,22 @@
 """Replies: outcomes and results as they come, each handed to the ticket that waits for it.
 
-One consumer and one thread serve any number of runs. It assigns itself every partition at its end before the
-first intent is sent: an outcome can only come after its intent, so none is missed and nothing old is read.
+One consumer and one thread serve any number of runs. It reads the partitions of the runs that were asked for and no
+others, in no group, each from its end as of before the first intent into it: an outcome can only come after its
+intent, so none is missed and nothing old is read.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from concurrent.futures import InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.records import Outcome, Result, ResultStatus, Verdict
-from toolgate.sdk.errors import IntentError, NoAnswerError, SdkError
-from toolgate.sdk.ticket import Ticket
+from toolgate.schemas.records import Outcome, Result
+from toolgate.sdk.errors import SdkError
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log import reading
 from toolgate.streams.log.messages import take
@@ -32,156 +30,24 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from toolgate.schemas.records import Intent
+    from toolgate.sdk.tickets import Tickets
     from toolgate.streams.settings import Settings
 
 START_S = 30.0
-TICKETS_KEPT = 10_000  # decided or given up: remembered for repetitions and for what comes late
-_POLL_S = 0.05
+_POLL_S = 0.02
 _BATCH = 1000
 _log = structlog.get_logger("toolgate.sdk")
 
 
-class Tickets:
-    """The tickets of one client by intent id. Pure bookkeeping, safe for any number of threads."""
-
-    def __init__(self, kept: int = TICKETS_KEPT) -> None:
-        self._kept = kept
-        self._lock = threading.Lock()
-        self._waiting: dict[str, Ticket] = {}
-        self._late: OrderedDict[str, Ticket] = OrderedDict()  # nobody waits for their decision any more
-        self._decided: OrderedDict[str, Ticket] = OrderedDict()
-        self._early: dict[str, Result] = {}  # ends that were read before their outcome
-        self._failure: Exception | None = None
-
-    def expect(self, intent: Intent, digest: str) -> Ticket:
-        """The ticket of an intent about to be sent; the same one again for the same intent.
-
-        Args:
-            intent: what is sent.
-            digest: of its body as it is written; the gate's answer names it.
-
-        Raises:
-            IntentError: the id is being waited for with other content.
-            SdkError: answers can no longer be read.
-        """
-        key = intent.intent_id
-        with self._lock:
-            if self._failure is not None:
-                raise self._failure
-            waiting = self._waiting.get(key)
-            if waiting is not None:
-                if waiting.digest == digest:
-                    return waiting
-                raise IntentError(
-                    f"intent id {key} is waited for with other content",
-                    remedy="give every new intent an id of its own",
-                )
-            late = self._late.get(key)
-            if late is not None and late.digest == digest:
-                self._waiting[key] = self._late.pop(key)
-                return late
-            decided = self._decided.get(key)
-            if decided is not None and decided.digest == digest:
-                return decided  # the gate answers a repetition with nothing: its first decision stands
-            self._late.pop(key, None)
-            self._early.pop(key, None)
-            ticket = self._waiting[key] = Ticket(intent, digest, self.give_up)
-        _let_go([late] if late is not None else [])
-        return ticket
-
-    def give_up(self, ticket: Ticket) -> None:
-        """Nobody waits for its decision any more: it is remembered as long as decided ones are."""
-        key = ticket.intent.intent_id
-        gone: list[Ticket] = []
-        with self._lock:
-            if self._waiting.get(key) is ticket:
-                self._late[key] = self._waiting.pop(key)
-                while len(self._late) > self._kept:
-                    oldest, forgotten = self._late.popitem(last=False)
-                    self._early.pop(oldest, None)
-                    gone.append(forgotten)
-        _let_go(gone)
-
-    def outcome(self, outcome: Outcome) -> None:
-        """The gate has decided. Another intent of the same id has another digest and is not ours."""
-        key = outcome.intent_id
-        with self._lock:
-            ticket = self._waiting.get(key) or self._late.get(key)
-            if ticket is None or ticket.digest != outcome.digest:
-                return
-            self._waiting.pop(key, None)
-            self._late.pop(key, None)
-            early = self._early.pop(key, None)
-            self._decided.pop(key, None)
-            self._decided[key] = ticket
-            while len(self._decided) > self._kept:
-                self._decided.popitem(last=False)
-        with suppress(InvalidStateError):
-            ticket.outcome.set_result(outcome)
-        if early is not None:
-            self.result(early)
-
-    def result(self, result: Result) -> None:
-        """A command has begun or ended; only the first end of the ticket's own command counts."""
-        if result.status == ResultStatus.STARTED:
-            return
-        key = result.intent_id
-        with self._lock:
-            ticket = self._waiting.get(key) or self._late.get(key)
-            if ticket is not None:
-                if ticket.digest == result.digest:
-                    self._early.setdefault(key, result)
-                return
-            ticket = self._decided.get(key)
-            if ticket is None or ticket.digest != result.digest or ticket.result.done():
-                return
-        outcome = ticket.outcome.result()
-        if outcome.verdict == Verdict.APPROVE and outcome.command_id == result.command_id:
-            with suppress(InvalidStateError):  # an executor that was started twice may have ended it twice
-                ticket.result.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        """Nothing will be heard any more."""
-        with self._lock:
-            self._failure = error
-            waiting = [*self._waiting.values(), *self._late.values(), *self._decided.values()]
-            self._waiting.clear()
-            self._late.clear()
-            self._early.clear()
-        for ticket in waiting:
-            for future in (ticket.outcome, ticket.result):
-                with suppress(InvalidStateError):  # those that know their answer keep it
-                    future.set_exception(error)
-
-    def drop(self, ticket: Ticket, error: BaseException) -> None:
-        """The intent of a ticket never left."""
-        key = ticket.intent.intent_id
-        with self._lock:
-            for table in (self._waiting, self._late):
-                if table.get(key) is ticket:
-                    del table[key]
-        with suppress(InvalidStateError):
-            ticket.outcome.set_exception(error)
-
-
-def _let_go(tickets: list[Ticket]) -> None:
-    """Nothing will be heard of these any more: who awaits one all the same is told."""
-    for ticket in tickets:
-        text = f"intent {ticket.intent.intent_id} was given up and its decision is no longer listened for"
-        with suppress(InvalidStateError):
-            ticket.outcome.set_exception(NoAnswerError(text, remedy="send it again under the same id"))
-
-
 class Replies:
-    """Reads outcomes and results of a prefix in a thread of its own, from the moment it is made."""
+    """Reads outcomes and results of a prefix in a thread of its own."""
 
     def __init__(self, settings: Settings, tickets: Tickets, tick: Callable[[], None]) -> None:
-        """`tick` is called in the thread every 50 ms or sooner.
+        """`tick` is called in the thread every 20 ms or sooner.
 
         Raises:
-            UnreachableError: Kafka did not tell the topics' ends within 30 s.
-            RefusedError: the topics are missing, or may not be read.
+            UnreachableError: Kafka did not describe the topics within 30 s.
+            RefusedError: the topics are missing, may not be read, or have not the same partitions.
         """
         self._settings = settings
         self._tickets = tickets
@@ -191,53 +57,109 @@ class Replies:
         self._outcomes = Codec(Outcome)
         self._results = Codec(Result)
         self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._heard: dict[int, Future[None]] = {}
+        self._asked: list[int] = []  # partitions to listen to: the consumer belongs to one thread alone
+        self._closed = False
         self._consumer = Consumer({**reader_config(settings), **self._trouble.settings()})
         try:
-            self._consumer.assign([place for name in self._names for place in self._ends(name)])
+            self.partitions = self._count()
         except BaseException:
             self._consumer.close()
             raise
         self._thread = threading.Thread(target=self._run, name="toolgate-replies", daemon=True)
         self._thread.start()
 
+    def listen(self, partition: int) -> Future[None]:
+        """Hear what comes into a partition from now on; from any thread.
+
+        Returns:
+            Done when it is heard: at once, but for the first time. Fails with UnreachableError when Kafka did not
+            tell the partition's ends within 30 s (the next call asks again), and with SdkError when the client was
+            closed.
+        """
+        with self._lock:
+            known = self._heard.get(partition)
+            if known is None:
+                known = self._heard[partition] = Future()
+                known.set_running_or_notify_cancel()  # who gives up must not cancel it for the others
+                if self._closed:
+                    known.set_exception(_closed())
+                else:
+                    self._asked.append(partition)
+            return known
+
     def close(self) -> None:
         """Stop reading; whoever still waits is told so."""
         self._closing.set()
         self._thread.join()
 
-    def _ends(self, name: str) -> list[TopicPartition]:
-        where = f"{name} at {self._settings.bootstrap_servers}"
+    def _count(self) -> int:
+        """How many partitions both topics have."""
+        counts = {self._partitions(name) for name in self._names}
+        if len(counts) != 1:
+            raise RefusedError(
+                f"outcomes and results have different numbers of partitions: {sorted(counts)}",
+                where=f"prefix {self._settings.prefix} at {self._settings.bootstrap_servers}",
+                remedy="toolgate topics check says which topic is wrong",
+            )
+        return counts.pop()
+
+    def _partitions(self, name: str) -> int:
         try:
             found = self._consumer.list_topics(name, START_S).topics.get(name)
-            if found is None or found.error is not None:
-                raise RefusedError(
-                    "the topic does not exist, or this user may not read it",
-                    where=where,
-                    remedy="correct TOOLGATE_PREFIX, or create it: toolgate topics apply",
-                )
-            places = [TopicPartition(name, partition) for partition in sorted(found.partitions)]
-            ends = [reading.bounds(self._consumer, p, START_S, self._trouble)[1] for p in places]
-        except (KafkaException, RetryError) as error:
-            text = cause(error).str() if isinstance(error, KafkaException) else str(error)
-            raise UnreachableError(
-                f"Kafka did not tell the topic's end: {text}",
-                where=where,
-                remedy="start it, or correct TOOLGATE_BOOTSTRAP_SERVERS",
-            ) from error
-        return [TopicPartition(p.topic, p.partition, end) for p, end in zip(places, ends, strict=True)]
+        except KafkaException as error:
+            raise self._unreachable(name, error) from error
+        if found is None or found.error is not None:
+            raise RefusedError(
+                "the topic does not exist, or this user may not read it",
+                where=f"{name} at {self._settings.bootstrap_servers}",
+                remedy="correct TOOLGATE_PREFIX, or create it: toolgate topics apply",
+            )
+        return len(found.partitions)
+
+    def _unreachable(self, what: str, error: KafkaException | RetryError) -> UnreachableError:
+        text = cause(error).str() if isinstance(error, KafkaException) else str(error)
+        return UnreachableError(
+            f"Kafka did not answer about {what}: {text}{self._trouble.because()}",
+            where=self._settings.bootstrap_servers,
+            remedy="start it, or correct TOOLGATE_BOOTSTRAP_SERVERS",
+        )
 
     def _run(self) -> None:
-        error: Exception = SdkError("the client was closed before the gate answered")
+        error: Exception = _closed()
         try:
             while not self._closing.is_set():
                 self._tick()
+                self._listen()
                 for message in take(self._consumer, _BATCH, _POLL_S):
                     self._hear(message)
         except Exception as failure:  # noqa: BLE001 - a thread that ends silently would leave all waiting for ever
             error = failure
             _log.error("replies can no longer be read", detail=str(failure))
+        with self._lock:
+            self._closed = True
+            asked, self._asked = self._asked, []
+        for partition in asked:
+            self._heard[partition].set_exception(error)
         self._tickets.fail(error)
         self._consumer.close()
+
+    def _listen(self) -> None:
+        with self._lock:
+            asked, self._asked = self._asked, []
+        for partition in asked:
+            places = [TopicPartition(name, partition) for name in self._names]
+            try:
+                for place in places:
+                    place.offset = reading.bounds(self._consumer, place, START_S, self._trouble)[1]
+                self._consumer.incremental_assign(places)
+            except (KafkaException, RetryError) as error:
+                with self._lock:
+                    failed = self._heard.pop(partition)
+                failed.set_exception(self._unreachable(f"partition {partition} of the answers", error))
+            else:
+                self._heard[partition].set_result(None)
 
     def _hear(self, message: Message) -> None:
         error = message.error()
@@ -260,3 +182,7 @@ class Replies:
             _log.warning(
                 "unreadable answer", topic=message.topic(), offset=message.offset(), detail=str(unread)
             )
+
+
+def _closed() -> SdkError:
+    return SdkError("the client was closed before the gate answered", remedy="make a new one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -26,7 +27,7 @@ def _uncancellable() -> Future[Any]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticket:
-    """One intent on its way. Both futures may be awaited: `await asyncio.wrap_future(ticket.outcome)`.
+    """One intent on its way.
 
     `digest` is of the intent as it was sent: an answer that names another is to somebody else's intent.
     `outcome` is what the gate decided. `result` is how the command ended; it never comes without an approval.
@@ -40,7 +41,7 @@ class Ticket:
     result: Future[Result] = field(default_factory=_uncancellable)
 
     def give_up(self) -> None:
-        """Stop waiting for the decision; `decided` does so when its time is over, whoever awaits does it himself.
+        """Stop waiting for the decision; who waits in vain does so when the time is over.
 
         A decision that comes late is still heard for a while, so sending the same intent again finds it.
         """
@@ -54,14 +55,19 @@ class Ticket:
             NotSentError: Kafka did not take the intent.
         """
         try:
-            return self._wait(
-                self.outcome,
-                timeout_s,
-                "has not been decided",
-                "see that a gate runs and reads this prefix, or the gate does not believe this key: see "
-                "BAD_IDENTITY in its metrics; sending the same intent again is safe",
-            )
-        except NoAnswerError:
+            return self.outcome.result(timeout_s)
+        except TimeoutError:
+            self.give_up()
+            raise self._undecided(timeout_s) from None
+
+    async def decided_async(self, timeout_s: float) -> Outcome:
+        """`decided`, for a coroutine."""
+        try:
+            return await _awaited(self.outcome, timeout_s)
+        except TimeoutError:
+            self.give_up()
+            raise self._undecided(timeout_s) from None
+        except asyncio.CancelledError:
             self.give_up()
             raise
 
@@ -73,20 +79,40 @@ class Ticket:
             ValueError: the intent was not approved, so that there is no command.
         """
         outcome = self.outcome.result() if self.outcome.done() else self.decided(timeout_s)
+        self._check(outcome)
+        try:
+            return self.result.result(timeout_s)
+        except TimeoutError:
+            raise self._unended(outcome, timeout_s) from None
+
+    async def ended_async(self, timeout_s: float) -> Result:
+        """`ended`, for a coroutine."""
+        outcome = self.outcome.result() if self.outcome.done() else await self.decided_async(timeout_s)
+        self._check(outcome)
+        try:
+            return await _awaited(self.result, timeout_s)
+        except TimeoutError:
+            raise self._unended(outcome, timeout_s) from None
+
+    def _check(self, outcome: Outcome) -> None:
         if outcome.verdict != Verdict.APPROVE or not outcome.command_id:
             raise ValueError(f"intent {self.intent.intent_id} made no command: {outcome.verdict}")
-        return self._wait(
-            self.result,
-            timeout_s,
-            f"was approved as command {outcome.command_id}, which has not ended",
-            f"see that an executor of {self.intent.tool} runs",
+
+    def _undecided(self, timeout_s: float) -> NoAnswerError:
+        return NoAnswerError(
+            f"intent {self.intent.intent_id} of run {self.intent.run_id} has not been decided "
+            f"within {timeout_s:g} s",
+            remedy="see that a gate runs and reads this prefix, or the gate does not believe this key: see "
+            "BAD_IDENTITY in its metrics; sending the same intent again is safe",
         )
 
-    def _wait(self, future: Future[T], timeout_s: float, what: str, remedy: str) -> T:
-        try:
-            return future.result(timeout_s)
-        except TimeoutError:
-            raise NoAnswerError(
-                f"intent {self.intent.intent_id} of run {self.intent.run_id} {what} within {timeout_s:g} s",
-                remedy=remedy,
-            ) from None
+    def _unended(self, outcome: Outcome, timeout_s: float) -> NoAnswerError:
+        return NoAnswerError(
+            f"intent {self.intent.intent_id} of run {self.intent.run_id} was approved as command "
+            f"{outcome.command_id}, which has not ended within {timeout_s:g} s",
+            remedy=f"see that an executor of {self.intent.tool} runs",
+        )
+
+
+async def _awaited(future: Future[T], timeout_s: float) -> T:
+    return await asyncio.wait_for(asyncio.wrap_future(future), timeout_s)

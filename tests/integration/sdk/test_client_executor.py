@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from gatekeeper import Gatekeeper
 from nacl.signing import SigningKey
+from patience import until
 
 from toolgate.processors.identity import check_result
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed
+from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import KID, MAC
-from toolgate.schemas.records import Command, Control, Intent, Outcome, Result
+from toolgate.schemas.records import Command, Control, Result
 from toolgate.sdk import Answer, Client, Executor, NoAnswerError, Stops, ToolError
 from toolgate.sdk.stops import UNKNOWN
 from toolgate.streams import topic_admin
@@ -33,56 +36,6 @@ INTENTS = IntentKey("billing-1", b"i" * 32, "default", "billing_v1")
 RESULTS = ExecutorKey("desk-1", b"r" * 32, "desk", ("*",))
 OPERATORS = {"o1": b"1" * 32, "o2": b"2" * 32}
 WAIT_S = 30.0
-
-
-class Gatekeeper:
-    """Approves every intent, one after the other, without a transaction; denies the tool `never`."""
-
-    def __init__(self, settings, ttl_ms: int = 900_000) -> None:
-        self._settings = settings
-        self._ttl_ms = ttl_ms
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.intents: list[Envelope] = []
-
-    def _run(self) -> None:
-        name = self._settings.topic("intents")
-        consumer = Consumer(reader_config(self._settings))
-        consumer.assign([TopicPartition(name, p, 0) for p in range(self._settings.partitions)])
-        producer = Producer({"bootstrap.servers": self._settings.bootstrap_servers})
-        while not self._stopping.is_set():
-            message = consumer.poll(0.05)
-            if message is None or message.error():
-                continue
-            self.intents.append(envelope(message, "intents"))
-            self._decide(producer, self.intents[-1])
-        producer.flush(WAIT_S)
-        consumer.close()
-
-    def _decide(self, producer: Producer, of: Envelope) -> None:
-        intent, _, digest = Codec(Intent).read(of.value)
-        approved = intent.tool != "never"
-        command_id = f"{of.partition}-{of.offset}" if approved else ""
-        verdict = "APPROVE" if approved else "DENY"
-        outcome = Outcome(intent.intent_id, digest, of.offset, verdict, command_id=command_id)
-        command = Command(
-            command_id, intent.intent_id, of.offset, 0, intent.tenant, intent.workflow_id, intent.run_id,
-            intent.agent_id, intent.tool, "1", intent.params, digest, "", False, of.time_ms,
-            of.time_ms + self._ttl_ms, 0,
-        )  # fmt: skip
-        topics = self._settings.topic
-        if approved:
-            producer.produce(topics("commands"), Codec(Command).encode(command), of.key, of.partition)
-        producer.produce(topics("outcomes"), Codec(Outcome).encode(outcome), of.key, of.partition)
-        producer.flush(WAIT_S)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stopping.set()
-        self._thread.join()
 
 
 @contextmanager
@@ -308,3 +261,62 @@ def test_a_client_without_a_broker_says_so(make_settings, stack, monkeypatch):
     nowhere = make_settings(stack).model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
         Client(nowhere, INTENTS, "agent")
+
+
+def test_a_kill_that_comes_after_the_fetch_is_respected(settings):
+    """A command that waits in the executor behind another of its run is looked at again when its turn comes."""
+    keyring = Keyring.of(
+        OperatorKey(kid, bytes(SigningKey(seed).verify_key), frozenset({"operator"}))
+        for kid, seed in OPERATORS.items()
+    )
+    begun, go_on, ran = threading.Event(), threading.Event(), []
+
+    def run(command: Command) -> None:
+        ran.append(command.command_id)
+        begun.set()
+        assert go_on.wait(WAIT_S)
+
+    with (
+        Gatekeeper(settings),
+        executing(settings, {"read": run}, keyring=keyring) as executor,
+        Client(settings, INTENTS, "agent") as client,
+    ):
+        first, second = (client.send(client.intent("run-1", "read", {"n": n})) for n in range(2))
+        assert begun.wait(WAIT_S)
+        until(lambda: executor._lanes.waiting, "the second command fetched")
+        control(settings, "kill", "run-1", "o1")
+        until(lambda: executor._stops._state.kills, "the kill read")
+        go_on.set()
+        assert (first.ended(WAIT_S).status, second.ended(WAIT_S).status) == ("ok", "void")
+    assert ran == [first.outcome.result().command_id]
+
+
+def test_a_client_hears_its_own_partitions_only(settings):
+    """What other runs are told in other partitions costs it nothing."""
+    with Gatekeeper(settings), Client(settings, INTENTS, "agent") as client:
+        client.submit(client.intent("run-1", "never", {}), WAIT_S)
+        client.submit(client.intent("run-1", "never", {"n": 1}), WAIT_S)
+        assigned = {place.partition for place in client._replies._consumer.assignment()}
+    assert assigned == {partition_of(b"run-1", settings.partitions)}
+
+
+def test_a_coroutine_calls_tools(settings):
+    """The twins of the methods that wait never block the loop; the client is closed with its block."""
+
+    async def calls() -> list[str]:
+        async with Client(settings, INTENTS, "agent") as client:
+            intents = [client.intent(f"run-{n}", tool, {}) for n, tool in enumerate(("read", "never", "pay"))]
+            replies = await asyncio.gather(*(client.call_async(intent, WAIT_S) for intent in intents))
+            denied = await client.submit_async(client.intent("run-9", "never", {}), WAIT_S)
+            return [*(str(reply.data) if reply.ok else reply.why for reply in replies), denied.verdict]
+
+    tools = {"read": lambda command: {"run": command.run_id}, "pay": refuse}
+    with Gatekeeper(settings), executing(settings, tools):
+        told = asyncio.run(calls())
+    assert told == ["{'run': 'run-0'}", "DENY: no reason given", "error: closed on Sundays", "DENY"]
+
+
+def test_an_executor_without_topics_is_refused_by_name(stack, bare_prefix, make_settings):
+    """Waiting for commands that cannot come would look like work."""
+    with pytest.raises(RefusedError, match="the topic does not exist"):
+        Executor(make_settings(stack, prefix=bare_prefix), RESULTS, {}).run()

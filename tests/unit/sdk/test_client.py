@@ -10,6 +10,7 @@ from toolgate.processors.case import Case, Envelope
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import identity
 from toolgate.processors.keyring import IntentKey, Keyring
+from toolgate.processors.placement import partition_of
 from toolgate.processors.policy import PolicySet
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec
@@ -28,6 +29,7 @@ class Posted:
 
     def __init__(self) -> None:
         self.records: list[tuple] = []
+        self.partitions: list[int] = []
         self.answer: Future[None] = Future()
         self.full = False
 
@@ -36,10 +38,27 @@ class Posted:
         if self.full:
             raise NotSentError("the queue is full")
         self.records.append((topic, record_key, value, headers))
+        self.partitions.append(partition)
         return self.answer
 
     def poll(self):
         """Nothing is on its way."""
+
+
+class Silence:
+    """Takes the place of the replies: hears every partition at once, and nothing in any."""
+
+    partitions = 8
+
+    def __init__(self, settings, tickets, tick):
+        self.heard: list[int] = []
+
+    def listen(self, partition):
+        """As `Replies.listen`."""
+        self.heard.append(partition)
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
 
 
 @pytest.fixture
@@ -47,7 +66,7 @@ def posted(monkeypatch):
     """Where the client's records go instead of Kafka."""
     post = Posted()
     monkeypatch.setattr(module, "Sender", lambda settings, key: post)
-    monkeypatch.setattr(module, "Replies", lambda settings, tickets, tick: None)
+    monkeypatch.setattr(module, "Replies", Silence)
     return post
 
 
@@ -158,3 +177,31 @@ def test_a_ticket_has_the_digest_that_the_gate_will_name(client, posted):
     ticket = client.send(client.intent("run-1", "pay", {"a": 1}))
     [(_, _, value, _)] = posted.records
     assert ticket.digest == Codec(Intent).read(value).digest
+
+
+def test_answers_are_heard_before_the_intent_is_sent(client, posted):
+    """In the run's own partition: the one that any Java client would have written to."""
+    client.send(client.intent("run-1", "pay", {}))
+    assert client._replies.heard == [partition_of(b"run-1", 8)]
+    assert posted.partitions == client._replies.heard
+
+
+@pytest.mark.parametrize(
+    ("make", "fault"),
+    [
+        (lambda client: client.usage("run-1", -1), "cost_micros is -1"),
+        (lambda client: client.finish("run-1", "won"), "run_outcome is 'won'"),
+        (lambda client: client.finish("run 1"), "run_id has ' '"),
+    ],
+)
+def test_a_report_that_the_gate_would_deny_is_not_made(client, make, fault):
+    """As with calls, each mistake is named at the agent."""
+    with pytest.raises(IntentError, match=fault):
+        make(client)
+
+
+def test_reports_are_well_formed(client):
+    """The gate's contract has nothing against them."""
+    usage, finish = client.usage("run-1", 120), client.finish("run-1", "failed")
+    assert (usage.kind, usage.declared_cost_micros) == ("usage", 120)
+    assert (finish.kind, finish.run_outcome) == ("finish", "failed")

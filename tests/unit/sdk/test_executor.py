@@ -1,22 +1,30 @@
-"""The executor: what it reports of each way in which a command can end, and when it commits."""
+"""The executor: what a round commits before it begins anything, and what it reports of each way to end."""
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
 
 from toolgate.processors.keyring import ExecutorKey
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Command, Result
-from toolgate.sdk import executor as module
+from toolgate.sdk import reports as module
+from toolgate.sdk.answer import Answer, ToolError
+from toolgate.sdk.effects import Effects
 from toolgate.sdk.errors import AnswerError, NotSentError, SdkError
-from toolgate.sdk.executor import Answer, Executor, ToolError
+from toolgate.sdk.executor import Executor
+from toolgate.sdk.history import History
+from toolgate.sdk.lanes import LOW, Item, Lane, Lanes
+from toolgate.sdk.reports import Reports, begun
+from toolgate.sdk.rounds import DIED, EXPIRED, Rounds
+from toolgate.streams.ports import AbortError
 from toolgate.streams.settings import load
 
 KEY = ExecutorKey("desk-1", b"s" * 32, "desk", ("*",))
+SETTINGS = load(bootstrap_servers="nowhere:1")
 NOW = 1_000
 COMMAND = Command(
     command_id="2-7",
@@ -33,76 +41,46 @@ COMMAND = Command(
     digest="d",
     policy_digest="p",
     idempotent=False,
-    approved_at=0,
+    approved_at=NOW - 1,
     expires_at=NOW + 1,
     reserved_cost_micros=0,
 )
+KILLED = "run run-1 was stopped by c-1: runaway"
 
 
 class Kafka:
-    """A consumer and a sender in one, which keep the order of what happens."""
+    """Member and sender in one, which keep the order of what happens."""
 
     def __init__(self) -> None:
         self.events: list = []
+        self.resumed: list[int] = []
         self.moved = False
-        self.deaf = False
 
-    def commit(self, offsets, asynchronous):
-        """As a consumer's."""
+    def commit(self, outputs, offsets):
+        """As `Member.commit`."""
         if self.moved:
-            raise KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION))
-        self.events.append([place.offset for place in offsets])
+            raise AbortError("moved")
+        self.events.append(([Codec(Result).decode(output.value).status for output in outputs], offsets))
+        self.results = [Codec(Result).decode(output.value) for output in outputs]
 
-    def send(self, topic, record_key, value, headers, partition):
-        """As `Sender.send`."""
-        result = Codec(Result).decode(value)
-        assert (topic, record_key, partition) == ("results", b"run-1", 2)
+    def resume(self, partition):
+        """As `Member.resume`."""
+        self.resumed.append(partition)
+
+    def publish(self, result, partition):
+        """As `Reports.publish`."""
+        assert partition == 2
         self.events.append(result)
-        done: Future[None] = Future()
-        if not self.deaf:
-            done.set_result(None)
-        return done
-
-    def flush(self, limit_s):
-        """As `Sender.flush`."""
-        return not self.deaf
 
     @property
     def story(self) -> list:
-        """Status of results and offsets of commits, in order."""
-        return [event if isinstance(event, list) else event.status for event in self.events]
+        """Transactions, and the statuses of ends that were published by themselves."""
+        return [event.status if isinstance(event, Result) else event for event in self.events]
 
     @property
     def end(self) -> Result:
-        """The last result."""
+        """The last result that was published by itself."""
         return [event for event in self.events if isinstance(event, Result)][-1]
-
-
-class Delivered:
-    """A message as the client gives it."""
-
-    def __init__(self, value: bytes) -> None:
-        self._value = value
-
-    def value(self):
-        """What was produced."""
-        return self._value
-
-    def partition(self):
-        """Always the same."""
-        return 2
-
-    def offset(self):
-        """Always the same."""
-        return 7
-
-
-@pytest.fixture
-def kafka(monkeypatch):
-    """What the executor speaks to."""
-    one = Kafka()
-    monkeypatch.setattr(module, "Sender", lambda settings, key: one)
-    return one
 
 
 class Stopped:
@@ -117,35 +95,145 @@ class Stopped:
         return self._whys.pop(0) if len(self._whys) > 1 else self._whys[0]
 
 
-def run(kafka, command=COMMAND, handler=lambda command: Answer({"paid": True}), value=None, stops=("",)):
-    """One command through an executor that knows the tool `pay`, and the commit at its batch's end."""
-    executor = Executor(
-        load(bootstrap_servers="nowhere:1"), KEY, {"pay": handler}, lambda: NOW, Stopped(*stops)
-    )
-    executor._take(kafka, Delivered(Codec(Command).encode(command) if value is None else value))
-    executor._commit(kafka)
+class Bench:
+    """Rounds over one lane of partition 2, which stands at offset 7."""
+
+    def __init__(self, handler=lambda _: {"paid": True}, stops=("",), parallel=4, now=lambda: NOW, told=()):
+        self.kafka = Kafka()
+        reports = Reports.__new__(Reports)
+        reports._key, reports._codec = KEY, Codec(Result)
+        reports.publish = self.kafka.publish
+        self.effects = Effects({"pay": handler}, reports, parallel)
+        self.lanes = Lanes()
+        history = History(0)
+        for result in told:
+            history.add(result)
+        self.lane = Lane(2, 7, history, NOW)
+        self.lanes.reset({2: self.lane})
+        self.rounds = Rounds("desk", self.lanes, self.effects, reports, Stopped(*stops), now, 0)
+
+    def run(self, *items: Item) -> Kafka:
+        """One round with these items, and whatever it began."""
+        self.lane.items.extend(items)
+        self.rounds.go(self.kafka)
+        assert self.effects.rest(10)
+        self.effects.check()
+        return self.kafka
 
 
-def test_a_command_is_committed_before_its_effect(kafka):
-    """Whatever crashes, it is run at most once."""
-    run(kafka)
-    assert kafka.story == [[8], "started", "ok"]
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_started_and_the_place_are_committed_before_the_effect(idempotent):
+    """Whoever comes later reads that the effect may have happened."""
+    seen: list = []
+    bench = Bench(lambda _: seen.append(list(bench.kafka.story)) or {"paid": True})
+    kafka = bench.run(Item(8, replace(COMMAND, idempotent=idempotent)))
+    assert seen == [[(["started"], {2: 8})]]
+    assert kafka.story == [(["started"], {2: 8}), "ok"]
     assert kafka.end == Result(
         "2-7", "i-1", "run-1", "pay", "d", "ok", "desk", '{"paid":true}', kafka.end.body_digest
     )
 
 
-def test_an_idempotent_command_is_committed_after_its_end(kafka):
-    """Whatever crashes, it is run at least once."""
-    run(kafka, replace(COMMAND, idempotent=True))
-    assert kafka.story == ["started", "ok", [8]]
+def test_nothing_is_begun_when_the_transaction_fails():
+    """The partition may be another member's by now: it runs the command."""
+    bench = Bench(lambda _: pytest.fail("begun"))
+    bench.kafka.moved = True
+    with pytest.raises(AbortError):
+        bench.run(Item(8, COMMAND))
+    assert (bench.kafka.story, bench.effects.running()) == ([], {})
 
 
-def test_a_command_of_a_partition_that_moved_is_not_run(kafka):
-    """Its new owner runs it."""
-    kafka.moved = True
-    run(kafka)
-    assert kafka.story == []
+@pytest.mark.parametrize(
+    ("now", "stops", "why"),
+    [(NOW + 1, [""], EXPIRED), (NOW - 1 + 900_000, [""], EXPIRED), (NOW, [KILLED], KILLED)],
+)
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_what_has_expired_or_is_stopped_ends_as_void_in_the_transaction(idempotent, now, stops, why):
+    """By itself it would be believed although somebody else has begun the command meanwhile."""
+    command = replace(COMMAND, idempotent=idempotent, expires_at=max(COMMAND.expires_at, now))
+    kafka = Bench(stops=stops, now=lambda: now).run(Item(8, command))
+    assert kafka.story == [(["void"], {2: 8})]
+    assert kafka.results[0].error == why
+
+
+@pytest.mark.parametrize(("idempotent", "status"), [(False, "void"), (True, "unknown")])
+def test_a_command_that_is_stopped_while_its_start_is_committed_is_not_run(idempotent, status):
+    """What holds right before the effect decides; an idempotent one may be run again elsewhere by then."""
+    bench = Bench(lambda _: pytest.fail("begun"), stops=["", KILLED])
+    kafka = bench.run(Item(8, replace(COMMAND, idempotent=idempotent)))
+    assert kafka.story == [(["started"], {2: 8}), status]
+    assert kafka.end.error == KILLED
+
+
+def test_a_slow_clock_does_not_run_what_has_expired():
+    """The newest command's append time is the least that it can be."""
+    bench = Bench(now=lambda: 0)
+    bench.rounds.seen(NOW + 1)
+    assert bench.run(Item(8, COMMAND)).story == [(["void"], {2: 8})]
+
+
+STARTED = begun(COMMAND, "desk")
+
+
+@pytest.mark.parametrize(
+    ("told", "item", "story"),
+    [
+        ((STARTED,), Item(8, COMMAND), [(["unknown"], {2: 8})]),
+        ((STARTED,), Item(7, COMMAND, STARTED), [(["unknown"], {2: 7})]),
+        ((STARTED,), Item(7, None, STARTED), [(["unknown"], {2: 7})]),
+        ((STARTED,), Item(8, replace(COMMAND, idempotent=True)), [([], {2: 8}), "ok"]),
+        ((STARTED,), Item(7, replace(COMMAND, idempotent=True), STARTED), [([], {2: 7}), "ok"]),
+        ((STARTED, replace(STARTED, status="ok")), Item(8, COMMAND), []),
+        ((), Item(8, None), []),
+    ],
+)
+def test_what_was_read_back_is_brought_to_its_end(told, item, story):
+    """Begun and not ended: run again if that is harmless, else unknown; the place is sent along to notice a move."""
+    assert Bench(told=told).run(item).story == story
+
+
+def test_an_end_for_another_key_of_the_executor_is_signed_with_its_own():
+    """After a rotation the gate would not believe the old name under the new key."""
+    kafka = Bench(told=(STARTED,)).run(Item(7, None, replace(STARTED, executor_id="old")))
+    assert (kafka.results[0].executor_id, kafka.results[0].error) == ("desk", DIED)
+
+
+def test_commands_of_a_run_keep_their_order_and_others_do_not_wait_for_room():
+    """One of each run at a time, as many as may run at once; what waits stays in its lane, uncommitted."""
+    go_on = threading.Event()
+    bench = Bench(lambda _: go_on.wait(10), parallel=2)
+    names = [("run-1", "2-1"), ("run-1", "2-2"), ("run-2", "2-3")]
+    bench.lane.items.extend(
+        Item(8 + n, replace(COMMAND, run_id=run, command_id=name, digest=name))
+        for n, (run, name) in enumerate(names)
+    )
+    bench.rounds.go(bench.kafka)
+    assert (bench.kafka.story, len(bench.lane.items)) == ([(["started"], {2: 8})], 2)
+    bench.rounds.go(bench.kafka)
+    assert len(bench.lane.items) == 2
+    go_on.set()
+    assert bench.effects.rest(10)
+    bench.run()
+    assert [event for event in bench.kafka.story if event != "ok"] == [
+        (["started"], {2: 8}),
+        (["started", "started"], {2: 10}),
+    ]
+
+
+def test_a_paused_partition_goes_on_when_little_is_left():
+    """What is fetched ahead is bounded."""
+    bench = Bench()
+    bench.lane.paused = True
+    bench.run(*(Item(8 + n, None) for n in range(LOW + 1)))
+    assert (bench.kafka.resumed, bench.lane.paused) == ([2], False)
+
+
+def test_the_place_behind_commands_of_other_tools_is_committed_in_the_end():
+    """Reading them again does no harm, so it is not worth a transaction for each."""
+    bench = Bench()
+    assert bench.run(Item(8, None)).story == []
+    bench.rounds.finish(bench.kafka)
+    assert bench.kafka.story == [([], {2: 8})]
 
 
 def _refuse(_command):
@@ -156,57 +244,32 @@ def _break(_command):
     raise ZeroDivisionError("division by zero")
 
 
+def _exit(_command):
+    raise SystemExit(3)
+
+
 @pytest.mark.parametrize(
     ("handler", "status", "error", "cost"),
     [
         (lambda _: Answer(actual_cost_micros=3), "ok", "", 3),
         (_refuse, "error", "no seat left", 5),
         (_break, "unknown", "ZeroDivisionError: division by zero", None),
-        (lambda _: Answer({1, 2}), "ok", "the tool's answer has no JSON: a set has no JSON", None),
+        (_exit, "unknown", "SystemExit: 3", None),
+        (lambda _: {1, 2}, "ok", "the tool's answer has no JSON: a set has no JSON", None),
+        (lambda _: Answer(actual_cost_micros=-5), "unknown", "AnswerError: actual_cost_micros is -5", None),
     ],
 )
-def test_an_end_says_what_is_known_of_the_effect(kafka, handler, status, error, cost):
+def test_an_end_says_what_is_known_of_the_effect(handler, status, error, cost):
     """A refusal is the tool's word; an exception that nobody foresaw leaves the effect unknown."""
-    run(kafka, handler=handler)
-    assert (kafka.end.status, kafka.end.error, kafka.end.actual_cost_micros) == (status, error, cost)
+    end = Bench(handler).run(Item(8, COMMAND)).end
+    assert (end.status, end.actual_cost_micros) == (status, cost)
+    assert end.error.startswith(error) if error else end.error == ""
 
 
-def test_a_large_answer_is_reported_by_its_digest(kafka):
+def test_a_large_answer_is_reported_by_its_digest():
     """A topic for agents takes no large values; where it lies is said beside it."""
-    run(kafka, handler=lambda _: Answer("x" * 70_000, body_uri="s3://bucket/1"))
-    assert (kafka.end.body, kafka.end.body_uri, len(kafka.end.body_digest)) == ("", "s3://bucket/1", 32)
-
-
-def test_an_end_that_cannot_be_written_is_reported_bare(kafka):
-    """The effect has happened, so an end must come, even without the records it touched."""
-    records = tuple("r" * 250 + str(n) for n in range(1_000))
-    run(kafka, handler=lambda _: Answer(actual_records=records))
-    assert (kafka.end.status, kafka.end.actual_records) == ("ok", None)
-    assert kafka.end.error.startswith("result not reportable")
-
-
-@pytest.mark.parametrize(("idempotent", "status"), [(False, "void"), (True, "unknown")])
-def test_an_expired_command_is_not_run(kafka, idempotent, status):
-    """Void where it cannot have begun; unknown where an executor that died may have begun it."""
-    run(kafka, replace(COMMAND, expires_at=NOW, idempotent=idempotent), handler=_break)
-    assert kafka.story == [status, [8]]
-
-
-KILLED = "run run-1 was stopped by c-1: runaway"
-
-
-@pytest.mark.parametrize(("idempotent", "status"), [(False, "void"), (True, "unknown")])
-def test_a_stopped_command_is_not_run(kafka, idempotent, status):
-    """Void where it cannot have begun; unknown where an executor that died may have begun it."""
-    run(kafka, replace(COMMAND, idempotent=idempotent), handler=_break, stops=[KILLED])
-    assert kafka.story == [status, [8]]
-    assert kafka.end.error == KILLED
-
-
-def test_a_command_that_is_stopped_while_its_start_is_reported_is_not_run(kafka):
-    """Reporting may wait for Kafka for long: what holds right before the effect decides."""
-    run(kafka, handler=_break, stops=["", KILLED])
-    assert kafka.story == [[8], "started", "void"]
+    end = Bench(lambda _: Answer("x" * 70_000, body_uri="s3://bucket/1")).run(Item(8, COMMAND)).end
+    assert (end.body, end.body_uri, len(end.body_digest)) == ("", "s3://bucket/1", 32)
 
 
 @pytest.mark.parametrize("cost", [-1, 2**53, 1.0, True, "1"])
@@ -223,35 +286,35 @@ def test_an_answer_has_a_largest_number_of_records():
         Answer(actual_records=("r",) * 2_001)
 
 
-def test_a_tool_whose_answer_is_refused_ends_as_unknown(kafka):
-    """The effect has happened, and nobody knows what it cost."""
-    run(kafka, handler=lambda _: Answer(actual_cost_micros=-5))
-    assert (kafka.end.status, kafka.end.actual_cost_micros) == ("unknown", None)
-    assert kafka.end.error.startswith("AnswerError: actual_cost_micros is -5")
+def test_an_end_that_cannot_be_written_is_reported_bare():
+    """The effect has happened, so an end must come, even without the records it touched."""
+    reports = Reports(SETTINGS, KEY)
+    records = tuple("r" * 250 + str(n) for n in range(1_000))
+    output = reports.output(replace(STARTED, status="ok", actual_records=records), 2)
+    end = Codec(Result).decode(output.value)
+    assert (end.status, end.actual_records) == ("ok", None)
+    assert end.error.startswith("result not reportable")
 
 
-@pytest.mark.parametrize("value", [None, b"", b"\x00junk"])
-def test_what_is_not_for_it_is_passed_over(kafka, value):
-    """Commands of other tools, and values that cannot be read, are committed and nothing more."""
-    run(kafka, replace(COMMAND, tool="other"), value=value)
-    assert kafka.story == [[8]]
+def test_an_end_that_kafka_does_not_take_ends_the_executor(monkeypatch):
+    """Whoever comes next finds STARTED without an end, and says so."""
+
+    class Deaf:
+        def __init__(self, settings, key):
+            pass
+
+        def send(self, *_):
+            done: Future[None] = Future()
+            done.set_exception(NotSentError("refused"))
+            return done
+
+    monkeypatch.setattr(module, "Sender", Deaf)
+    with pytest.raises(NotSentError, match="the end of command 2-7 could not be reported: refused"):
+        Reports(SETTINGS, KEY).publish(STARTED, 2)
 
 
-def test_a_result_that_kafka_does_not_take_ends_the_executor(kafka):
-    """A restart begins from what is committed."""
-    kafka.deaf = True
-    with pytest.raises(NotSentError, match="2-7"):
-        run(kafka, replace(COMMAND, idempotent=True))
-    assert [8] not in kafka.story
-
-
-def test_a_place_that_cannot_be_committed_ends_the_executor(kafka, monkeypatch):
-    """Going on would run the same commands again at every start."""
-
-    def refuse(offsets, asynchronous):
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-
-    monkeypatch.setattr(kafka, "commit", refuse)
-    monkeypatch.setattr(module, "_POLL_S", 0)
-    with pytest.raises(SdkError, match="cannot be committed"):
-        run(kafka)
+def test_a_key_must_be_good_for_every_tool():
+    """The gate would not believe the results, and their reservations would expire as spent."""
+    key = ExecutorKey("desk-1", b"s" * 32, "desk", ("read_*",))
+    with pytest.raises(SdkError, match=r"key desk-1 may not answer for tool pay: its tools are read_\*"):
+        Executor(SETTINGS, key, {"read_invoice": _break, "pay": _break})

@@ -11,7 +11,7 @@ import pytest
 from toolgate import sdk
 from toolgate.schemas.records import Intent, Outcome, Result
 from toolgate.sdk.errors import IntentError, NoAnswerError, SdkError
-from toolgate.sdk.replies import Tickets
+from toolgate.sdk.tickets import Tickets
 
 INTENT = Intent("i-1", "call", "default", "w", "run-1", "agent", "read_invoice", params='{"n":1}')
 APPROVED = Outcome("i-1", "d", 7, "APPROVE", command_id="0-3")
