@@ -32,8 +32,8 @@ $(DOCS_STAMP): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --group docs
 	@touch $@
 
-demo: setup ## Play a small set of recorded runs through a real Kafka and Redis
-	$(BIN)/toolgate demo --runs examples/small/runs.jsonl --policy examples/small
+demo: setup ## A day at a billing desk: agents, gate and tools on a real Kafka and Redis, live
+	$(BIN)/toolgate demo
 
 # Quix Streams needs an older Kafka client than toolgate, so it has an environment of its own.
 $(BENCH_STAMP): $(STAMP)

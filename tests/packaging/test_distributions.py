@@ -70,6 +70,7 @@ def installed(distributions: dict[str, Path], tmp_path_factory: pytest.TempPathF
 def _shipped(source: Path) -> Iterator[str]:
     """Every file of the package as an installed one names it: code and data, no pages for readers."""
     folders = [(source / name, f"toolgate/{name}") for name in FOLDERS] + [(source / "toolgate", "toolgate")]
+    folders.append((source / "examples" / "billing", "toolgate/demo/billing"))  # what `toolgate demo` plays
     for folder, name in folders:
         for path in folder.rglob("*"):
             inner = path.relative_to(folder)

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.records import Verdict
+from toolgate.streams.ledger.accounts import Money
 from toolgate.streams.ledger.fold import Fold, OrderError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from toolgate.demo.evidence import Evidence
+    from toolgate.demo.script import Step
     from toolgate.schemas.records import AuditEvent
 
 SHOWN_MAX = 10
@@ -40,6 +42,16 @@ def run_checks(evidence: Evidence) -> tuple[Check, ...]:
         Check("commands = approvals, with equal digests", tuple(_commands(evidence))),
         Check(LEDGER, tuple(_ledger(evidence.audit, evidence.ledger))),
     )
+
+
+def check_told(evidence: Evidence, steps: Iterable[Step]) -> Check:
+    """Whether every agent heard what the log says of its intent."""
+    return Check("agents were told what was decided", tuple(_told(evidence, steps)))
+
+
+def check_limits(evidence: Evidence) -> Check:
+    """Whether every account had room for every decision, in the order they were made."""
+    return Check("no budget was exceeded at any decision", tuple(_limits(evidence.audit)))
 
 
 def _place(event: AuditEvent) -> str:
@@ -108,3 +120,35 @@ def _ledger(audit: tuple[AuditEvent, ...], ledger: Mapping[str, Any]) -> Iterato
         for name in sorted(ours.keys() | theirs.keys()):
             if ours.get(name) != theirs.get(name):
                 yield f"{part} {name}: the audit says {ours.get(name)}, Redis has {theirs.get(name)}"
+
+
+def _told(evidence: Evidence, steps: Iterable[Step]) -> Iterator[str]:
+    decided = {event.intent_id: event for event in evidence.decisions() if event.first}
+    for step in steps:
+        event, outcome = decided.get(step.intent_id), step.told.outcome
+        if event is None:
+            yield f"{step.intent_id} was told {outcome.verdict}, and was never decided"
+            continue
+        said = (outcome.verdict, outcome.seq, *outcome.codes)
+        stands = (event.verdict, event.seq, *dict.fromkeys(reason.code for reason in event.reasons))
+        if said != stands:
+            yield f"{step.intent_id} was told {said}, and the audit says {stands}"
+
+
+def _limits(audit: tuple[AuditEvent, ...]) -> Iterator[str]:
+    fold = Fold(ids=False)
+    try:
+        for event in audit:
+            fold.add(event)
+            for op in event.ops:
+                if op.op == "reserve":
+                    yield from _over(fold, event, op.args[4])
+    except OrderError as error:
+        yield f"the audit cannot be folded: {error}"
+
+
+def _over(fold: Fold, event: AuditEvent, parts: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    for name, unit, _amount, cap, *_ in parts:
+        account = fold.accounts.table[f"c:{name}"]
+        if isinstance(account, Money) and account.used + account.freed > cap:
+            yield f"{_place(event)} takes {name} to {account.used + account.freed:,} {unit} of {cap:,}"

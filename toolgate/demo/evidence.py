@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command, Denial
+from toolgate.schemas.records import AuditEvent, Command, Denial, Result
 from toolgate.streams.errors import UnreachableError
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import KafkaLog
@@ -32,6 +32,7 @@ class Evidence:
     inputs: dict[TopicPartition, tuple[int, ...]]
     audit: tuple[AuditEvent, ...]  # in the order of seq
     commands: tuple[Command, ...]
+    results: tuple[Result, ...]  # those of one command in the order they were written
     denials: tuple[Denial, ...]
     held: int
     drafts: int
@@ -57,8 +58,10 @@ def await_rest(settings: Settings, check: Callable[[], None], limit_s: float = R
     """
     log = _log(settings)
     try:
-        tps = [(topic, partition) for topic in INPUTS for partition in range(settings.partitions)]
-        ends = {tp: end for tp in tps if (end := log.bounds(tp)[1])}
+        # Behind the last record: a partition's own end may lie further, behind the marker of a transaction.
+        ends: dict[TopicPartition, int] = {}
+        for envelope in (envelope for topic in INPUTS for envelope in log.read(topic)):
+            ends[envelope.topic, envelope.partition] = envelope.offset + 1
         deadline = time.monotonic() + limit_s
         while True:
             check()
@@ -85,7 +88,7 @@ def gather(settings: Settings) -> Evidence:
 
     Raises:
         UnreachableError: Kafka or Redis does not answer.
-        DecodeError: a record that only the gate writes cannot be read.
+        DecodeError: a record that only the gate or an executor writes cannot be read.
     """
     log, ledger = _log(settings), RedisLedger(settings.ledger_url, settings.prefix)
     try:
@@ -97,6 +100,7 @@ def gather(settings: Settings) -> Evidence:
             inputs={tp: tuple(found) for tp, found in offsets.items()},
             audit=tuple(sorted(_records(log, "audit", AuditEvent), key=lambda event: event.seq)),
             commands=tuple(_records(log, "commands", Command)),
+            results=tuple(_records(log, "results", Result)),
             denials=tuple(_records(log, "denials", Denial)),
             held=_count(log, "holds"),
             drafts=_count(log, "drafts"),

@@ -1,19 +1,19 @@
-"""A performance: stage, agents and executor together, from the files to the evidence."""
+"""A performance: stage, agents and executors together, from the files to the evidence."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from toolgate.demo import runs as recorded
 from toolgate.demo.checks import Check, run_checks
 from toolgate.demo.evidence import Evidence, await_rest, gather
-from toolgate.demo.player import Played, RecordedExecutor, play
+from toolgate.demo.player import Played, play, recorded_tools
 from toolgate.demo.stage import Elsewhere, Stage
 from toolgate.processors import loader
 from toolgate.processors.problems import LoadError, Problem
-from toolgate.sdk import Client
+from toolgate.sdk import Client, Executor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from toolgate.demo.runs import Run
 
+T = TypeVar("T")
 AGENT_ID = "recorded-agent"
 
 
@@ -86,25 +87,49 @@ def perform(  # noqa: PLR0913
     with Stage(
         directory, script.policies_dir, script.workflow, workers=workers, elsewhere=elsewhere, notify=notify
     ) as stage:
-        executor = RecordedExecutor(stage.settings, stage.executor_key, script.runs)
+        executor = Executor(stage.settings, stage.executor_key, recorded_tools(script.runs))
 
-        def check() -> None:
-            stage.check()
-            executor.check()
-
-        executor.start()
-        try:
+        def agents(check: Callable[[], None]) -> tuple[list[Played], float]:
             with Client(stage.settings, stage.intent_key, AGENT_ID) as client:
-                notify("Playing")
                 begin = time.monotonic()
                 played = play(client, script.runs, parallel, on_call, check)
-                seconds = time.monotonic() - begin
-            notify("Waiting until everything is decided")
-            await_rest(stage.settings, check)
-        finally:
-            executor.stop()
-        notify("Stopping the gate")
-        stage.stop_workers()
-        notify("Reading the topics back")
-        evidence = gather(stage.settings)
+                return played, time.monotonic() - begin
+
+        (played, seconds), evidence = to_the_end(stage, executor, agents, notify)
         return Performance(played, evidence, run_checks(evidence), seconds, stage.settings.prefix)
+
+
+def to_the_end(
+    stage: Stage,
+    executor: Executor,
+    agents: Callable[[Callable[[], None]], T],
+    notify: Callable[[str], None],
+) -> tuple[T, Evidence]:
+    """Let agents play to an executor, stop the gate once it has decided everything, and read back what was written.
+
+    Args:
+        stage: what runs; its workers are stopped here.
+        executor: started and stopped here.
+        agents: plays; is given a function that raises when a part has died.
+        notify: told in a few words what takes time.
+
+    Returns:
+        What `agents` returned, and the evidence.
+
+    Raises:
+        ToolgateError: a part stopped working; or whatever `agents` raises.
+    """
+
+    def check() -> None:
+        stage.check()
+        executor.check()
+
+    with executor:
+        notify("Playing")
+        played = agents(check)
+        notify("Waiting until everything is decided")
+        await_rest(stage.settings, check)
+    notify("Stopping the gate")
+    stage.stop_workers()
+    notify("Reading the topics back")
+    return played, gather(stage.settings)

@@ -1,4 +1,4 @@
-"""The player: recorded runs as agents make them, several at once, each call after the last one's outcome."""
+"""The player: recorded runs as agents make them, each call after the last one's outcome, and as tools answered them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.records import Outcome, Verdict
-from toolgate.sdk import Answer, Executor, ToolError
+from toolgate.sdk import Answer, ToolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from toolgate.demo.runs import Call, Run
-    from toolgate.sdk import Client, Command, ExecutorKey
-    from toolgate.streams.settings import Settings
+    from toolgate.sdk import Client, Command
 
 ANSWER_S = 120.0  # for a decision or a result: longer than a worker that was killed takes to come back
 _LOOK_S = 0.2
@@ -88,43 +87,19 @@ def _call(client: Client, run_id: str, call: Call) -> Played:
     return Played(run_id, call, outcome)
 
 
-class RecordedExecutor:
-    """An executor that answers each command with what was recorded, in a thread of its own."""
+def recorded_tools(runs: Iterable[Run]) -> dict[str, Callable[[Command], Answer]]:
+    """A function for each tool that was called, which answers each command with what was recorded."""
+    recorded: dict[str, Call] = {}
+    for call in (call for run in runs for call in run.calls):
+        recorded.setdefault(call.intent_id, call)
 
-    def __init__(self, settings: Settings, key: ExecutorKey, runs: Iterable[Run]) -> None:
-        self._recorded: dict[str, Call] = {}
-        for call in (call for run in runs for call in run.calls):
-            self._recorded.setdefault(call.intent_id, call)
-        tools = {call.tool: self._answer for call in self._recorded.values()}
-        self._executor = Executor(settings, key, tools)
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="executor", daemon=True)
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self._thread.start()
-
-    def check(self) -> None:
-        """Raise what ended the executor, if anything did."""
-        if self._failure is not None:
-            raise self._failure
-
-    def stop(self) -> None:
-        """End after the command it is at."""
-        self._executor.stop()
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self._executor.run()
-        except BaseException as error:  # noqa: BLE001 - `check` raises it where somebody hears of it
-            self._failure = error
-
-    def _answer(self, command: Command) -> Answer:
-        call = self._recorded[command.intent_id]
+    def answer(command: Command) -> Answer:
+        call = recorded[command.intent_id]
         if call.error:
             raise ToolError(call.result if isinstance(call.result, str) else json.dumps(call.result))
         return Answer(body=_parsed(call.result))
+
+    return {call.tool: answer for call in recorded.values()}
 
 
 def _parsed(result: Any) -> Any:

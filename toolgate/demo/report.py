@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 from toolgate.demo import tally
 from toolgate.demo.checks import SHOWN_MAX
@@ -28,23 +29,29 @@ def show(console: Console, evidence: Evidence, played: Sequence[Played], checks:
     """Print all tables, then the checks with every difference found."""
     decisions = evidence.decisions()
     verdicts = tally.by_verdict(decisions)
-    console.print(_table("Verdicts", ("verdict", "intents"), verdicts.most_common()))
+    console.print(table("Verdicts", ("verdict", "intents"), verdicts.most_common()))
     shown = [verdict.value for verdict in Verdict if verdicts[verdict.value]]
     rows: list[tuple[str | int, ...]] = [
         (tool, *(count[v] for v in shown)) for tool, count in tally.by_tool(decisions).items()
     ]
-    console.print(_table("Tools", ("tool", *shown), rows))
+    console.print(table("Tools", ("tool", *shown), rows))
     reasons = tally.by_reason(evidence.denials).most_common()
     if reasons:
         console.print(
-            _table("Reasons", ("code", "rule", "denials"), [(*pair, count) for pair, count in reasons])
+            table("Reasons", ("code", "rule", "denials"), [(*pair, count) for pair, count in reasons])
         )
     labels = tally.by_label(played)
     if any(sum(counts.values()) for counts in labels.values()):
         rows = [(label, *counts.values()) for label, counts in labels.items()]
-        console.print(_table("Labelled writes", ("label", *tally.COLUMNS), rows))
+        console.print(table("Labelled writes", ("label", *tally.COLUMNS), rows))
     _show_misses(console, evidence)
-    _show_use(console, evidence)
+    show_use(console, evidence)
+    show_checks(console, checks)
+
+
+def show_checks(console: Console, checks: Iterable[Check]) -> None:
+    """Print what holds and what does not, with the first differences of each."""
+    console.print()
     for check in checks:
         console.print(f"{'[green]holds[/]' if check.holds else '[bold red]FAILS[/]'}  {check.name}")
         for difference in check.differences[:SHOWN_MAX]:
@@ -62,10 +69,11 @@ def _show_misses(console: Console, evidence: Evidence) -> None:
         for miss in misses[:MISSES_MAX]
     ]
     title = f"Near misses, nearest first ({len(rows)} of {len(misses)})"
-    console.print(_table(title, ("intent", "tool", "what was missing"), rows))
+    console.print(table(title, ("intent", "tool", "what was missing"), rows))
 
 
-def _show_use(console: Console, evidence: Evidence) -> None:
+def show_use(console: Console, evidence: Evidence) -> None:
+    """Print how far limits and budgets were used, the fullest first."""
     uses = tally.budget_use(evidence.audit)
     if not uses:
         return
@@ -78,17 +86,23 @@ def _show_use(console: Console, evidence: Evidence) -> None:
         )
         for use in uses[:USES_MAX]
     ]
-    console.print(_table("Use of limits and budgets", ("account", "used", "of", "share"), rows))
+    console.print(table("Use of limits and budgets", ("account", "used", "of", "share"), rows))
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+def table(title: str, columns: Sequence[str], rows: Iterable[tuple[str | int, ...]]) -> Table:
+    """A table for a terminal; columns of numbers are aligned to the right."""
+    made = Table(
+        title=f"\n{title}",
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
-    made = list(rows)
+    cells = list(rows)
     for place, column in enumerate(columns):
-        number = all(isinstance(row[place], int) for row in made)
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    for row in made:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else cell for cell in row))
-    return table
+        number = all(isinstance(row[place], int) for row in cells)
+        made.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in cells:
+        made.add_row(*(f"{cell:,}" if isinstance(cell, int) else Text(cell) for cell in row))
+    return made

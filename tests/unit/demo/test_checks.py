@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from toolgate.demo.checks import LEDGER, run_checks
+from toolgate.demo.checks import LEDGER, check_limits, check_told, run_checks
 from toolgate.demo.evidence import Evidence
-from toolgate.schemas.records import AuditEvent, Command, Op
+from toolgate.demo.script import Step, Told
+from toolgate.schemas.records import AuditEvent, Command, Op, Outcome, Reason, Visible
 from toolgate.streams.ledger.fold import Fold
 
 
@@ -97,6 +98,7 @@ def evidence(**fields: Any) -> Evidence:
         "inputs": {("intents", 0): (0, 1, 2), ("results", 0): (0,)},
         "audit": audit,
         "commands": (command(FIRST),),
+        "results": (),
         "denials": (),
         "held": 0,
         "drafts": 0,
@@ -182,3 +184,64 @@ def test_a_broken_promise_is_named_with_its_place(changed, check, difference):
 def test_the_ledger_check_has_a_name_of_its_own():
     """The summary looks it up by name."""
     assert [check.holds for check in run_checks(evidence()) if check.name == LEDGER] == [True]
+
+
+def step(intent_id: str, verdict: str, seq: int, *codes: str) -> Step:
+    """What an agent was told."""
+    told = Told(Outcome(intent_id, "", seq, verdict, codes))
+    return Step("good", "a", "r", intent_id, "pay", told, 0.0)
+
+
+REASONED = replace(DENIED, reasons=(Reason("KILLED"), Reason("BLAST_RADIUS"), Reason("BLAST_RADIUS")))
+
+
+@pytest.mark.parametrize(
+    ("told", "differences"),
+    [
+        (step("i-0", "APPROVE", 1), ()),
+        (step("i-1", "DENY", 2, "KILLED", "BLAST_RADIUS"), ()),
+        (step("i-9", "APPROVE", 1), ("i-9 was told APPROVE, and was never decided",)),
+        (
+            step("i-1", "APPROVE", 2),
+            ("i-1 was told ('APPROVE', 2), and the audit says ('DENY', 2, 'KILLED', 'BLAST_RADIUS')",),
+        ),
+        (
+            step("i-1", "DENY", 2, "KILLED"),
+            ("i-1 was told ('DENY', 2, 'KILLED'), and the audit says ('DENY', 2, 'KILLED', 'BLAST_RADIUS')",),
+        ),
+        (step("i-0", "APPROVE", 3), ("i-0 was told ('APPROVE', 3), and the audit says ('APPROVE', 1)",)),
+    ],
+)
+def test_what_agents_were_told_is_what_stands(told, differences):
+    """Verdict, place and codes of the first decision; a duplicate tells nobody anything."""
+    audit = (FIRST, REASONED, AGAIN)
+    assert check_told(evidence(audit=audit, ledger={}), [told]).differences == differences
+
+
+def reserve(seq: int, amount: int, cap: int = 10) -> AuditEvent:
+    """An approval that reserves from a shared account."""
+    part = ("workflow:t/w:pot", "pots", amount, cap, "spend", 0)
+    return event(seq, seq, ops=(Op("reserve", (f"0-{seq}", 9_000, "d", "pay", (part,), ())),))
+
+
+def test_an_account_may_be_filled_to_its_limit():
+    """And not beyond; the decision that went too far is named."""
+    full = (reserve(1, 4), reserve(2, 6))
+    assert check_limits(evidence(audit=full, ledger={})).holds
+    over = check_limits(evidence(audit=(*full, reserve(3, 1)), ledger={}))
+    assert over.differences == ("intents[0] at 3 (seq 3) takes workflow:t/w:pot to 11 pots of 10",)
+
+
+def test_room_that_is_freed_counts_only_once_it_is_there():
+    """What a settlement gives back may be taken only after the log says that it is available."""
+    settled = event(2, 2, ops=(Op("settle", ("0-1", "settled", (("pots", 3, 7, 0),), ())),))
+    early = check_limits(evidence(audit=(reserve(1, 10), settled, reserve(3, 7)), ledger={}))
+    assert early.differences == ("intents[0] at 3 (seq 3) takes workflow:t/w:pot to 17 pots of 10",)
+    later = replace(reserve(3, 7), visible=(Visible("intents", 0, 3),))
+    assert check_limits(evidence(audit=(reserve(1, 10), settled, later), ledger={})).holds
+
+
+def test_an_audit_out_of_order_is_no_proof_of_limits():
+    """Whoever cannot fold it cannot say that a limit held."""
+    [difference] = check_limits(evidence(audit=(reserve(2, 1), reserve(1, 1)), ledger={})).differences
+    assert difference == "the audit cannot be folded: seq 1 after 2"

@@ -126,7 +126,7 @@ def test_use_is_read_from_the_fold_and_not_from_balances():
 @pytest.mark.parametrize("holds", [True, False])
 def test_the_summary_for_programs_has_exactly_its_keys(holds):
     """Scripts read it: no key comes or goes unnoticed."""
-    evidence = Evidence({("intents", 0): (0, 1), ("results", 0): (0,)}, (event(1),), (), (), 0, 0, 0, {})
+    evidence = Evidence({("intents", 0): (0, 1), ("results", 0): (0,)}, (event(1),), (), (), (), 0, 0, 0, {})
     checks = [Check("other", ("x",)), Check(LEDGER, () if holds else ("x",))]
     summary = tally.as_json(evidence, checks, [played("right", "APPROVE")], 1.23456)
     assert list(summary) == [
