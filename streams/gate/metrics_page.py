@@ -13,8 +13,8 @@ _PAGE = """\
 Made from `streams/gate/metrics.py` by `python -m toolgate.streams.gate.metrics_page`; do not edit.
 
 Each worker serves these at `/metrics`, beside those of its process (`process_*`, `python_*`). Labels have values from
-closed lists: never a run, an agent or a workflow. [What each alert means](../guides/production.md#what-each-alert-means)
-says what to make of them.
+closed lists: never a run, an agent or a workflow. What to make of them:
+[what each alert means](../guides/production.md#what-each-alert-means).
 
 | metric | type | says |
 | --- | --- | --- |
