@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from toolgate.schemas.headers import Headers
     from toolgate.streams.settings import Settings
 
-BY_KEY = -1  # the partitioner's choice: the same partition for a key, whichever client writes
-
 
 def signature(key: IntentKey | ExecutorKey, topic: str, record_key: bytes, value: bytes) -> Headers:
     """The headers that prove who wrote a record. `topic` is the logical name."""
@@ -39,7 +37,7 @@ class Sender:
         self._producer = Producer({**client_producer_config(settings), **self._trouble.settings()})
 
     def send(
-        self, topic: str, record_key: bytes, value: bytes, headers: Headers, partition: int = BY_KEY
+        self, topic: str, record_key: bytes, value: bytes, headers: Headers, partition: int
     ) -> Future[None]:
         """Sign a record and hand it to the client, which sends it in the background.
 
@@ -48,7 +46,7 @@ class Sender:
             record_key: the run.
             value: in the wire format of the topic's codec, which has checked its size.
             headers: those of the event; the signature is added.
-            partition: where it must go; by default its key says.
+            partition: where it must go.
 
         Returns:
             Done when the broker has the record in all its replicas, with NotSentError when it refused it.
