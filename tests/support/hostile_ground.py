@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import checker
 import raw_produce
 from hostile_intents import Signers, Written, good
+from hostile_words import Approved
+from nacl.signing import SigningKey
 from patience import until
 
+from toolgate.schemas.codec import body_digest
 from toolgate.schemas.records import Command
 from toolgate.streams.gate import keys
 from toolgate.streams.ledger.redis import RedisLedger
@@ -51,13 +54,14 @@ class Ground:
     site: Site
     workflow: str
     signers: Signers = field(init=False)
+    people: dict[str, SigningKey] = field(default_factory=dict)
     number: int = 0
 
     def __post_init__(self) -> None:
         ring = self.site.folder / "keyring.yaml"
         keys.new_intent(ring, "ghost-1", "ghost_v1")
         for kid, role in (("ann-1", "operator"), ("bob-1", "operator"), ("watch-1", "watch")):
-            keys.new_operator(ring, kid, [role])
+            self.people[kid] = SigningKey(keys.read_secret(keys.new_operator(ring, kid, [role])))
         self.signers = Signers(self.site.agents, keys.load(ring).intents["ghost-1"], self.site.desk)
 
     def name(self) -> str:
@@ -85,6 +89,17 @@ class Ground:
         while (made := good(self.signers, self.name())).partition != partition:
             pass
         return self.write("intents", made)
+
+    def approved(self) -> Approved:
+        """A new command: write a good intent; that it is approved is for the test to see."""
+        name = self.name()
+        made = good(self.signers, name)
+        _, partition, offset = self.write("intents", made)
+        return Approved(f"{partition}-{offset}", name, body_digest(made.record.value or b""), partition)
+
+    def again(self, approved: Approved) -> Written:
+        """Another call of the same run."""
+        return good(self.signers, self.name(), run_id=f"run-{approved.name}")
 
     def ends(self) -> dict[tuple[str, int], int]:
         """Behind the last record of each input."""
