@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from bench.entrants import ENTRANTS
@@ -20,15 +21,21 @@ if TYPE_CHECKING:
     from bench.throughput import Speed
 
 NONE = "—"
+_STYLE: dict[str, Any] = {
+    "title_justify": "left",
+    "caption_justify": "left",
+    "box": SIMPLE_HEAD,
+    "pad_edge": False,
+}
 OTHERS_MAX = 0.1  # of all cores
 LEAST_US = 0.01  # what a stage must take to be shown
 
 
 def table(results: Results) -> Table:
     """Contenders with their absolute figures."""
-    made = Table(title="Contenders, each alone on one broker: medians over rounds", title_justify="left")
+    made = Table(title="Contenders, each alone on one broker: medians over rounds", **_STYLE)
     made.add_column("contender", no_wrap=True)
-    for name in ("intents/s", "of echo", "CPU µs", "bytes", "batch p50", "min", "max", "p50 ms", "p99 ms"):
+    for name in ("intents/s", "of echo", "CPU µs", "batch", "p50 ms", "p99 ms"):
         made.add_column(name, justify="right", no_wrap=True)
     for entrant in ENTRANTS:
         speeds, latency = results.speeds(entrant.name), results.latencies.get(entrant.name)
@@ -37,22 +44,20 @@ def table(results: Results) -> Table:
                 _figure(median(speed.per_s for speed in speeds) if speeds else None, 0),
                 _figure(results.value(f"{entrant.name}_vs_echo"), 2),
                 _figure(median(speed.cpu_us_each for speed in speeds) if speeds else None, 0),
-                _figure(median(speed.bytes_each for speed in speeds) if speeds else None, 0),
-                *_batches(speeds),
+                _batches(speeds),
                 _figure(latency.p50_ms if latency else None, 1),
                 _figure(latency.p99_ms if latency else None, 1),
             )
             made.add_row(entrant.title, *cells)
     made.caption = (
-        "CPU and bytes are for an intent; batches are intents of a transaction; ms is at 2,000 intents/s"
+        "CPU is for an intent, of the contender's process; batch is p50 (min-max); ms is at 2,000 intents/s"
     )
-    made.caption_justify = "left"
     return made
 
 
 def targets(results: Results) -> Table:
     """What was to be reached, what was, and whether that is enough."""
-    made = Table(title="Targets", title_justify="left")
+    made = Table(title="Targets", **_STYLE)
     made.add_column("what")
     made.add_column("target", justify="right")
     made.add_column("measured", justify="right")
@@ -66,7 +71,7 @@ def targets(results: Results) -> Table:
 
 def stages(found: Stages) -> Table:
     """The profile of a batch, dearest stage first."""
-    made = Table(title=f"A batch of the gate: the least of {found.batches} batches", title_justify="left")
+    made = Table(title=f"A batch of the gate: the least of {found.batches} batches", **_STYLE)
     made.add_column("stage")
     for name in ("µs an intent", "of it CPU"):
         made.add_column(name, justify="right")
@@ -96,7 +101,10 @@ def _figure(value: float | None, digits: int) -> str:
     return NONE if value is None else f"{value:,.{digits}f}"
 
 
-def _batches(speeds: list[Speed]) -> tuple[str, str, str]:
-    """Median, least and most; Faust has none."""
+def _batches(speeds: list[Speed]) -> str:
+    """The median, and the least and the most where they differ; Faust has none."""
     sizes = [size for speed in speeds for size in speed.batches]
-    return (f"{median(sizes):,.0f}", f"{min(sizes):,}", f"{max(sizes):,}") if sizes else (NONE, NONE, NONE)
+    if not sizes:
+        return NONE
+    spread = f" ({min(sizes):,}-{max(sizes):,})" if min(sizes) != max(sizes) else ""
+    return f"{median(sizes):,.0f}{spread}"
