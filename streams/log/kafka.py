@@ -20,7 +20,7 @@ from toolgate.streams.log.places import Places
 from toolgate.streams.log.producer import TransactionalProducer, cause, fence
 from toolgate.streams.log.stalls import Stalls
 from toolgate.streams.log.trouble import Trouble
-from toolgate.streams.ports import INPUTS, Assignment, FatalError, LogError, RetryError
+from toolgate.streams.ports import CONTROL, INPUTS, Assignment, FatalError, LogError, RetryError
 from toolgate.streams.settings import admin_config, consumer_config, producer_config, reader_config
 
 if TYPE_CHECKING:
@@ -305,8 +305,11 @@ class KafkaLog:
 
         Raises:
             RetryError: the broker did not answer, or nothing came for 30 s.
-            LogError: the topic is missing, or records from `start` on are gone or cannot be read.
+            LogError: the topic is missing, or records from `start` on are gone or cannot be read. Of control, what
+                cannot be read is told as such: whoever rebuilds the ledger needs its place, not its word.
         """
+        if topic == CONTROL and start is None:
+            return reading.read_control(self._reader, topic)
         return reading.read(self._reader, topic, start)
 
     def tail_control(self, position: int) -> tuple[list[Envelope], int]:

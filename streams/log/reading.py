@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from toolgate.streams.log.messages import envelope, take
+from toolgate.streams.log.messages import UNDELIVERABLE, envelope, take, undeliverable
 from toolgate.streams.log.producer import cause
+from toolgate.streams.log.stalls import Probe, Verdict
 from toolgate.streams.ports import LogError, RetryError
 
 if TYPE_CHECKING:
@@ -134,6 +135,19 @@ def _stretch(
     return ends, places
 
 
+def read_control(reader: Reader, topic: str) -> Iterator[Envelope]:
+    """All of the control topic up to now, as `ControlTail` tells it: also what no client can read.
+
+    Raises:
+        RetryError: the broker did not answer, or nothing came for 2 s and no record is to blame.
+    """
+    tail = ControlTail(reader, topic)
+    try:
+        yield from tail.whole()
+    finally:
+        tail.close()
+
+
 class ControlTail:
     """Keeps up with the control topic's only partition; costs nothing while nothing is new."""
 
@@ -146,7 +160,7 @@ class ControlTail:
     ) -> None:
         """`limit_s` is how old the known end may be."""
         self._logical, self._full = topic, reader.topic(topic)
-        self._trouble = reader.trouble
+        self._reader, self._trouble = reader, reader.trouble
         self._limit_s = limit_s
         self._clock = clock
         self._consumer = reader.consumer()
@@ -170,6 +184,15 @@ class ControlTail:
             raise
         return found, end
 
+    def whole(self) -> list[Envelope]:
+        """Everything from the first record that there is.
+
+        Raises:
+            RetryError: as `since`.
+        """
+        first, _ = bounds(self._consumer, TopicPartition(self._full, 0), self._limit_s, self._trouble)
+        return self.since(first)[0]
+
     def close(self) -> None:
         """Close the consumer."""
         self._consumer.close()
@@ -190,21 +213,58 @@ class ControlTail:
         return self._end
 
     def _fetch(self, position: int, end: int) -> list[Envelope]:
+        """Records from `position` to `end`; one that no client can read is told as undeliverable.
+
+        It must not keep every worker and executor stopped for ever. Nobody can have read a kill in it, and its
+        place moves the position of all of them, as that of every record does.
+        """
         if position != self._at:
             self._consumer.assign([TopicPartition(self._full, 0, position)])
         found: list[Envelope] = []
-        deadline = self._clock() + self._limit_s
-        while self._clock() < deadline:
-            for message in take(self._consumer, _BATCH, 0.02):
-                error, offset = message.error(), message.offset() or 0
-                if error is None:
-                    if position <= offset < end:
-                        found.append(envelope(message, self._logical))
-                elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():  # noqa: SLF001
-                    raise RetryError(f"{self._full} at {offset}: {error.str()}")
+        at, deadline = position, self._clock() + self._limit_s
+        while True:
+            more, hurt = self._take(at, end)
+            found += more
+            if more:
+                at, deadline = more[-1].offset + 1, self._clock() + self._limit_s
             [place] = self._consumer.position([TopicPartition(self._full, 0)])
             if place.offset >= end:
                 self._at = place.offset  # beyond `end` when records that came meanwhile were dropped
                 return found
-        because = self._trouble.because()
-        raise RetryError(f"{self._full}: no records up to {end} in {self._limit_s} s{because}")
+            if not hurt and self._clock() < deadline:
+                continue
+            if not self._blocks(at):
+                because = self._trouble.because()
+                raise RetryError(f"{self._full}: no records up to {end} in {self._limit_s} s{because}")
+            found.append(
+                undeliverable(self._logical, 0, at, hurt or "the client falls silent at this offset")
+            )
+            at, deadline = at + 1, self._clock() + self._limit_s
+            if at >= end:
+                self._at = -1
+                return found
+            self._consumer.assign([TopicPartition(self._full, 0, at)])
+
+    def _take(self, at: int, end: int) -> tuple[list[Envelope], str]:
+        """What has come of the records from `at` to `end`, and the error of one that cannot be read."""
+        found: list[Envelope] = []
+        for message in take(self._consumer, _BATCH, 0.02):
+            error, offset = message.error(), message.offset() or 0
+            if error is None:
+                if at <= offset < end:
+                    found.append(envelope(message, self._logical))
+            elif error.code() in UNDELIVERABLE:
+                return found, error.name()
+            elif error.code() != KafkaError._PARTITION_EOF and not error.retriable():  # noqa: SLF001
+                raise RetryError(f"{self._full} at {offset}: {error.str()}")
+        return found, ""
+
+    def _blocks(self, at: int) -> bool:
+        """Whether a second consumer, whose fetches are answered, is given nothing at this offset either."""
+        probe = Probe(self._reader, (self._logical, 0), at, self._clock)
+        try:
+            while (verdict := probe.look()) is None:
+                time.sleep(_PAUSE_S)
+        finally:
+            probe.close()
+        return verdict is Verdict.BLOCKS

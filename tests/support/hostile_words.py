@@ -204,6 +204,12 @@ CONTROL_ROWS: tuple[Word, ...] = (
         "UNDELIVERABLE",
         _spoilt(lambda r: replace(r, headers=(*r.headers, *[(b"h", b"")] * 10_000))),
     ),
+    Word(
+        "value length -2 in the batch",
+        QUARANTINE,
+        "UNDELIVERABLE",
+        _spoilt(lambda r: replace(r, value_length=-2)),
+    ),
     Word("not signed", RECORDED, "BAD_IDENTITY", _spoilt(lambda r: replace(r, headers=()))),
     Word(
         "a signature of five bytes",

@@ -7,6 +7,7 @@ import time
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from raw_produce import RawRecord
 
 from toolgate.streams.log.reading import ControlTail, Reader
 from toolgate.streams.log.trouble import Trouble
@@ -133,6 +134,24 @@ def test_a_worker_that_cannot_learn_controls_end_is_told_so(settings):
     with pytest.raises(RetryError, match=r"control\[0\]"):
         tail.since(0)
     tail.close()
+
+
+def test_control_that_no_client_can_read_is_told_as_such(log, settings, write_batch):
+    """It hides nothing behind it, neither from who follows nor from who reads everything again."""
+    silent = RawRecord(value_length=-2)
+    write_batch(settings, "control", 0, RawRecord(b"kill"), silent, silent, RawRecord(b"lift"))
+    write_batch(settings, "control", 0, silent)
+
+    found, end = until_new(log, 0)
+    while end < 5:
+        more, end = log.tail_control(end)
+        found += more
+
+    wanted = [(0, b"kill", False), (1, None, True), (2, None, True), (3, b"lift", False), (4, None, True)]
+    assert [(r.offset, r.value, bool(r.problem)) for r in found] == wanted
+    assert [(r.offset, r.value, bool(r.problem)) for r in log.read("control")] == wanted
+    write_batch(settings, "control", 0, RawRecord(b"kill"))
+    assert [r.value for r in until_new(log, 5)[0]] == [b"kill"]
 
 
 def until_new(log, position):
