@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from toolgate.streams.log import reading
-from toolgate.streams.log.messages import UNDELIVERABLE, envelope, take, undeliverable
+from toolgate.streams.log.messages import UNDELIVERABLE, input_envelope, take, undeliverable
 from toolgate.streams.log.places import Places
 from toolgate.streams.log.producer import TransactionalProducer, cause, fence
 from toolgate.streams.log.stalls import Stalls
@@ -191,7 +191,7 @@ class KafkaLog:
             self._places.hold(tp, message)
             return None
         self._next[tp] = offset + 1
-        return envelope(message, name)
+        return input_envelope(message, name)
 
     def _settle(self) -> list[Envelope]:
         """What is to be delivered of messages that did not stand at the next offset."""

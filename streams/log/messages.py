@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
 
 from toolgate.processors.case import Envelope
+from toolgate.streams.topics import INPUT_BYTES_MAX
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
@@ -81,6 +83,20 @@ def envelope(message: Message, topic: str) -> Envelope:
         headers=headers,
         problem=problem,
     )
+
+
+def input_envelope(message: Message, topic: str) -> Envelope:
+    """`envelope` of a message on an input, without key and value where they are larger than inputs take.
+
+    Such a record comes out of a compressed batch, on a topic that was set to let those in; put aside byte for byte
+    it would fail the gate's transaction, and the next one, for ever.
+    """
+    made = envelope(message, topic)
+    size = len(made.key or b"") + len(made.value or b"")
+    if size <= INPUT_BYTES_MAX:
+        return made
+    problem = f"{size:,} bytes of key and value, more than its topic takes: set compression.type=uncompressed"
+    return replace(made, key=None, value=None, headers=(), problem=problem)
 
 
 def undeliverable(topic: str, partition: int, offset: int, detail: str) -> Envelope:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from toolgate.streams.log.messages import envelope, undeliverable
+from toolgate.streams.log.messages import input_envelope, undeliverable
 from toolgate.streams.log.reading import bounds
 from toolgate.streams.ports import RetryError
 
@@ -114,7 +114,7 @@ class Places:
             self._watched.add(tp)
         else:
             self._watched.discard(tp)
-        return Settled([envelope(message, tp[0]) for message in messages], behind, again=False)
+        return Settled([input_envelope(message, tp[0]) for message in messages], behind, again=False)
 
     def _plausible(self, tp: LogicalPartition, messages: list[Message], expected: int, end: int) -> bool:
         offsets = [expected - 1, *map(_offset, messages)]
@@ -136,11 +136,13 @@ class Places:
         if isinstance(first, _No):
             return undeliverable(*tp, at, _NOTHING)
         if _offset(first) == at:
-            return envelope(first, tp[0])
+            return input_envelope(first, tp[0])
         if _same(following, first):  # it is given behind this offset as well: perhaps it stands there
             return undeliverable(*tp, at, _NOTHING)
         return replace(
-            envelope(first, tp[0]), offset=at, problem=f"it says that it stands at offset {_offset(first)}"
+            input_envelope(first, tp[0]),
+            offset=at,
+            problem=f"it says that it stands at offset {_offset(first)}",
         )
 
     def _first(self, tp: LogicalPartition, offset: int) -> Message | _No:
