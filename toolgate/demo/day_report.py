@@ -118,4 +118,5 @@ def next_commands(day: Day, *, kept: Path | None, elsewhere: Elsewhere | None, s
     if elsewhere is not None:
         return [f"export TOOLGATE_BOOTSTRAP_SERVERS={elsewhere.bootstrap_servers}", *looks, *others]
     again = f"toolgate dev --dir {kept}/stack    # in another terminal: the same Kafka and Redis again"
-    return [again, *looks, *others]
+    found = f". {kept}/stack/env    # here, once that runs: where they are"
+    return [again, found, *looks, *others]
