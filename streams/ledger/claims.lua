@@ -1,17 +1,10 @@
--- Claims: what stands against them, and the ops that take them. Reads the cache and changes nothing.
--- taking.py says the same; a differential test holds the two together.
--- A claim is {terms, ...}; `terms` numbers an entry of the call's list of terms {kind, ...}, which most intents share:
---   charge {terms, account, amount}            {1, unit, max, window, on_expiry, keep}
---   spend {terms, account, amount, latch}      {2, unit, max, window, keep}
---   rate {terms, key}                          {3, increment_us, tau_us, keep}
---   distinct {terms, key, records}             {4, max, window_ms, keep, trued}
---   count {terms, key}                         {5, n, max or -1, keep}
---   require {terms, key}  forbid {terms, key}  {6, n, keep}  {7, n, keep}
---   own {terms, run, owner}                    {8, idle_ms, keep, touch}
---   deadline {terms, at_ms}                    {9}
+-- Claims: what stands against them, the ops that take them, and the levels after. taking.py says the same; a
+-- differential test holds the two together. Looks at accounts and changes none.
 
-local CHARGE, SPEND, RATE, DISTINCT, COUNT, REQUIRE, FORBID, OWN, DEADLINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local zones, terms, labels = {}, {}, {}
+-- What the call says in the end: numbers (and the texts of settlements) behind each other, see decide.lua.
+local out, at = {}, 0
+
+local zones, known_labels = {}, {}
 
 local function civil(days)
   local z = days + 719468
@@ -25,9 +18,9 @@ local function civil(days)
 end
 
 -- The window's label at clk: windows.py says the same. `zones` maps a zone to its {from_ms, offset_ms} pairs.
-local function label(window, clk)
+local function label_at(window, clk)
   local quarter = floor(clk / 900000)
-  local known = labels[window]
+  local known = known_labels[window]
   if known and known[1] == quarter then return known[2] end
   local text
   local kind, tz = window:match('^(%a+):(.*)$')
@@ -40,177 +33,203 @@ local function label(window, clk)
       shift = pair[2]
     end
   end
-  local at = clk + shift
-  local year, month, day = civil(floor(at / 86400000))
+  local local_ms = clk + shift
+  local year, month, day = civil(floor(local_ms / 86400000))
   if kind == 'month' then
     text = format('%04d-%02d', year, month)
   elseif kind == 'day' then
     text = format('%04d-%02d-%02d', year, month, day)
   else
-    text = format('%04d-%02d-%02dT%02d', year, month, day, floor(at % 86400000 / 3600000))
+    text = format('%04d-%02d-%02dT%02d', year, month, day, floor(local_ms % 86400000 / 3600000))
   end
-  labels[window] = {quarter, text}
+  known_labels[window] = {quarter, text}
   return text
 end
 
--- The charge account's full name, found once for a claim.
-local function account_name(claim, window, clk)
-  local name = claim.name
-  if not name then
-    name = window == '' and claim[2] or claim[2] .. '@' .. label(window, clk)
-    claim.name = name
-  end
-  return name
+-- Gives a base the account of its window at clk.
+local function relabel(base, clk)
+  base[4] = slot_for('c', base[1] .. '@' .. label_at(base[2], clk))
+  base[3] = (floor(clk / 900000) + 1) * 900000
 end
 
-local function used_of(name, clk)
-  local row = find('c:' .. name, clk)
+-- Slots for the windows at clk, so that their accounts are fetched with the others.
+local function relabel_all(clk)
+  for _, base in ipairs(bases) do
+    if base[3] <= clk then relabel(base, clk) end
+  end
+end
+
+-- The slot of a charge's or spend's account at clk.
+local function account_of(k, ref, clk)
+  if C[k + 4] == '' then return ref end
+  local base = bases[ref]
+  if base[3] <= clk then
+    relabel(base, clk)
+    fetch()
+  end
+  return base[4]
+end
+
+-- The account's name in the reply: 0 where the claim says it.
+local function label_of_money(k, ref) return C[k + 4] == '' and 0 or label_for(bases[ref][4]) end
+
+local function used_of(slot, clk)
+  local row = find(slot, clk)
   if not row then return 0 end
   local used = row[3] + row[4]
-  if row[6] > 0 then
-    expired_parts(name, row, clk, function(_, amount) used = used - amount end)
+  if row[6] > 0 and row[7] <= clk then
+    local gone = expired_parts(slot, row, clk)
+    for i = 2, #gone, 2 do used = used - gone[i] end
   end
   return used
 end
 
-local function counter(key, clk)
-  local row = find('n:' .. key, clk)
-  if not row then return 0, 0 end
-  return row[3], row[4]
-end
-
--- How many records count at clk, with these ones.
-local function distinct(key, records, window_ms, clk)
-  local count, seen = 0, {}
-  if find('w:' .. key, clk) then
-    local set = read_set(key, clk)
-    if window_ms > 0 then
-      while set.queue[set.head] and set.queue[set.head][2] <= clk - window_ms do
-        local record, at = set.queue[set.head][1], set.queue[set.head][2]
-        if set.seen[record] == at then
-          set.seen[record] = nil
-          set.count = set.count - 1
-        end
-        set.head = set.head + 1
-      end
-    end
-    count, seen = set.count, set.seen
-  end
-  local mine = {}
-  for _, record in ipairs(records) do
-    if not seen[record] and not mine[record] then
-      mine[record] = true
-      count = count + 1
-    end
-  end
-  return count
-end
-
--- The level at which the claim is refused, or nil.
-local function level_against(claim, clk)
-  local of = terms[claim[1]]
-  local kind = of[1]
+-- The level at which a claim is refused, or nil.
+local function level_against(k, ref, value, clk)
+  local kind = C[k]
   if kind == CHARGE then
-    local used = used_of(account_name(claim, of[4], clk), clk)
-    if used + claim[3] > of[3] then return used end
+    local used = used_of(account_of(k, ref, clk), clk)
+    if used + value > C[k + 1] then return used end
+  elseif kind == FORBID then
+    local row = find(ref, clk)
+    local live = row and row[3] or 0
+    if live >= C[k + 1] then return live end
   elseif kind == RATE then
-    local row = find('g:' .. claim[2], clk)
-    local over = (row and row[3] or 0) - clk * 1000 - of[3]
+    local row = find(ref, clk)
+    local over = (row and row[3] or 0) - clk * 1000 - C[k + 3]
     if over > 0 then return over end
   elseif kind == DISTINCT then
-    local count = distinct(claim[2], claim[3], of[3], clk)
-    if count > of[2] then return count end
+    local found = distinct(ref, value, C[k + 3], clk)
+    if found > C[k + 1] then return found end
   elseif kind == COUNT then
-    local live = counter(claim[2], clk)
-    if of[3] >= 0 and live + of[2] > of[3] then return live end
-  elseif kind == REQUIRE then
-    local live, committed = counter(claim[2], clk)
-    local seen = is_run(claim[2]) and live or committed
-    if seen < of[2] then return seen end
-  elseif kind == FORBID then
-    local live = counter(claim[2], clk)
-    if live >= of[2] then return live end
+    local row = find(ref, clk)
+    local live = row and row[3] or 0
+    if C[k + 3] >= 0 and live + C[k + 1] > C[k + 3] then return live end
   elseif kind == OWN then
-    local row = find('r:' .. claim[2], clk)
-    if row and row[3] ~= claim[3] then return 1 end
-    if row and row[1] + of[2] <= clk then return 2 end
+    local row = find(ref, clk)
+    if row and row[3] ~= value then return 1 end
+    if row and row[1] + C[k + 1] <= clk then return 2 end
+  elseif kind == REQUIRE then
+    local row = find(ref, clk)
+    local live = row and row[is_run(ref) and 3 or 4] or 0
+    if live < C[k + 1] then return live end
   elseif kind == DEADLINE then
-    if clk > claim[2] then return clk - claim[2] end
+    if clk > value then return clk - value end
   end
   return nil
 end
 
-local function take_spend(claim, of, clk, ops)
-  local name = account_name(claim, of[4], clk)
-  local spent = min(claim[3], max(0, of[3] - used_of(name, clk)))
-  ops[#ops + 1] = {'spend', name, spent, claim[3] - spent, of[5]}
-  if spent < claim[3] and claim[4] ~= '' then ops[#ops + 1] = {'count', claim[4], 1, of[5]} end
+local function take_spend(k, ref, value, place, clk)
+  local amount = value[1]
+  local spent = min(amount, max(0, C[k + 1] - used_of(account_of(k, ref, clk), clk)))
+  out[at + 1] = SPENT
+  out[at + 2] = place
+  out[at + 3] = label_of_money(k, ref)
+  out[at + 4] = spent
+  out[at + 5] = amount - spent
+  at = at + 5
+  if spent == amount or value[2] == '' then return 1 end
+  out[at + 1] = LATCHED
+  out[at + 2] = place
+  at = at + 2
+  return 2
 end
 
--- Append the ops that take every claim; to be called only when none is refused.
-local function take(claims, reserve, clk, ops)
-  local parts, sets = {}, {}
-  for _, claim in ipairs(claims) do
-    local of = terms[claim[1]]
-    local kind = of[1]
-    if kind == CHARGE then
-      parts[#parts + 1] = {account_name(claim, of[4], clk), of[2], claim[3], of[3], of[5], of[6]}
-    elseif kind == SPEND then
-      take_spend(claim, of, clk, ops)
-    elseif kind == RATE then
-      ops[#ops + 1] = {'rate', claim[2], of[2], of[4]}
-    elseif kind == DISTINCT then
-      if of[5] then sets[#sets + 1] = {claim[2], of[3], of[4]} end
-      if #claim[3] > 0 then ops[#ops + 1] = {'window', claim[2], claim[3], of[3], of[4]} end
-    elseif kind == COUNT then
-      ops[#ops + 1] = {'count', claim[2], of[2], of[4]}
-    elseif kind == OWN and (of[4] or not find('r:' .. claim[2], clk)) then
-      ops[#ops + 1] = {'own', claim[2], claim[3], of[3]}
+-- Says the ops that take the claim at `place`, but for what the reservation takes; returns how many.
+local function take(k, ref, value, place, clk)
+  local kind = C[k]
+  if kind == RATE or kind == COUNT or (kind == DISTINCT and value[1])
+    or (kind == OWN and (C[k + 3] or not find(ref, clk))) then
+    at = at + 1
+    out[at] = place
+    return 1
+  elseif kind == SPEND then
+    return take_spend(k, ref, value, place, clk)
+  end
+  return 0
+end
+
+-- Says the op that reserves the charges among the claims from ask[from] to ask[upto].
+local function take_reserve(ask, i, from, upto, clk)
+  out[at + 1] = RESERVED
+  out[at + 2] = clk + ask[i + 9]
+  out[at + 3] = 0
+  local charges, size = at + 3, 0
+  at = at + 3
+  for j = from, upto, 3 do
+    local k = ask[j]
+    if C[k] == CHARGE then
+      at = at + 1
+      out[at] = label_of_money(k, ask[j + 1])
+      size = size + 1
     end
   end
-  if reserve then
-    ops[#ops + 1] = {'reserve', reserve[1], clk + reserve[2], reserve[3], reserve[4], parts, sets}
-  end
+  out[charges] = size
+  return 1
 end
 
--- {account, used} of a claim after the decision, for people.
-local function level_after(claim, clk)
-  local of = terms[claim[1]]
-  local kind = of[1]
-  if kind == CHARGE or kind == SPEND then
-    local name = account_name(claim, of[4], clk)
-    return {name, used_of(name, clk)}
+-- Says a claim's level after the decision, for people: label and used, or the level alone, or nothing.
+local NOTHING = {}
+local function level_after(k, ref, clk)
+  local kind = C[k]
+  if kind <= SPEND then
+    out[at + 1] = label_of_money(k, ref)
+    out[at + 2] = used_of(account_of(k, ref, clk), clk)
+    at = at + 2
   elseif kind == DISTINCT then
-    return {claim[2], distinct(claim[2], {}, of[3], clk)}
+    at = at + 1
+    out[at] = distinct(ref, NOTHING, C[k + 3], clk)
   elseif kind == COUNT then
-    return {claim[2], (counter(claim[2], clk))}
+    local row = find(ref, clk)
+    at = at + 1
+    out[at] = row and row[3] or 0
   end
-  return {'', 0}
 end
 
--- What a result {id, digest, tool, void, {unit -> actual}, records} does: a note and the ops.
+local function wanted_of(part, asked)
+  if asked[4] then return 0 end
+  return asked[5][part[2]] or part[3]
+end
+
+-- What a result {id, digest, tool, void, {unit -> actual}, records} does: says the op, and returns its note.
 local function settle(asked, clk)
-  local found = read_reservation(asked[1], clk)
-  if not found then return 'unknown', {} end
-  if found[6] ~= '' then return 'ended', {} end
-  if found[3] ~= asked[2] or found[4] ~= asked[3] then return 'mismatch', {} end
+  local ended, found = read_reservation(asked[1], clk)
+  if not found then return 'unknown' end
+  if ended ~= '' then return 'ended' end
+  if found[3] ~= asked[2] or found[4] ~= asked[3] then return 'mismatch' end
   local alive, void = found[2] > clk, asked[4]
   local outcome = void and 'void' or alive and 'settled' or 'late'
-  local wanted = {}
-  for i, part in ipairs(found[5]) do
-    wanted[i] = void and 0 or asked[5][part[2]] or part[3]
-    if not alive and part[5] == 'release' and wanted[i] > part[4] - used_of(part[1], clk) then
-      outcome = 'uncovered'
-    end
+  for _, part in ipairs(found[5]) do
+    local room = not alive and part[5] == 'release' and part[4] - used_of(slot_for('c', part[1]), clk)
+    if room and wanted_of(part, asked) > room then outcome = 'uncovered' end
   end
-  local rows = {}
-  for i, part in ipairs(found[5]) do
+  out[at + 1] = SETTLED
+  out[at + 2] = asked[1]
+  out[at + 3] = outcome
+  out[at + 4] = #found[5]
+  at = at + 4
+  for _, part in ipairs(found[5]) do
+    local wanted = wanted_of(part, asked)
+    local spent, freed, uncovered
     if not alive and part[5] == 'release' then
-      rows[i] = outcome == 'uncovered' and {part[1], 0, 0, wanted[i]} or {part[1], wanted[i], 0, 0}
+      if outcome == 'uncovered' then spent, uncovered = 0, wanted else spent, uncovered = wanted, 0 end
+      freed = 0
     else
-      local spent = min(wanted[i], part[3])
-      rows[i] = {part[1], spent, part[3] - spent, wanted[i] - spent}
+      spent = min(wanted, part[3])
+      freed, uncovered = part[3] - spent, wanted - spent
     end
+    out[at + 1] = label_for(slot_for('c', part[1]))
+    out[at + 2] = spent
+    out[at + 3] = freed
+    out[at + 4] = uncovered
+    at = at + 4
   end
-  return outcome, {{'settle', asked[1], outcome, rows, void and {} or asked[6]}}
+  local records = void and NOTHING or asked[6]
+  at = at + 1
+  out[at] = #records
+  for i = 1, #records do
+    at = at + 1
+    out[at] = records[i]
+  end
+  return outcome
 end

@@ -10,7 +10,7 @@ local function take_over(argument)
     return fail('FENCED', argument[1] .. ' was taken by slot ' .. int(mark.slot) .. ' meanwhile')
   end
   mark.slot, mark.epoch = argument[2], mark.epoch + 1
-  call('HSET', L .. 'tp', argument[1], mark_text(mark))
+  write_mark(argument[1], mark)
   return mark.epoch
 end
 
@@ -22,7 +22,7 @@ local function release(argument)
   local mark = mark_of(argument[1])
   if mark.slot == argument[2] and mark.epoch == argument[3] then
     mark.slot = -1
-    call('HSET', L .. 'tp', argument[1], mark_text(mark))
+    write_mark(argument[1], mark)
   end
   return 'OK'
 end

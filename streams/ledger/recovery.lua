@@ -33,27 +33,35 @@ local function wipe(argument)
   return 'OK'
 end
 
--- {clk, accounts {{name, row text, set {record, at, ...}}...}, reservations {{id, row}...}}
+-- {clk, accounts {{kind, name, row, {record, at, ...}}...}, reservations {{id, row}...}}: accounts before reservations
 local function load_state(argument)
   local refused = claimed()
   if refused then return refused end
   st.clk = max(st.clk, argument[1])
   for _, one in ipairs(argument[2]) do
-    cache[one[1]] = parse(one[1], one[2])
-    dirty[one[1]], fresh[one[1]] = true, true
-    if one[1]:sub(1, 1) == 'w' then
-      local mine = {}
-      for i = 1, #one[3], 2 do mine[one[3][i]] = one[3][i + 1] end
-      changed[one[1]:sub(3)] = mine
+    local slot, members = slot_for(one[1], one[2]), one[4]
+    rows[slot], fresh[slot] = parse(one[1], one[3]), true
+    soil(slot)
+    if #members > 0 then
+      local set = {at = {}, new = {}}
+      for i = 1, #members, 2 do
+        set.new[#set.new + 1] = members[i]
+        set.at[members[i]] = members[i + 1]
+      end
+      sets[slot] = set
     end
   end
   for _, one in ipairs(argument[3]) do
-    write_reservation(one[1], one[2])
-    for _, part in ipairs(one[2][5]) do
-      local row = read('c:' .. part[1])
-      if row and one[2][6] == '' and part[5] == 'release' and one[2][2] > argument[1] then
-        note_part(part[1], row, one[1], one[2][2], part[3])
-        dirty['c:' .. part[1]] = true
+    local id, born, expires_at, digest, tool, parts, outcome, kept = one[1], unpack(one[2])
+    write_reservation(id, pack(outcome) .. pack({born, expires_at, digest, tool, parts, kept}), born)
+    for _, part in ipairs(parts) do
+      if outcome == '' and part[5] == 'release' and expires_at > argument[1] then
+        local slot = slot_for('c', part[1])
+        fetch()
+        if rows[slot] then
+          note_part(slot, rows[slot], id, expires_at, part[3])
+          soil(slot)
+        end
       end
     end
   end
@@ -61,16 +69,25 @@ local function load_state(argument)
   return 'OK'
 end
 
--- {{seq, clk, first, intent_id, digest, ops}, ...} in seq order; committed, so what they give is available
+-- {terms, ids of settled reservations, {{seq, clk, first, intent_id, digest, ask, ops}...}} in seq order; committed, so
+-- what they give is available. Each ask has the claims of its ops and no windows: the accounts are known by now.
 local function apply(argument)
   local refused = claimed()
   if refused then return refused end
-  for _, event in ipairs(argument) do
-    st.clk = max(st.clk, event[2])
-    local gives = {}
-    for _, op in ipairs(event[6]) do execute(op, event[2], gives) end
-    give(gives)
-    if event[3] then enter_id(event[4], event[5], event[1], event[2]) end
+  local events = argument[3]
+  C = argument[1]
+  for _, event in ipairs(events) do
+    horizon = max(horizon, event[2])
+    resolve(event[6], 1 + ASK, #event[6])
+  end
+  if #argument[2] > 0 then fetch_settled(argument[2], max(st.clk, events[1][2])) end
+  fetch()
+  for _, event in ipairs(events) do
+    local clk, ask, ops, i, gives = event[2], event[6], event[7], 1, {}
+    st.clk = max(st.clk, clk)
+    while ops[i] do i = execute(ask, 1, ops, i, clk, gives) end
+    for j = 1, #gives, 2 do give(gives[j], gives[j + 1]) end
+    if event[3] then enter_id(event[4], event[5], event[1], clk) end
   end
   flush()
   return 'OK'
@@ -82,7 +99,7 @@ local function finish(argument)
   if refused then return refused end
   for _, one in ipairs(argument[4]) do call('HSET', L .. 'ca', int(one[1]), int(one[2])) end
   for _, one in ipairs(argument[5]) do
-    call('HSET', L .. 'tp', one[1], mark_text({epoch = 0, next = one[2], slot = -1, low = 0, gives = 0}))
+    write_mark(one[1], {epoch = 0, next = one[2], slot = -1, low = 0, gives = 0})
   end
   call('HSET', L .. 'st', 'code', argument[1], 'ctl', int(argument[3]), 'clk', int(st.clk))
   call('HSET', L .. 'st', 'seq', int(argument[2]))

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from toolgate.streams.ledger import scripts, wire
+from toolgate.streams.ledger import rows, scripts, wire
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
 from toolgate.streams.ports import (
     NOBODY,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
 CHUNK = 2000
+KINDS = "cgnwr"  # of accounts: money, rates, counters, sets of records, owners of runs
 
 
 def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
@@ -62,7 +63,7 @@ class RedisLedger:
         self._gen = ""
         self._sha = ""
         self._waiting: Any = None  # the connection on which the answer to `send` will come
-        self._asked: list[int] = []
+        self._call = wire.Call(0, ())
         self._lost = "nothing was asked"
 
     def close(self) -> None:
@@ -102,8 +103,8 @@ class RedisLedger:
             raise UnavailableError(f"Redis: {error}") from error
         if raw is None:
             return NOBODY, 0
-        epoch, _next, slot, _low, _gives = raw.split()
-        return int(slot), int(epoch)
+        epoch, slot = rows.mark(raw)
+        return slot, epoch
 
     def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
         """See `ports.Ledger`."""
@@ -116,8 +117,8 @@ class RedisLedger:
     def send(self, ctl: int, shares: Sequence[Share]) -> None:
         """See `ports.Ledger`."""
         self._give_up()
-        self._asked = [len(share.asks) for share in shares]
-        argument = msgpack.packb(wire.decide_argument(ctl, shares), use_bin_type=False)
+        self._call = wire.Call(ctl, shares)
+        argument = msgpack.packb(self._call.argument, use_bin_type=False)
         try:
             self._waiting = self._redis.connection_pool.get_connection()
             self._waiting.send_command("EVALSHA", self._sha, 1, self._tag, "decide", argument)
@@ -132,12 +133,10 @@ class RedisLedger:
             raise UnavailableError(f"Redis: {self._lost}")
         try:
             with _refusals():
-                gen, stable, rows = connection.read_response()
+                gen, stable, answers = connection.read_response()
         finally:
             self._redis.connection_pool.release(connection)
-        made = wire.decisions(rows)
-        decisions = tuple(tuple(islice(made, count)) for count in self._asked)
-        return Reply(gen.decode(), int(stable), decisions)
+        return Reply(gen.decode(), int(stable), self._call.decisions(answers))
 
     def _give_up(self) -> None:
         """Close the connection on which an answer is outstanding: the next one there would be taken for another's."""
@@ -186,7 +185,7 @@ class RedisLedger:
     def load(self, nonce: str, state: Mapping[str, Any]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        accounts = (wire.account_row(name, row) for name, row in state["accounts"].items())
+        accounts = (rows.account(name, row) for name, row in state["accounts"].items())
         for chunk in _chunks(accounts):
             self._run("load", [state["clk"], chunk, []], slow=True)
         for chunk in _chunks([name, row] for name, row in state["reservations"].items()):
@@ -195,14 +194,14 @@ class RedisLedger:
     def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in _chunks(wire.event_row(event) for event in events):
-            self._run("apply", chunk, slow=True)
+        for chunk in _chunks(events):
+            self._run("apply", wire.events_argument(chunk), slow=True)
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in _chunks(wire.seen_row(one) for one in seen):
-            self._run("apply", chunk, slow=True)
+        for chunk in _chunks(seen):
+            self._run("apply", wire.seen_argument(chunk), slow=True)
 
     def finish(
         self,
@@ -223,20 +222,19 @@ class RedisLedger:
         """See `ports.Ledger`. Reads key by key: for a ledger at rest."""
         clk = int(self._slow.hget(self._key("st"), "clk") or 0)
         table: dict[str, list[Any]] = {}
-        for raw_name, raw in self._slow.hgetall(self._key("a")).items():
-            name = raw_name.decode()
-            row = wire.parse_account(name, raw.decode())
-            if row[1] and row[0] + row[1] <= clk:
-                continue
-            table[name] = self._canonical(name, row, clk)
+        for kind in KINDS:
+            for raw_name, raw in self._slow.hgetall(self._key(f"a:{kind}")).items():
+                name, row = raw_name.decode(), rows.parse_account(kind, raw)
+                if row[1] and row[0] + row[1] <= clk:
+                    continue
+                table[f"{kind}:{name}"] = self._canonical(kind, name, row, clk)
         reservations: dict[str, list[Any]] = {}
         seen: dict[str, list[Any]] = {}
         for born in range(bucket(clk) - BUCKETS_KEPT, bucket(clk) + 1):
             for raw_id, raw in self._slow.hgetall(self._key(f"rs:{born}")).items():
-                reservations[raw_id.decode()] = msgpack.unpackb(raw, raw=False)
+                reservations[raw_id.decode()] = rows.parse_reservation(raw)
             for raw_id, raw in self._slow.hgetall(self._key(f"dd:{born}")).items():
-                digest, seq = raw.decode().split()
-                seen[raw_id.decode()] = [digest, int(seq)]
+                seen[raw_id.decode()] = rows.parse_first(raw)
         return {
             "clk": clk,
             "accounts": dict(sorted(table.items())),
@@ -244,16 +242,16 @@ class RedisLedger:
             "seen": dict(sorted(seen.items())),
         }
 
-    def _canonical(self, name: str, row: list[Any], clk: int) -> list[Any]:
+    def _canonical(self, kind: str, name: str, row: list[Any], clk: int) -> list[Any]:
         at, keep, *rest = row
-        match name[0]:
+        match kind:
             case "c":
-                members = self._slow.zrangebyscore(self._key(f"o:{name[2:]}"), "-inf", clk)
+                members = self._slow.zrangebyscore(self._key(f"o:{name}"), "-inf", clk)
                 expired = sum(int(member.rpartition(b"|")[2]) for member in members)
                 return [rest[0] - expired, rest[2], at, keep]
             case "w":
                 window = rest[0]
-                scores = self._slow.zrange(self._key(name), 0, -1, withscores=True)
+                scores = self._slow.zrange(self._key(f"w:{name}"), 0, -1, withscores=True)
                 seen = {m.decode(): int(s) for m, s in scores if not window or s > clk - window}
                 return [dict(sorted(seen.items())), window, at, keep]
             case _:
@@ -264,8 +262,8 @@ def _lists(value: Any) -> Any:
     return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _chunks(rows: Iterable[Any]) -> Iterator[list[Any]]:
-    source = iter(rows)
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    source = iter(values)
     while chunk := list(islice(source, CHUNK)):
         yield chunk
 

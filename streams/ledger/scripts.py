@@ -6,7 +6,9 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
-PARTS = ("state", "accounts", "claims", "decide", "marks", "recovery", "main")
+PARTS = (
+    "state", "expiry", "accounts", "claims", "stored", "flush", "decide", "marks", "recovery", "main",
+)  # fmt: skip
 
 
 @cache

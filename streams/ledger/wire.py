@@ -1,4 +1,4 @@
-"""How calls and decisions look on the way to and from Lua: msgpack arrays, described at the head of each .lua file."""
+"""How calls look on the way to Lua and decisions on the way back; described at the head of each .lua file."""
 
 from __future__ import annotations
 
@@ -6,30 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from toolgate.processors.claims import (
-    Charge,
-    Claim,
-    Count,
-    Deadline,
-    Distinct,
-    Forbid,
-    Own,
-    Rate,
-    Require,
-    Settle,
-    Spend,
-)
-from toolgate.schemas.records import Op, Visible
+from toolgate.processors.claims import Reserve, Settle
 from toolgate.streams.ledger.accounts import seen_key
+from toolgate.streams.ledger.answers import RESERVED, SETTLED, SPENT, Answer
+from toolgate.streams.ledger.claim_terms import (
+    CHARGE,
+    COUNT,
+    DISTINCT,
+    NO_MAX,
+    OWN,
+    RATE,
+    SPEND,
+    WIDTH,
+    TermList,
+    claim_of,
+)
 from toolgate.streams.ledger.windows import offsets
-from toolgate.streams.ports import Ask, Decision, Seen, Share, TopicPartition
+from toolgate.streams.ports import Ask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from toolgate.schemas.records import AuditEvent
+    from toolgate.schemas.records import AuditEvent, Op
+    from toolgate.streams.ports import Decision, Seen, Share, TopicPartition
 
-NO_MAX = -1
+HEAD = 15  # values of an ask before its claims
+_NO_RESERVE = ("", 0, "", "")
 
 
 def tp_name(tp: TopicPartition) -> str:
@@ -37,63 +39,93 @@ def tp_name(tp: TopicPartition) -> str:
     return f"{tp[0]}:{tp[1]}"
 
 
-# A claim's own values, and its terms: what intents under one policy share, sent once for a call. claims.lua.
-Split = tuple[tuple[Any, ...], tuple[Any, ...]]
-_CLAIMS: dict[type[Any], Callable[[Any], Split]] = {
-    Charge: lambda c: ((c.account, c.amount), (1, c.label.unit, c.max, c.window, c.on_expiry, c.keep_ms)),
-    Spend: lambda c: ((c.account, c.amount, c.latch), (2, c.label.unit, c.max, c.window, c.keep_ms)),
-    Rate: lambda c: ((c.key,), (3, c.increment_us, c.tau_us, c.keep_ms)),
-    Distinct: lambda c: ((c.key, c.records), (4, c.max, c.window_ms, c.keep_ms, c.trued)),
-    Count: lambda c: ((c.key,), (5, c.n, NO_MAX if c.max is None else c.max, c.keep_ms)),
-    Require: lambda c: ((c.key,), (6, c.n, c.keep_ms)),
-    Forbid: lambda c: ((c.key,), (7, c.n, c.keep_ms)),
-    Own: lambda c: ((c.run_id, c.owner), (8, c.idle_ms, c.keep_ms, c.touch)),
-    Deadline: lambda c: ((c.at_ms,), (9,)),
-}
+class Call:
+    """One call of `decide`: its argument, and with it the way to read what is answered."""
+
+    def __init__(self, ctl: int, shares: Sequence[Share]) -> None:
+        self._asked = [share.asks for share in shares]
+        windows: set[str] = set()
+        rows = [_share(share, windows) for share in shares]
+        zones = {window.partition(":")[2] for window in windows} - {"", "UTC"}
+        self.argument = [ctl, {zone: offsets(zone) for zone in zones}, rows]
+
+    def decisions(self, answers: Sequence[Sequence[bytes]]) -> tuple[tuple[Decision, ...], ...]:
+        """The decisions for each share's asks, in order."""
+        return tuple(_decisions(asks, *one) for asks, one in zip(self._asked, answers, strict=True))
 
 
-class _Call:
-    """What the asks of one call have in common."""
-
-    def __init__(self) -> None:
-        self.zones: dict[str, Any] = {}
-        self.terms: dict[tuple[Any, ...], int] = {}
-
-    def claims(self, claims: Sequence[Claim]) -> list[tuple[Any, ...]]:
-        """Claims as Lua takes them."""
-        known, rows = self.terms, []
-        for claim in claims:
-            own, terms = _CLAIMS[type(claim)](claim)
-            number = known.get(terms)
-            if number is None:
-                number = known[terms] = len(known) + 1
-                if isinstance(claim, (Charge, Spend)):
-                    self._zone(claim.window)
-            rows.append((number, *own))
-        return rows
-
-    def _zone(self, window: str) -> None:
-        tz = window.partition(":")[2]
-        if tz not in {"", "UTC"}:
-            self.zones[tz] = offsets(tz)
+def _decisions(asks: Sequence[Ask], answer: bytes, *chunks: bytes) -> tuple[Decision, ...]:
+    asked = {ask.offset: ask for ask in asks}
+    new = Answer(msgpack.unpackb(answer)).decisions(asked) if answer else ()
+    if not chunks:
+        return tuple(new)
+    known = {decision.offset: decision for chunk in chunks for decision in _stored(chunk)}
+    known.update((decision.offset, decision) for decision in new)
+    return tuple(known[ask.offset] for ask in asks)
 
 
-def _ask(ask: Ask, call: _Call) -> list[Any]:
-    reserve, settle = ask.reserve, ask.settle
-    return [
+def _stored(chunk: bytes) -> Iterator[Decision]:
+    """The decisions of a stored chunk: the asks as they came, and what was answered then."""
+    unpacker = msgpack.Unpacker(use_list=False, max_buffer_size=len(chunk))
+    unpacker.feed(chunk)
+    (terms, flat, settles), answer = unpacker
+    asks: dict[int, Ask] = {}
+    at = 0
+    while at < len(flat):
+        asks[flat[at]], at = _read_ask(terms, flat, settles, at)
+    return Answer(answer).decisions(asks)
+
+
+def _read_ask(terms: Sequence[Any], flat: Sequence[Any], settles: Sequence[Any], at: int) -> tuple[Ask, int]:
+    offset, time_ms, verdict, intent_id, digest, policy, dry_run, settle = flat[at : at + 8]
+    reserve, counts = flat[at + 8 : at + 12], flat[at + 12 : at + HEAD]
+    at += HEAD
+    groups: list[Any] = []
+    for count in counts:
+        triples = [flat[k : k + 3] for k in range(at, at + 3 * count, 3)]
+        groups.append(tuple(claim_of(terms[k - 1 : k - 1 + WIDTH], name, own) for k, name, own in triples))
+        at += 3 * count
+    always, claims, on_deny = groups
+    ask = Ask(
+        *(offset, time_ms, verdict, intent_id, digest, policy, dry_run, claims, always, on_deny),
+        Reserve(*reserve) if reserve[0] else None,
+        _read_settle(settles[settle - 1]) if settle else None,
+    )
+    return ask, at
+
+
+def _share(share: Share, windows: set[str]) -> list[Any]:
+    flat: list[Any] = []
+    settles: list[Any] = []
+    terms = TermList()
+    for ask in share.asks:
+        if ask.settle is not None:
+            settles.append(_settle(ask.settle))
+        flat += _ask(ask, terms, 0 if ask.settle is None else len(settles))
+    windows |= terms.windows
+    packed = msgpack.packb([terms.flat, flat, settles]) if flat else ""
+    return [share.topic, share.partition, share.epoch, share.expect, share.start, share.next, packed]
+
+
+def _ask(ask: Ask, terms: TermList, settle: int) -> list[Any]:
+    reserve, always, claims, on_deny = ask.reserve, ask.always, ask.claims, ask.on_deny
+    row = [
         ask.offset,
         ask.time_ms,
         ask.verdict,
         ask.intent_id,
         ask.digest,
-        ask.dry_run,
-        call.claims(ask.claims),
-        call.claims(ask.always),
-        call.claims(ask.on_deny),
-        [reserve.reservation_id, reserve.hold_ms, reserve.digest, reserve.tool] if reserve else False,
-        _settle(settle) if settle else False,
         ask.policy_digest,
+        ask.dry_run,
+        settle,
     ]
+    if reserve is None:
+        row += _NO_RESERVE
+    else:
+        row += (reserve.reservation_id, reserve.hold_ms, reserve.digest, reserve.tool)
+    row += (len(always), len(claims), len(on_deny))
+    row += terms.triples((*always, *claims, *on_deny))
+    return row
 
 
 def _settle(settle: Settle) -> list[Any]:
@@ -101,68 +133,80 @@ def _settle(settle: Settle) -> list[Any]:
     return [settle.reservation_id, settle.digest, settle.tool, settle.void, actuals, settle.records]
 
 
-def decide_argument(ctl: int, shares: Sequence[Share]) -> list[Any]:
-    """The argument of `decide`."""
-    call = _Call()
-    packed = [
-        [s.topic, s.partition, s.epoch, s.expect, s.start, s.next, [_ask(ask, call) for ask in s.asks]]
-        for s in shares
-    ]
-    return [ctl, call.zones, packed, list(call.terms)]
+def _read_settle(row: Sequence[Any]) -> Settle:
+    reservation, digest, tool, void, actuals, records = row
+    return Settle(reservation, digest, tool, void, tuple(actuals.items()), tuple(records))
 
 
-def decisions(packed: bytes) -> Iterator[Decision]:
-    """The decisions of a reply, in order."""
-    rows = msgpack.Unpacker(raw=False, use_list=False, max_buffer_size=len(packed) or 1)
-    rows.feed(packed)
-    for offset, seq, clk, ctl, verdict, first, refused, ops, after, visible, *rest in rows:
-        first_seq, conflict, note, policy_digest = rest
-        yield Decision(
-            offset,
-            seq,
-            clk,
-            ctl,
-            verdict,
-            first,
-            refused,
-            tuple([Op(op[0], op[1:]) for op in ops]),
-            after,
-            tuple([Visible(*one) for one in visible]),
-            None if first_seq < 0 else first_seq,
-            conflict,
-            note,
-            policy_digest,
-        )
+def events_argument(events: Sequence[AuditEvent]) -> list[Any]:
+    """What `apply` needs of audit events."""
+    terms = TermList()
+    rows = []
+    for event in events:
+        key = seen_key(event.tenant, event.intent_id)
+        rows.append([event.seq, event.clk, event.first, key, event.digest, *_Ops(terms).rows(event.ops)])
+    settled = [op.args[0] for event in events for op in event.ops if op.op == "settle"]
+    return [terms.flat, settled, rows]
 
 
-def event_row(event: AuditEvent) -> list[Any]:
-    """What `apply` needs of an audit event."""
-    ops = [[op.op, *op.args] for op in event.ops]
-    return [event.seq, event.clk, event.first, seen_key(event.tenant, event.intent_id), event.digest, ops]
+def seen_argument(seen: Sequence[Seen]) -> list[Any]:
+    """What `apply` needs of ids that were used."""
+    rows = [[one.seq, one.clk, True, seen_key(one.tenant, one.intent_id), one.digest, [], []] for one in seen]
+    return [[], [], rows]
 
 
-def seen_row(seen: Seen) -> list[Any]:
-    """What `apply` needs of an id that was used."""
-    return [seen.seq, seen.clk, True, seen_key(seen.tenant, seen.intent_id), seen.digest, []]
+class _Ops:
+    """An event's ops as accounts.lua executes them, and an ask with their claims. Limits play no part."""
 
+    def __init__(self, terms: TermList) -> None:
+        self._terms = terms
+        self._simple: list[Any] = []  # the ask's `always`
+        self._reserved: list[Any] = []  # its claims
+        self._reserve: tuple[Any, ...] = _NO_RESERVE
 
-def account_row(name: str, row: list[Any]) -> list[Any]:
-    """An account of a canonical state as `load` takes it: name, the stored text, and a set's members."""
-    match name[0]:
-        case "c":
-            return [name, f"{row[2]} {row[3]} {row[0]} 0 {row[1]} 0", []]
-        case "n":
-            return [name, f"{row[1]} {row[2]} {row[0]} {row[0]}", []]
-        case "w":
-            members = [value for pair in row[0].items() for value in pair]
-            return [name, f"{row[2]} {row[3]} {row[1]}", members]
-        case _:
-            return [name, f"{row[1]} {row[2]} {row[0]}", []]
+    def rows(self, ops: Sequence[Op]) -> tuple[list[Any], list[Any]]:
+        """The ask and the ops."""
+        flat = [value for op in ops for value in self._op(op)]
+        counts = (len(self._simple) // 3, len(self._reserved) // 3, 0)
+        ask = [0, 0, "", "", "", "", False, 0, *self._reserve, *counts, *self._simple, *self._reserved]
+        return ask, flat
 
+    def _op(self, op: Op) -> list[Any]:  # noqa: PLR0911 - one a kind of op
+        args = op.args
+        match op.op:
+            case "rate":
+                key, increment_us, keep = args
+                return [self._claim((RATE, increment_us, keep, 0), key, 0)]
+            case "count":
+                key, n, keep = args
+                return [self._claim((COUNT, n, keep, NO_MAX), key, 0)]
+            case "own":
+                run_id, owner, keep = args
+                return [self._claim((OWN, 0, keep, True), run_id, owner)]
+            case "window":
+                key, records, window_ms, keep = args
+                return [self._claim((DISTINCT, 0, keep, window_ms, False), key, records)]
+            case "spend":
+                name, spent, uncovered, keep = args
+                return [SPENT, self._claim((SPEND, 0, keep, "", ""), name, (0, "")), 0, spent, uncovered]
+            case "settle":
+                reservation, outcome, actuals, records = args
+                parts = [value for _, *numbers in actuals for value in (0, *numbers)]
+                return [SETTLED, reservation, outcome, len(actuals), *parts, len(records), *records]
+            case _:
+                return self._reservation(args)
 
-def parse_account(name: str, text: str) -> list[Any]:
-    """The stored text of an account: at, keep, then the kind's own values."""
-    if name[0] == "r":
-        at, keep, owner = text.split(" ", 2)
-        return [int(at), int(keep), owner]
-    return [int(word) for word in text.split()]
+    def _claim(self, terms: tuple[Any, ...], name: str, value: Any) -> int:
+        """The place of a new claim."""
+        self._simple += (self._terms.number(terms), name, value)
+        return len(self._simple) // 3 - 1
+
+    def _reservation(self, args: tuple[Any, ...]) -> list[Any]:
+        reservation, expires_at, digest, tool, parts, sets = args
+        self._reserve = (reservation, 0, digest, tool)
+        number = self._terms.number
+        for name, unit, amount, limit, on_expiry, keep in parts:
+            self._reserved += (number((CHARGE, limit, keep, unit, "", on_expiry)), name, amount)
+        for key, window_ms, keep in sets:
+            self._reserved += (number((DISTINCT, 0, keep, window_ms, True)), key, ())
+        return [RESERVED, expires_at, 0]

@@ -1,0 +1,58 @@
+"""How accounts, reservations, ids and marks lie in Redis; state.lua and stored.lua write and describe them."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgpack
+
+
+def mark(raw: bytes) -> tuple[int, int]:
+    """Epoch and owning slot of a topic-partition."""
+    epoch, _next, slot, _low, _gives = struct.unpack("<5d", raw)
+    return int(epoch), int(slot)
+
+
+def account(name: str, row: list[Any]) -> list[Any]:
+    """An account of a canonical state as `load` takes it: kind, name, stored row, and a set's members with times."""
+    kind, _, bare = name.partition(":")
+    match kind:
+        case "c":
+            used, uncovered, at, keep = row
+            return [kind, bare, struct.pack("<7d", at, keep, used, 0, uncovered, 0, 0), []]
+        case "n":
+            live, at, keep = row
+            return [kind, bare, struct.pack("<4d", at, keep, live, live), []]
+        case "w":
+            seen, window, at, keep = row
+            members = [value for pair in seen.items() for value in pair]
+            oldest = min(seen.values(), default=0)
+            return [kind, bare, struct.pack("<5d", at, keep, window, len(seen), oldest), members]
+        case "r":
+            owner, at, keep = row
+            return [kind, bare, struct.pack("<2d", at, keep) + owner.encode(), []]
+        case _:
+            arrival, at, keep = row
+            return [kind, bare, struct.pack("<3d", at, keep, arrival), []]
+
+
+def parse_account(kind: str, raw: bytes) -> list[Any]:
+    """The stored row of an account: at, keep, then the kind's own values."""
+    if kind == "r":
+        at, keep = struct.unpack_from("<2d", raw)
+        return [int(at), int(keep), raw[16:].decode()]
+    return [int(value) for (value,) in struct.iter_unpack("<d", raw)]
+
+
+def parse_reservation(raw: bytes) -> list[Any]:
+    """A stored reservation in canonical form."""
+    unpacker = msgpack.Unpacker(raw=False, max_buffer_size=len(raw))
+    unpacker.feed(raw)
+    end, (*row, sets) = unpacker
+    return [*row, end, sets]
+
+
+def parse_first(raw: bytes) -> list[Any]:
+    """Digest and seq of an id's first decision."""
+    return [raw[8:].decode(), int(*struct.unpack_from("<d", raw))]
