@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -135,3 +136,15 @@ class Ground:
             ledger.close()
         inputs = {tp: range(end) for tp, end in self.ends().items()}
         return checker.violations(site.audit(), site.read("commands", Command), inputs, dump)
+
+    def holds(self) -> list[str]:
+        """What is wrong at rest, given time to become nothing: markers are written shortly after a commit's answer."""
+        found: list[str] = []
+
+        def fine() -> bool:
+            found[:] = self.violations()
+            return not found
+
+        with suppress(AssertionError):
+            until(fine, "a history that holds", 10)
+        return found

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import hostile_page
 import pytest
 
 from toolgate.cli import exits, reference
@@ -92,6 +93,7 @@ def test_the_package_is_made_of_links_to_the_folders():
     [
         ("docs/reference/cli.md", reference.as_markdown),
         ("docs/reference/exits.md", exits.as_markdown),
+        ("docs/reference/hostile-input.md", hostile_page.as_markdown),
         ("docs/reference/reasons.md", reasons.table),
         ("docs/reference/policy.md", file_pages.as_markdown),
         ("docs/reference/policy.schema.json", policy_file.json_schema),

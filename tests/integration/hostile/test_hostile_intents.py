@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hostile_intents import DUPLICATE, QUARANTINE, ROWS, Row, Written
-from patience import until
 
 if TYPE_CHECKING:
     from hostile_ground import Ground, Place, Seen
@@ -85,11 +84,5 @@ def test_nobody_is_named_who_is_not_proven(seen: Seen, tried: dict[str, Tried]):
 
 def test_the_history_holds(ground: Ground, seen: Seen):
     """Ledger and audit agree to the integer; every input has one event; commands are approvals."""
-    found: list[str] = []
-
-    def fine() -> bool:
-        found[:] = ground.violations()
-        return not found
-
-    until(fine, lambda: f"a history that holds; found {found}", 10)
+    assert ground.holds() == []
     assert ground.site.workers[0].process.poll() is None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hostile_intents import QUARANTINE, Written
 from hostile_words import CONTROL_ROWS, RESULT_ROWS, Answer, Word, spoken
-from patience import until
 
 from toolgate.schemas.records import Command, Control
 from toolgate.sdk.stops import Stops
@@ -79,13 +78,7 @@ def test_good_words_behind_them_count(ground: Ground, seen: Seen):
     event = found.event(after[mine.name])
     assert (event.verdict, [reason.code for reason in event.reasons]) == ("DENY", ["KILLED"])
     assert found.event(after[other.name]).verdict == "APPROVE"
-    violations: list[str] = []
-
-    def fine() -> bool:
-        violations[:] = ground.violations()
-        return not violations
-
-    until(fine, lambda: f"a history that holds; found {violations}", 10)
+    assert ground.holds() == []
 
 
 def test_an_executor_goes_by_the_good_words_alone(ground: Ground, told: Any):
