@@ -169,7 +169,8 @@ local function end_with(ops, i, clk, gives)
   end_reservation(id, row, outcome)
   settle_parts(id, row, ops, i + 4, clk, gives)
   i = i + 4 + 4 * parts
-  local records = {unpack(ops, i + 1, i + ops[i])}
+  local records = {}
+  for n = 1, ops[i] do records[n] = ops[i + n] end -- a result may name more than unpack can
   if #records > 0 then
     for _, set in ipairs(row[6]) do add_records(slot_for('w', set[1]), records, set[2], set[3], clk) end
   end

@@ -9,6 +9,7 @@ import pytest
 from toolgate.processors.claims import (
     Charge,
     Count,
+    Distinct,
     Forbid,
     Label,
     Own,
@@ -232,6 +233,17 @@ def test_a_reservation_ends_once(driver: Driver) -> None:
         assert (again.note, again.ops) == (note, ())
     used, uncovered, *_ = driver.ledger.dump()["accounts"]["c:tenant:t:usd"]
     assert (used, uncovered) == (8, 4)
+
+
+def test_a_result_may_name_more_records_than_lua_can_unpack(driver: Driver) -> None:
+    """An executor's long list settles its command; it must not fail the call, which would come again for ever."""
+    touched = Distinct("workflow:w", ("a",), 9, CALLS, MINUTE, MINUTE)
+    driver.decide(A, intent(touched, money(3, 10), hold="r1"))
+    many = tuple(str(n) for n in range(16_000))
+    ended = driver.decide(
+        R, Ask(0, T0, "RECORDED", settle=Settle("r1", "d", "tool", void=False, records=many))
+    )
+    assert (ended.note, ended.ops[0].args[3]) == ("settled", many)
 
 
 def test_only_first_decisions_are_remembered(driver: Driver) -> None:
