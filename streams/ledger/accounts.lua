@@ -7,8 +7,8 @@
 --   rate     3 increment_us keep tau_us        0         distinct 4 max keep window_ms trued  {record, ...}
 --   count    5 n keep max or -1                0         require  6 n keep  0           forbid 7 n keep  0
 --   own      8 idle_ms keep touch              owner     deadline 9  at_ms
--- Before it is looked at, `resolve` puts in place of its name the account's slot, or, where there is a window, a number
--- of `bases`: which account that is, the time says.
+-- `resolve` puts in place of its name the account's slot; or, where there is a window, a number of `bases`, until the
+-- time says which account that is (settle_windows).
 --
 -- An ask is ASK values (decide.lua), then its claims: always, claims, on_deny; known by their place from 0 on.
 -- Ops lie flat behind each other, each beginning with a place or a negative number:
@@ -58,15 +58,11 @@ local function resolve(ask, from, upto)
     if kind <= SPEND and C[k + 4] ~= '' then
       ask[j + 1] = base_for(C[k + 4], ask[j + 1])
     elseif kind ~= DEADLINE then
-      ask[j + 1] = slot_for(KIND[kind], ask[j + 1])
+      local name, of = ask[j + 1], KIND[kind]
+      ask[j + 1] = slot_of[of][name] or slot_for(of, name)
     end
     if kind == SPEND and ask[j + 2][2] ~= '' then ask[j + 2][2] = slot_for('n', ask[j + 2][2]) end
   end
-end
-
--- The slot of a charge's or spend's account, whose window has been settled.
-local function money_slot(k, ref)
-  return C[k + 4] == '' and ref or bases[ref][4]
 end
 
 local function is_run(slot) return names[slot]:sub(1, 4) == 'run:' end
@@ -87,6 +83,8 @@ local function array_head(n)
   return string.char(220, floor(n / 256), n % 256)
 end
 
+local scratch = {'', '', '', '', '', ''} -- what a reservation's text is put together from
+local heads = {} -- how a part's text begins, by slot
 local packed_values = {}
 local function packed(value)
   local text = packed_values[value]
@@ -118,28 +116,34 @@ end
 -- Takes the ask's charges and remembers them, and its sets, as its reservation.
 local function reserve(ask, i, expires_at, clk)
   local id, from = ask[i + 8], i + ASK + 3 * ask[i + 12]
-  local text, kept, size, parts, sets_kept = {'', '', '', '', '', ''}, {}, 6, 0, 0
+  local text, size, parts, sets_kept = scratch, 6, 0, ''
+  local kept = 0
   for j = from, from + 3 * ask[i + 13] - 1, 3 do
     local k = ask[j]
     local kind = C[k]
     if kind == CHARGE then
-      local slot, amount, terms = money_slot(k, ask[j + 1]), ask[j + 2], term_texts[k] or pack_terms(k)
+      local slot, amount, terms = ask[j + 1], ask[j + 2], term_texts[k] or pack_terms(k)
       reserve_part(k, slot, amount, id, expires_at, clk)
-      text[size + 1] = '\150' .. packed(names[slot])
+      local head = heads[slot]
+      if not head then
+        head = '\150' .. pack(names[slot])
+        heads[slot] = head
+      end
+      text[size + 1] = head
       text[size + 2] = terms[1]
       text[size + 3] = packed(amount)
       text[size + 4] = terms[2]
       size, parts = size + 4, parts + 1
     elseif kind == DISTINCT and C[k + 4] then
-      sets_kept = sets_kept + 1
-      kept[sets_kept] = '\147' .. pack(names[ask[j + 1]]) .. (term_texts[k] or pack_terms(k))[1]
+      kept = kept + 1
+      sets_kept = sets_kept .. '\147' .. pack(names[ask[j + 1]]) .. (term_texts[k] or pack_terms(k))[1]
     end
   end
   text[1], text[2], text[3] = '\160\150', packed(bucket(clk)), packed(expires_at)
   text[4], text[5], text[6] = pack(ask[i + 10]), packed(ask[i + 11]), array_head(parts)
-  text[size + 1] = array_head(sets_kept)
-  for j = 1, sets_kept do text[size + 1 + j] = kept[j] end
-  write_reservation(id, table.concat(text), bucket(clk))
+  text[size + 1] = array_head(kept)
+  text[size + 2] = sets_kept
+  write_reservation(id, table.concat(text, '', 1, size + 2), bucket(clk))
 end
 
 local function settle_parts(id, row, ops, i, clk, gives)
@@ -211,7 +215,7 @@ local function execute(ask, a, ops, i, clk, gives)
     count(ask[j + 2][2], 1, C[ask[j] + 2], clk, gives)
     return i + 2
   end
-  local row = touch(money_slot(ask[j], ask[j + 1]), C[ask[j] + 2], clk)
+  local row = touch(ask[j + 1], C[ask[j] + 2], clk)
   row[3] = row[3] + ops[i + 3]
   row[5] = min(AMOUNT_MAX, row[5] + ops[i + 4])
   return i + 5

@@ -59,23 +59,27 @@ local function relabel_all(clk)
   end
 end
 
--- The slot of a charge's or spend's account at clk.
-local function account_of(k, ref, clk)
-  if C[k + 4] == '' then return ref end
-  local base = bases[ref]
-  if base[3] <= clk then
-    relabel(base, clk)
-    fetch()
+-- Puts, for good, slots in place of an ask's bases: the accounts of the windows at clk.
+local function settle_windows(ask, from, upto, clk)
+  for j = from, upto, 3 do
+    local k = ask[j]
+    if C[k] <= SPEND and C[k + 4] ~= '' then
+      local base = bases[ask[j + 1]]
+      if base[3] <= clk then
+        relabel(base, clk)
+        fetch()
+      end
+      ask[j + 1] = base[4]
+    end
   end
-  return base[4]
 end
 
 -- The account's name in the reply: 0 where the claim says it.
-local function label_of_money(k, ref) return C[k + 4] == '' and 0 or label_for(bases[ref][4]) end
+local function label_of_money(k, slot) return C[k + 4] == '' and 0 or label_of[slot] or label_for(slot) end
 
 local function used_of(slot, clk)
-  local row = find(slot, clk)
-  if not row then return 0 end
+  local row = rows[slot]
+  if not row or (row[2] ~= 0 and row[1] + row[2] <= clk) then return 0 end
   local used = row[3] + row[4]
   if row[6] > 0 and row[7] <= clk then
     local gone = expired_parts(slot, row, clk)
@@ -85,43 +89,40 @@ local function used_of(slot, clk)
 end
 
 -- The level at which a claim is refused, or nil.
-local function level_against(k, ref, value, clk)
+local function level_against(k, slot, value, clk)
   local kind = C[k]
   if kind == CHARGE then
-    local used = used_of(account_of(k, ref, clk), clk)
-    if used + value > C[k + 1] then return used end
-  elseif kind == FORBID then
-    local row = find(ref, clk)
-    local live = row and row[3] or 0
-    if live >= C[k + 1] then return live end
-  elseif kind == RATE then
-    local row = find(ref, clk)
-    local over = (row and row[3] or 0) - clk * 1000 - C[k + 3]
-    if over > 0 then return over end
+    local used = used_of(slot, clk)
+    return used + value > C[k + 1] and used or nil
   elseif kind == DISTINCT then
-    local found = distinct(ref, value, C[k + 3], clk)
-    if found > C[k + 1] then return found end
-  elseif kind == COUNT then
-    local row = find(ref, clk)
-    local live = row and row[3] or 0
-    if C[k + 3] >= 0 and live + C[k + 1] > C[k + 3] then return live end
-  elseif kind == OWN then
-    local row = find(ref, clk)
-    if row and row[3] ~= value then return 1 end
-    if row and row[1] + C[k + 1] <= clk then return 2 end
-  elseif kind == REQUIRE then
-    local row = find(ref, clk)
-    local live = row and row[is_run(ref) and 3 or 4] or 0
-    if live < C[k + 1] then return live end
+    local found = distinct(slot, value, C[k + 3], clk)
+    return found > C[k + 1] and found or nil
   elseif kind == DEADLINE then
-    if clk > value then return clk - value end
+    return clk > value and clk - value or nil
+  elseif kind == SPEND then
+    return nil
   end
-  return nil
+  local row = rows[slot]
+  if row and row[2] ~= 0 and row[1] + row[2] <= clk then row = nil end
+  local live = row and row[3] or 0
+  if kind == FORBID then
+    return live >= C[k + 1] and live or nil
+  elseif kind == RATE then
+    local over = live - clk * 1000 - C[k + 3]
+    return over > 0 and over or nil
+  elseif kind == COUNT then
+    return C[k + 3] >= 0 and live + C[k + 1] > C[k + 3] and live or nil
+  elseif kind == OWN then
+    if not row then return nil end
+    return row[3] ~= value and 1 or row[1] + C[k + 1] <= clk and 2 or nil
+  end
+  live = row and row[is_run(slot) and 3 or 4] or 0
+  return live < C[k + 1] and live or nil
 end
 
 local function take_spend(k, ref, value, place, clk)
   local amount = value[1]
-  local spent = min(amount, max(0, C[k + 1] - used_of(account_of(k, ref, clk), clk)))
+  local spent = min(amount, max(0, C[k + 1] - used_of(ref, clk)))
   out[at + 1] = SPENT
   out[at + 2] = place
   out[at + 3] = label_of_money(k, ref)
@@ -174,7 +175,7 @@ local function level_after(k, ref, clk)
   local kind = C[k]
   if kind <= SPEND then
     out[at + 1] = label_of_money(k, ref)
-    out[at + 2] = used_of(account_of(k, ref, clk), clk)
+    out[at + 2] = used_of(ref, clk)
     at = at + 2
   elseif kind == DISTINCT then
     at = at + 1

@@ -113,6 +113,7 @@ local function judge_claims(ask, i, row, clk, gives)
   local first, upto = i + ASK + 3 * always, i + ASK + 3 * behind - 1
   local refused = attempts(ask, i, clk)
   if approve then
+    settle_windows(ask, first, upto, clk)
     for j = first, upto, 3 do
       local level = level_against(ask[j], ask[j + 1], ask[j + 2], clk)
       if level then

@@ -2,11 +2,16 @@
 -- o:<account>, both by time; a row says from when on something may have expired, so most calls read neither.
 
 -- set: n members at the call's time; at: record -> its time, false when it is known to be none, nil when Redis has
--- not been asked; queue from head on: records and times, oldest first, of what can expire in this call; cut: up to
--- here members have gone; new: the records to be written.
+-- not been asked; queue from head on: record, time, ... oldest first, of what can expire in this call, nil while that is
+-- nothing; cut: up to here members have gone; new: the records to be written.
 local function push(set, record, at)
-  set.tail = set.tail + 1
-  set.queue[set.tail], set.times[set.tail] = record, at
+  local queue = set.queue
+  if not queue then
+    queue = {}
+    set.queue, set.head = queue, 1
+  end
+  queue[#queue + 1] = record
+  queue[#queue + 1] = at
 end
 
 local function load_whole(set, slot)
@@ -21,15 +26,14 @@ local function load_whole(set, slot)
     if at then all[#all + 1] = record end
   end
   table.sort(all, function(a, b) return set.at[a] < set.at[b] end)
-  set.queue, set.times, set.head, set.tail = {}, {}, 1, 0
+  set.queue = nil
   for _, record in ipairs(all) do push(set, record, set.at[record]) end
 end
 
 local function open_set(slot, row, window)
   local set = sets[slot]
   if not set then
-    set = {n = row[4], at = {}, queue = {}, times = {}, head = 1, tail = 0, new = {}, window = row[3],
-      stored = row[4] > 0 and not fresh[slot]}
+    set = {n = row[4], at = {}, window = row[3], stored = row[4] > 0 and not fresh[slot], cut = false, new = false}
     sets[slot] = set
     if set.stored and window == row[3] and window > 0 and row[5] <= horizon - window then
       local raw = call('ZRANGEBYSCORE', L .. 'w:' .. names[slot], '-inf', int(horizon - window), 'WITHSCORES')
@@ -48,16 +52,18 @@ local function open_set(slot, row, window)
 end
 
 local function evict(set, row, cut)
-  local queue, times, at = set.queue, set.times, set.at
-  while set.head <= set.tail and times[set.head] <= cut do
-    local record = queue[set.head]
-    if at[record] == times[set.head] then
+  local queue, head, at = set.queue, set.head, set.at
+  if not queue then return end
+  while queue[head] and queue[head + 1] <= cut do
+    local record = queue[head]
+    if at[record] == queue[head + 1] then
       at[record] = false
       set.n = set.n - 1
       set.cut, row[4], row[5] = cut, set.n, cut + 1
     end
-    set.head = set.head + 1
+    head = head + 2
   end
+  set.head = head
 end
 
 local function is_member(set, slot, record)
@@ -79,11 +85,11 @@ local function distinct(slot, records, window, clk)
     if window > 0 then evict(set, row, clk - window) end
     count = set.n
   end
-  local mine = {}
+  local mine = records[2] and {} -- two may be the same
   for i = 1, #records do
     local record = records[i]
-    if not mine[record] and not (set and is_member(set, slot, record)) then
-      mine[record] = true
+    if not (mine and mine[record]) and not (set and is_member(set, slot, record)) then
+      if mine then mine[record] = true end
       count = count + 1
     end
   end
@@ -97,6 +103,7 @@ local function add_records(slot, records, window, keep, clk)
   row[3] = window
   if window > 0 then evict(set, row, clk - window) end
   if set.n == 0 then row[5] = clk end
+  set.new = set.new or {}
   for i = 1, #records do
     local record = records[i]
     if not is_member(set, slot, record) then set.n = set.n + 1 end

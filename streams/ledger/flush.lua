@@ -10,7 +10,7 @@ end
 
 local function write_set(slot)
   local set, key, values = sets[slot], L .. 'w:' .. names[slot], {}
-  for _, record in ipairs(set.new) do
+  for _, record in ipairs(set.new or values) do
     if set.at[record] then
       values[#values + 1] = int(set.at[record])
       values[#values + 1] = record
@@ -44,20 +44,22 @@ local function write_due(slot, row, due)
 end
 
 local function write_accounts()
-  local by_kind, due = {c = {}, g = {}, n = {}, w = {}, r = {}}, {}
-  for _, slot in ipairs(touched) do
-    local kind, row = kinds[slot], rows[slot]
-    local values = by_kind[kind]
-    local size = #values
-    values[size + 1] = names[slot]
-    values[size + 2] = row_text(kind, row)
-    if stale[slot] then
-      unlink_under(kind, names[slot])
-    elseif fresh[slot] and row[2] > 0 then
-      write_due(slot, row, due)
+  local due = {}
+  for kind, of in pairs(by_kind(touched)) do
+    local values, size = {}, 0
+    for _, slot in ipairs(of) do
+      local row = rows[slot]
+      values[size + 1] = names[slot]
+      values[size + 2] = row_text(kind, row)
+      size = size + 2
+      if stale[slot] then
+        unlink_under(kind, names[slot])
+      elseif fresh[slot] and row[2] > 0 then
+        write_due(slot, row, due)
+      end
     end
+    write_many('HSET', L .. 'a:' .. kind, values)
   end
-  for kind, values in pairs(by_kind) do write_many('HSET', L .. 'a:' .. kind, values) end
   for slot in pairs(sets) do
     if dirty[slot] then write_set(slot) end
   end

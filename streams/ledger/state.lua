@@ -59,8 +59,8 @@ end
 local CODES = {c = '<ddddddd', g = '<ddd', n = '<dddd', w = '<ddddd', r = '<dd'}
 local kinds, names, rows, slots = {}, {}, {}, 0
 local slot_of = {c = {}, g = {}, n = {}, w = {}, r = {}}
-local wanted = {c = {}, g = {}, n = {}, w = {}, r = {}} -- slots whose accounts have not been read
-local dirty, touched, fresh, stale = {}, {}, {}, {}
+local wanted = {} -- slots whose accounts have not been read
+local dirty, touched, changes, fresh, stale = {}, {}, 0, {}, {}
 
 local function slot_for(kind, name)
   local slot = slot_of[kind][name]
@@ -68,8 +68,7 @@ local function slot_for(kind, name)
     slots = slots + 1
     slot = slots
     slot_of[kind][name], kinds[slot], names[slot] = slot, kind, name
-    local list = wanted[kind]
-    list[#list + 1] = name
+    wanted[#wanted + 1] = slot
   end
   return slot
 end
@@ -88,20 +87,31 @@ local function row_text(kind, row)
   return encode('<dd', row[1], row[2]) .. row[3]
 end
 
+local function by_kind(list)
+  local lists = {c = {}, g = {}, n = {}, w = {}, r = {}}
+  for _, slot in ipairs(list) do
+    local of = lists[kinds[slot]]
+    of[#of + 1] = slot
+  end
+  return lists
+end
+
 -- Reads the accounts of every slot that was made since the last time.
 local function fetch()
-  for kind, list in pairs(wanted) do
-    local of = slot_of[kind]
-    for from = 1, #list, CHUNK do
-      local upto = min(from + CHUNK - 1, #list)
-      local raw = call('HMGET', L .. 'a:' .. kind, unpack(list, from, upto))
+  if #wanted == 0 then return end
+  for kind, of in pairs(by_kind(wanted)) do
+    for from = 1, #of, CHUNK do
+      local upto = min(from + CHUNK - 1, #of)
+      local fields = {}
+      for i = from, upto do fields[i - from + 1] = names[of[i]] end
+      local raw = call('HMGET', L .. 'a:' .. kind, unpack(fields))
       for i = from, upto do
         local text = raw[i - from + 1]
-        rows[of[list[i]]] = text and parse(kind, text)
+        rows[of[i]] = text and parse(kind, text)
       end
     end
-    if #list > 0 then wanted[kind] = {} end
   end
+  wanted = {}
 end
 
 -- The account, unless it has been untouched for longer than it is kept.
@@ -113,8 +123,8 @@ end
 
 local function soil(slot)
   if not dirty[slot] then
-    dirty[slot] = true
-    touched[#touched + 1] = slot
+    dirty[slot], changes = true, changes + 1
+    touched[changes] = slot
   end
 end
 
@@ -133,7 +143,7 @@ local function touch(slot, keep, clk)
     rows[slot] = row
   end
   row[1], row[2] = clk, keep
-  soil(slot)
+  if not dirty[slot] then soil(slot) end
   return row
 end
 
