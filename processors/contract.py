@@ -11,7 +11,7 @@ from toolgate.processors.placement import partition_of
 from toolgate.processors.reasons import Code
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Kind, Reason
-from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict
+from toolgate.schemas.strict_json import JsonError, digest, read_strict
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case, Envelope
@@ -36,8 +36,8 @@ def contract(case: Case, world: World) -> Case:
     params: dict[str, Any] | None = None
     params_digest = ""
     try:
-        params = loads_strict(intent.params, max_bytes=PARAMS_BYTES_MAX, max_depth=PARAMS_DEPTH_MAX)
-        params_digest = digest(dumps_canonical(params).encode())
+        params, canonical = read_strict(intent.params, max_bytes=PARAMS_BYTES_MAX, max_depth=PARAMS_DEPTH_MAX)
+        params_digest = digest(canonical)
     except JsonError as error:
         reasons.append(Reason(Code.PARAMS_NOT_JSON, "params", error.detail[:200]))
     tool = world.policies.tools.get(intent.tool) if intent.kind == Kind.CALL else None

@@ -32,7 +32,14 @@ class JsonError(ValueError):
 
 
 def loads_strict(text: str | bytes, *, max_bytes: int, max_depth: int = DEPTH_MAX) -> dict[str, Any]:
-    """The object that `text` holds.
+    """The object that `text` holds; `read_strict` without its canonical bytes."""
+    return read_strict(text, max_bytes=max_bytes, max_depth=max_depth)[0]
+
+
+def read_strict(
+    text: str | bytes, *, max_bytes: int, max_depth: int = DEPTH_MAX
+) -> tuple[dict[str, Any], bytes]:
+    """The object that `text` holds, and its one canonical JSON, which a sender should have sent.
 
     Args:
         text: JSON in UTF-8.
@@ -52,8 +59,9 @@ def loads_strict(text: str | bytes, *, max_bytes: int, max_depth: int = DEPTH_MA
     _check(value, max_depth)
     # Keys in order, none twice, numbers as they stood: only canonical text comes back as it was.
     if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == data:
-        return value
-    return _loads_slowly(data, max_depth)
+        return value, data
+    value = _loads_slowly(data, max_depth)
+    return value, orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def dumps_canonical(value: Any, *, max_depth: int = DEPTH_MAX) -> str:

@@ -16,6 +16,7 @@ from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.reasons import Code, ordered, retryable
 from toolgate.processors.refusals import refusal
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import frozen
 from toolgate.schemas.headers import KID, event_headers, trace_of
 from toolgate.schemas.records import (
     AuditEvent,
@@ -43,11 +44,21 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Decision, Reply
 
 SOURCE = "/toolgate/gate"
+_METERED = (Charge, Count, Spend, Distinct)  # claims on accounts that fill up
 REFUSED = "refused"  # note of a result whose writer may not speak for its command
 
 
 class DisagreementError(Exception):
     """A stored decision that this process would not have made: it must not publish it under its own name."""
+
+
+@frozen
+class Source:
+    """What all records of one decision carry: the input's place and key, the decision's id, the input's trace."""
+
+    envelope: Envelope
+    event_id: str
+    trace: bytes | None
 
 
 @dataclass(slots=True)
@@ -101,8 +112,10 @@ class Publisher:
         made: list[Output] = []
         for item, decision in sorted(items, key=lambda pair: pair[1].seq):
             reasons = _reasons(item, decision)
-            made += self._records(item, decision, reasons)
-            made.append(self._audit_output(item, decision, reasons, reply, after))
+            envelope = item.reading.envelope
+            source = Source(envelope, str(decision.seq), trace_of(envelope.headers))
+            made += self._records(item, decision, reasons, source)
+            made.append(self._audit_output(item, decision, reasons, reply, after, source))
             if item.case is not None:
                 _roll_up(rollups, item.case, decision, reasons)
         return made
@@ -111,9 +124,11 @@ class Publisher:
         """One rollup of a whole batch for each of its workflows."""
         return [self._pulse_output(owner, rollup) for owner, rollup in rollups.items()]
 
-    def _records(self, item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> Iterator[Output]:
+    def _records(
+        self, item: Item, decision: Decision, reasons: tuple[Reason, ...], source: Source
+    ) -> Iterator[Output]:
         """Everything but the audit event."""
-        envelope, case = item.reading.envelope, item.case
+        envelope, case = source.envelope, item.case
         if decision.verdict == Verdict.QUARANTINE:
             code, detail = item.reading.problem or ("", "")
             why = (("tg-reason", code.encode()), ("tg-detail", detail.encode("utf-8", "replace")))
@@ -124,9 +139,9 @@ class Publisher:
         intent = case.intent
         command_id = _command_id(case, decision)
         if command_id:
-            yield self._command_output(case, decision, command_id)
+            yield self._command_output(case, decision, command_id, source)
         if decision.verdict == Verdict.DENY:
-            yield self._denial_output(case, decision, reasons)
+            yield self._denial_output(case, decision, reasons, source)
         if not case.kid:
             # Somebody may have taken another's intent id: its agent must not be told what became of a forgery.
             return
@@ -140,14 +155,15 @@ class Publisher:
             command_id=command_id,
             dry_run=intent.dry_run,
         )
-        yield self._output("outcomes", "outcome", case.envelope, decision, self._outcome.encode(outcome))
+        yield self._output("outcomes", "outcome", source, self._outcome.encode(outcome))
 
-    def _output(self, topic: str, kind: str, envelope: Envelope, decision: Decision, value: bytes) -> Output:
+    def _output(self, topic: str, kind: str, source: Source, value: bytes) -> Output:
         """A record beside its input's: same partition and key, the input's trace passed on."""
-        headers = event_headers(f"toolgate.{kind}.v1", str(decision.seq), SOURCE, trace_of(envelope.headers))
+        envelope = source.envelope
+        headers = event_headers(f"toolgate.{kind}.v1", source.event_id, SOURCE, source.trace)
         return Output(topic, envelope.partition, envelope.key, value, headers)
 
-    def _command_output(self, case: Case, decision: Decision, command_id: str) -> Output:
+    def _command_output(self, case: Case, decision: Decision, command_id: str, source: Source) -> Output:
         intent, tool = case.intent, case.tool
         if tool is None:
             raise DisagreementError("an approved call has no tool")
@@ -172,9 +188,11 @@ class Publisher:
             records=case.records,
             system=tool.system,
         )
-        return self._output("commands", "command", case.envelope, decision, self._command.encode(command))
+        return self._output("commands", "command", source, self._command.encode(command))
 
-    def _denial_output(self, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Output:
+    def _denial_output(
+        self, case: Case, decision: Decision, reasons: tuple[Reason, ...], source: Source
+    ) -> Output:
         intent, envelope = case.intent, case.envelope
         denial = Denial(
             intent_id=intent.intent_id,
@@ -199,18 +217,19 @@ class Publisher:
             records=case.records,
             reasons=reasons,
         )
-        return self._output("denials", "denial", case.envelope, decision, self._denial.encode(denial))
+        return self._output("denials", "denial", source, self._denial.encode(denial))
 
-    def _audit_output(
+    def _audit_output(  # noqa: PLR0913, PLR0917 - what an audit event tells comes from all of them
         self,
         item: Item,
         decision: Decision,
         reasons: tuple[Reason, ...],
         reply: Reply,
         after: Mapping[int, int],
+        source: Source,
     ) -> Output:
         reading, case = item.reading, item.case
-        envelope, record = reading.envelope, reading.record
+        envelope, record = source.envelope, reading.record
         subject = record if isinstance(record, (Intent, Result)) else None
         owner = record if isinstance(record, Intent) else None
         event = AuditEvent(
@@ -240,7 +259,7 @@ class Publisher:
             cost_micros=case.cost_micros if case else 0,
             reasons=reasons,
             ops=decision.ops,
-            balances=tuple(_balances(case, decision)) if case else (),
+            balances=_balances(case, decision) if case else (),
             policy_digest=decision.policy_digest,
             schema_id=reading.schema_id,
             code_version=self._code_version,
@@ -250,7 +269,7 @@ class Publisher:
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,
         )
-        return self._output("audit", "audit", envelope, decision, self._audit.encode(event))
+        return self._output("audit", "audit", source, self._audit.encode(event))
 
     def _pulse_output(self, owner: tuple[str, str], rollup: Rollup) -> Output:
         tenant, workflow = owner
@@ -348,10 +367,14 @@ def _disagreement(item: Item, decision: Decision, verdict: str) -> DisagreementE
     )
 
 
-def _balances(case: Case, decision: Decision) -> Iterator[Balance]:
-    for claim, (account, used) in zip(case.claims, decision.after, strict=False):
-        if isinstance(claim, (Charge, Spend, Count, Distinct)) and claim.max is not None:
-            yield Balance(account, claim.label.unit, used, claim.max)
+def _balances(case: Case, decision: Decision) -> tuple[Balance, ...]:
+    return tuple(
+        [
+            Balance(account, claim.label.unit, used, claim.max)
+            for claim, (account, used) in zip(case.claims, decision.after, strict=False)
+            if isinstance(claim, _METERED) and claim.max is not None
+        ]
+    )
 
 
 def _roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import checker
 import orjson
+from shaky import Shaky
 
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
@@ -25,7 +26,7 @@ from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.ledger.memory import MemoryLedger, Store
 from toolgate.streams.log.memory import Broker, Entry, MemoryLog
-from toolgate.streams.ports import Ledger, Output, RejoinError, UnavailableError
+from toolgate.streams.ports import Ledger, Output, RejoinError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -81,48 +82,6 @@ class Silence:
         self.states.append(name)
 
 
-class Shaky:
-    """A ledger whose answers get lost: before the call, or after it has happened."""
-
-    def __init__(self, inner: Ledger, random: Random, universe: Universe) -> None:
-        self._inner, self._random, self._universe = inner, random, universe
-        self._lost = False
-
-    def _luck(self) -> float:
-        return self._random.random() if self._universe.faults else 1.0
-
-    def send(self, ctl: int, shares: Any) -> None:
-        """What is lost shows when it is received."""
-        self._lost = self._luck() < 0.01
-        if not self._lost:
-            self._inner.send(ctl, shares)
-
-    def receive(self) -> Any:
-        """The reply, or nothing although the call has happened."""
-        if self._lost:
-            raise UnavailableError("the call was lost")
-        reply = self._inner.receive()
-        if self._luck() < 0.01:
-            raise UnavailableError("the answer was lost")
-        return reply
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found) or name == "dump":
-            return found
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            luck = self._luck()
-            if luck < 0.01:
-                raise UnavailableError("the call was lost")
-            answer = found(*args, **kwargs)
-            if luck < 0.02:
-                raise UnavailableError("the answer was lost")
-            return answer
-
-        return call
-
-
 class Universe:
     """Workers, broker and ledger of one seed."""
 
@@ -169,7 +128,7 @@ class Universe:
             poll_s=0,
             take_over_code=self.take_over_code,
         )
-        ledger: Any = Shaky(self.make_ledger(), self.random, self)
+        ledger: Any = Shaky(self.make_ledger(), self.random, lambda: self.faults)
         self.running[slot] = Gate(
             fixed,
             lambda on_revoke: MemoryLog(self.broker, on_revoke),
@@ -273,7 +232,9 @@ class Universe:
 
     def fault(self) -> None:
         """Something goes wrong with the world, or with one worker."""
-        what = self.random.choice(FAULTS)
+        self._suffer(self.random.choice(FAULTS))
+
+    def _suffer(self, what: str) -> None:
         getattr(self, f"_{what}")(self.random.choice(list(self.running)))
 
     def _crash(self, slot: int) -> None:
@@ -323,7 +284,7 @@ class Universe:
     # --- a whole history ---
 
     def live(self, steps: int, rates: Mapping[str, float] = MappingProxyType({})) -> None:
-        """Random steps; `rates` says how often each kind happens, where not as usual."""
+        """Random steps; `rates` says how often each kind, or one of FAULTS, happens, where not as usual."""
         r = self.random
         usual = {
             "intent": 0.12,
@@ -343,6 +304,8 @@ class Universe:
                     self.broker.now_ms += r.choice((1, 10, 900, 30_000, 600_000))
                 case "backup":
                     self.images = [*self.images[-5:], self.store.copy()]
+                case _ if kind in FAULTS:
+                    self._suffer(kind)
                 case _:
                     getattr(self, kind)()
 
