@@ -37,6 +37,10 @@ def remembered(born: int, clk: int) -> bool:
     return born >= bucket(clk) - BUCKETS_KEPT
 
 
+class HistoryError(Exception):
+    """The events cannot be a ledger's: one ends a reservation that none has made."""
+
+
 @dataclass(slots=True)
 class Money:
     """A charge account: used = reserved + spent; freed is not yet available; uncovered went past reservations."""
@@ -190,7 +194,9 @@ class Accounts:
         actuals: tuple[Any, ...],
         records: tuple[str, ...],
     ) -> list[Give]:
-        reservation = self.reservations[reservation_id]
+        reservation = self.reservations.get(reservation_id)
+        if reservation is None:
+            raise HistoryError(f"reservation {reservation_id} is settled and was never made")
         reservation.end = outcome
         gives: list[Give] = []
         for (name, _unit, _amount, _max, on_expiry, keep), (_, spent, freed, uncovered) in zip(
