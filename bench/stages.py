@@ -22,9 +22,9 @@ from toolgate import __version__
 from toolgate.processors import loader
 from toolgate.schemas import registry
 from toolgate.streams.gate import keys
-from toolgate.streams.gate.deciding import PAUSE
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
+from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import KafkaLog

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.ports import Share, StaleControlError, UnavailableError, UnverifiedError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     Pairs = list[tuple[Item, Decision]]
     Publish = Callable[[Pairs, Reply], None]
 
-PAUSE = "pause"  # the point at which whoever runs the loop waits a moment
 TRIES = 3
 
 
@@ -64,11 +64,12 @@ class Deciding:
         Raises:
             LedgerError: what was published is not to be committed.
         """
+        # All of them first: what fails here, as an unreachable Schema Registry does, leaves no transaction behind.
+        readings = [self._intake.read(envelope) for envelope in envelopes]
         ends = {tp: place.position for tp, place in held.items()}
         ahead: Part | None = None
-        for start in range(0, max(len(envelopes), 1), self._part_size):
-            readings = [self._intake.read(one) for one in envelopes[start : start + self._part_size]]
-            part = self._judged(readings, held, ends)
+        for start in range(0, max(len(readings), 1), self._part_size):
+            part = self._judged(readings[start : start + self._part_size], held, ends)
             ends = {(share.topic, share.partition): share.next for share in part.shares}
             reply = (yield from self._reply(ahead, held)) if ahead else None
             yield "decide"
@@ -115,7 +116,7 @@ class Deciding:
             try:
                 return self._ledger.receive()
             except StaleControlError as error:
-                self._catch_up(error.ctl)
+                yield from self._catch_up(error.ctl)
                 again = self._judged(part.readings, held, part.starts)
                 part.ctl, part.items, part.shares = again.ctl, again.items, again.shares
             except UnavailableError:
@@ -127,12 +128,12 @@ class Deciding:
             yield "decide"
             self._ledger.send(part.ctl, part.shares)
 
-    def _catch_up(self, ctl: int) -> None:
+    def _catch_up(self, ctl: int) -> Iterator[str]:
         if ctl < self._steering.position:
             raise UnverifiedError(
                 f"the ledger stands at control {ctl}, I have applied {self._steering.position}"
             )
-        self._steering.reach(ctl)
+        yield from self._steering.reach(ctl)
 
     def _pairs(self, part: Part, reply: Reply) -> Pairs:
         """Items with their decisions. One stored by somebody else may be older than what we judged under."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from toolgate.streams.gate.deciding import PAUSE, Deciding
+from toolgate.streams.gate.deciding import Deciding
+from toolgate.streams.gate.points import PATIENCE, PAUSE
 from toolgate.streams.gate.publish import DisagreementError, Rollups
 from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.steering import Steering
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 log_ = structlog.get_logger("toolgate.gate")
 
 PAUSES_MAX = 32  # between two tries to join
-PATIENCE = 100  # pauses without a sign of life before a recovery in progress counts as dead
 
 
 class ClockError(Exception):
@@ -120,7 +120,7 @@ class Gate:
         self._assignment: Assignment | None = None
         self._take_over_code = fixed.take_over_code
         self._gen = ""
-        self._failures = 0  # since partitions were last taken
+        self._failures = 0  # since a batch was last committed
         self.stopping = False
 
     # --- the whole ---------------------------------------------------------------------------------------
@@ -223,7 +223,6 @@ class Gate:
             offset = committed[tp]
             self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
             self._log.seek(tp, offset)
-        self._failures = 0
         self._report.joined(assignment.partitions, self._gen)
         self._report.state("running", "")
 
@@ -251,7 +250,10 @@ class Gate:
         if not envelopes and not any(held.undropped for held in self._held.values()):
             return
         self._check_clocks(envelopes)
-        yield from self._read_up_to(envelopes)
+        # What our own consumer brought of control must be applied before it is audited.
+        yield from self._steering.reach(
+            max((e.offset + 1 for e in envelopes if e.topic == CONTROL), default=0)
+        )
         after = {e.offset: self._steering.holds_after(e.offset) for e in envelopes if e.topic == CONTROL}
         yield from self._batch(envelopes, after, assignment)
 
@@ -277,17 +279,8 @@ class Gate:
             held.new = held.new and not decided
             held.committed = held.position = ends.get(tp, held.position)
         if decided:
+            self._failures = 0
             self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
-
-    def _read_up_to(self, envelopes: Sequence[Envelope]) -> Iterator[str]:
-        """What our own consumer brought of control must be applied before it is audited."""
-        position = max((e.offset + 1 for e in envelopes if e.topic == CONTROL), default=0)
-        for _ in range(PATIENCE):
-            if self._steering.position >= position:
-                return
-            yield PAUSE
-            self._steering.follow()
-        raise UnavailableError(f"control is read up to {self._steering.position}, not {position}")
 
     def _check_clocks(self, envelopes: Sequence[Envelope]) -> None:
         latest = self._now_ms() + self._fixed.clock_lead_ms_max

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Control
+from toolgate.streams.gate.points import PATIENCE, PAUSE
 from toolgate.streams.ports import UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toolgate.streams.gate.intake import Intake
     from toolgate.streams.ports import Ledger, Log
 
@@ -70,14 +73,15 @@ class Steering:
             self._states.append(state)
         return bool(envelopes)
 
-    def reach(self, position: int) -> None:
-        """Follow control until `position`, where the ledger already is.
+    def reach(self, position: int) -> Iterator[str]:
+        """Follow control until `position`, with pauses: what others know already, the topic may show us a moment later.
 
         Raises:
-            UnavailableError: the topic does not show it yet.
+            UnavailableError: the topic does not show it.
         """
-        self.follow()
-        if self.position < position:
-            raise UnavailableError(
-                f"the ledger is at control position {position}, the topic shows {self.position}"
-            )
+        for _ in range(PATIENCE):
+            if self.position >= position:
+                return
+            if not self.follow():
+                yield PAUSE
+        raise UnavailableError(f"control is read up to {self.position}, not {position}")

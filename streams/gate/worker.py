@@ -33,11 +33,11 @@ from toolgate.streams.errors import (
 )
 from toolgate.streams.gate import keys
 from toolgate.streams.gate.careful import CarefulIntake, Marker
-from toolgate.streams.gate.deciding import PAUSE
 from toolgate.streams.gate.ends import Ends
 from toolgate.streams.gate.health import Endpoint, Health
 from toolgate.streams.gate.loop import ClockError, Fixed, Gate, OtherCodeError
 from toolgate.streams.gate.metrics import Metrics
+from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.status import Status
 from toolgate.streams.gate.unbelieved import Unbelieved

@@ -6,6 +6,9 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 
+# Stored decisions hold asks as wire.py and claim_terms.py lay them out: raise this with any change there, so that
+# workers of two layouts do not read each other's.
+LAYOUT = b"asks-1"
 PARTS = (
     "state", "expiry", "accounts", "claims", "stored", "flush", "decide", "marks", "recovery", "main",
 )  # fmt: skip
@@ -19,8 +22,8 @@ def body() -> str:
 
 
 def code_digest(lua: str) -> str:
-    """What `st.code` holds: the scripts without any nonce, BLAKE2b-64 hex."""
-    return hashlib.blake2b(lua.encode(), digest_size=8).hexdigest()
+    """What `st.code` holds: the scripts without any nonce and the layout of what they keep, BLAKE2b-64 hex."""
+    return hashlib.blake2b(lua.encode(), digest_size=8, person=LAYOUT).hexdigest()
 
 
 def text(lua: str, nonce: str) -> str:

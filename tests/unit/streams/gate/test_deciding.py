@@ -1,0 +1,130 @@
+"""A batch goes to the ledger in parts: in order, one at a time, and nothing before all of it was read."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from toolgate.processors.case import Envelope
+from toolgate.streams.gate.deciding import Deciding
+from toolgate.streams.gate.points import PATIENCE, PAUSE
+from toolgate.streams.gate.steering import Steering
+from toolgate.streams.ports import Reply, StaleControlError, UnavailableError
+
+TP = ("intents", 0)
+
+
+class Desk:
+    """A ledger, a control topic and an intake that note what happens."""
+
+    def __init__(self, behind: int = 0) -> None:
+        self.behind = behind  # how often the control topic is read before it shows the record
+        self.ctl = 0
+        self.events: list[Any] = []
+        self.unreadable: set[int] = set()
+        self.control: list[Envelope] = []
+
+    def send(self, ctl: int, shares: Any) -> None:
+        """A question."""
+        (share,) = shares
+        self.asked = ctl, share
+        self.events.append(("sent", share.start, share.next))
+
+    def receive(self) -> Reply:
+        """Its answer: the offsets that were asked about."""
+        ctl, share = self.asked
+        if ctl != self.ctl:
+            raise StaleControlError(self.ctl)
+        self.events.append(("received", share.start))
+        return Reply("g", 0, (tuple(SimpleNamespace(offset=ask.offset, ctl=ctl) for ask in share.asks),))  # type: ignore[misc]
+
+    def apply_control(self, _offset: int, _before: int) -> int:
+        """Nothing."""
+        return 0
+
+    def tail_control(self, position: int) -> tuple[list[Envelope], int]:
+        """What lies on the control topic, once it shows."""
+        if self.behind:
+            self.behind -= 1
+            return [], position
+        found = [e for e in self.control if e.offset >= position]
+        return found, position + len(found)
+
+    def read(self, envelope: Envelope) -> Any:
+        """A reading, or none for want of the registry."""
+        if envelope.offset in self.unreadable:
+            raise UnavailableError("the registry is away")
+        return SimpleNamespace(envelope=envelope, record=None)
+
+    def item(self, reading: Any, _state: Any) -> Any:
+        """What is asked about it."""
+        return SimpleNamespace(reading=reading, ask=SimpleNamespace(offset=reading.envelope.offset))
+
+    def publish(self, pairs: Any, _reply: Reply) -> None:
+        """Note whose decision goes with what."""
+        self.events.append(("published", [(i.ask.offset, d.offset, d.ctl) for i, d in pairs]))
+
+    def run(self, count: int, part_size: int = 2) -> list[str]:
+        """Decide so many records; the points that were passed."""
+        steering = Steering(self, self, self)  # type: ignore[arg-type]
+        deciding = Deciding(self, self, steering, part_size)  # type: ignore[arg-type]
+        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0)}
+        envelopes = [Envelope(*TP, offset, 0, b"r", b"x") for offset in range(count)]
+        return list(deciding.run(envelopes, held, self.publish))  # type: ignore[arg-type]
+
+
+def test_each_part_is_asked_before_the_one_before_is_published():
+    """So the ledger works while we publish; positions follow each other, and nobody else's decision is published."""
+    desk = Desk()
+    desk.run(5)
+    assert desk.events == [
+        ("sent", 0, 2),
+        ("received", 0),
+        ("sent", 2, 4),
+        ("published", [(0, 0, 0), (1, 1, 0)]),
+        ("received", 2),
+        ("sent", 4, 5),
+        ("published", [(2, 2, 0), (3, 3, 0)]),
+        ("received", 4),
+        ("published", [(4, 4, 0)]),
+    ]
+
+
+def test_without_records_the_ledger_is_told_what_is_committed():
+    """One question without asks, and nothing to publish."""
+    desk = Desk()
+    desk.run(0)
+    assert desk.events == [("sent", 0, 0), ("received", 0)]
+
+
+def test_a_record_that_must_wait_stops_the_batch_before_anything_is_asked():
+    """Whatever was produced before it would be aborted, again and again, for as long as the registry is away."""
+    desk = Desk()
+    desk.unreadable = {4}
+    with pytest.raises(UnavailableError, match="registry"):
+        desk.run(5)
+    assert desk.events == []
+
+
+def test_control_that_the_topic_shows_a_moment_later_is_waited_for():
+    """Another worker has applied a record that we cannot see yet: no reason to join again."""
+    desk = Desk(behind=2)
+    desk.control = [Envelope("control", 0, 0, 0, None, b"x")]
+    desk.ctl = 1
+    points = desk.run(3)
+    assert points.count(PAUSE) == 2
+    assert [event for event in desk.events if event[0] == "published"] == [
+        ("published", [(0, 0, 1), (1, 1, 1)]),
+        ("published", [(2, 2, 1)]),
+    ]
+
+
+def test_control_that_never_shows_is_given_up():
+    """Under a control position that nobody can read, nothing may be decided."""
+    desk = Desk(behind=2 * PATIENCE)
+    desk.ctl = 1
+    with pytest.raises(UnavailableError, match="control is read up to 0, not 1"):
+        desk.run(1)
+    assert not [event for event in desk.events if event[0] == "published"]
