@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from toolgate.processors.contract import OUTCOMES, PARAMS_BYTES_MAX, PARAMS_DEPTH_MAX
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import partition_of
-from toolgate.schemas.codec import Codec, EncodeError, body_digest
+from toolgate.schemas.codec import EncodeError, body_digest
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Intent, Kind
 from toolgate.schemas.strict_json import JsonError, dumps_canonical
@@ -19,6 +19,7 @@ from toolgate.sdk.replies import Replies
 from toolgate.sdk.reply import Reply
 from toolgate.sdk.sender import Sender
 from toolgate.sdk.tickets import Tickets
+from toolgate.sdk.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +56,7 @@ class Client:
         agent_id: who acts.
 
     Raises:
-        UnreachableError: Kafka does not answer.
+        UnreachableError: Kafka or the Schema Registry does not answer.
         RefusedError: the topics are missing, or may not be read.
         IntentError: the agent's id is malformed.
     """
@@ -65,10 +66,11 @@ class Client:
             raise IntentError(f"agent_id {fault}", remedy="correct it")
         self._key = key
         self._agent_id = agent_id
-        self._codec = Codec(Intent)
+        wire = Wire(settings)
+        self._codec = wire.codec(Intent)
         self._sender = Sender(settings, key)
         self._tickets = Tickets()
-        self._replies = Replies(settings, self._tickets, tick=self._sender.poll)
+        self._replies = Replies(settings, self._tickets, wire, tick=self._sender.poll)
 
     @classmethod
     def connect(cls, kid: str, agent_id: str, **overrides: Any) -> Client:

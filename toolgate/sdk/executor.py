@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -12,18 +13,19 @@ import structlog
 from confluent_kafka import KafkaException
 
 from toolgate.processors.limits import HOLD_MS
-from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.records import Command
+from toolgate.schemas.codec import DecodeError
+from toolgate.schemas.records import Command, Result
 from toolgate.sdk import connecting
 from toolgate.sdk.effects import Effects
 from toolgate.sdk.errors import SdkError
 from toolgate.sdk.history import key_of
 from toolgate.sdk.lanes import FULL, Item, Lane, Lanes
 from toolgate.sdk.member import HAND_OVER_S, Member
-from toolgate.sdk.readback import read_back
+from toolgate.sdk.readback import Codecs, read_back
 from toolgate.sdk.reports import Reports
 from toolgate.sdk.rounds import Rounds
 from toolgate.sdk.stops import Stops
+from toolgate.sdk.wire import Wire, decode, place_of
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log.producer import cause
 from toolgate.streams.log.trouble import Trouble
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from toolgate.sdk.answer import Handler
     from toolgate.streams.settings import Settings
 
-JOINS_MAX = 20  # in a row without a transaction
+JOINS_MAX = 20  # in a row without a transaction, none of them steady
+STEADY_S = 60.0  # a take-over that stood for so long was a good one, even when there was nothing to run
 _POLL_S = 0.05
 _ROOM_S = 0.01
 _PAUSE_S = 10.0
@@ -74,6 +77,7 @@ class Executor:
 
     Raises:
         SdkError: the key may not answer for one of the tools.
+        UnreachableError: the Schema Registry of the settings does not answer.
     """
 
     def __init__(  # noqa: PLR0913
@@ -96,16 +100,17 @@ class Executor:
         self._key = key
         self._tools = dict(tools)
         self._stops = stops or Stops(settings)
-        self._commands = Codec(Command)
+        wire = Wire(settings)
+        self._codecs = Codecs(wire.codec(Command), wire.codec(Result))
         self._trouble = Trouble()
-        reports = Reports(settings, key)
+        reports = Reports(settings, key, wire)
         self._effects = Effects(self._tools, reports, parallel)
         self._lanes = Lanes()
         lead_ms = settings.clock_lead_ms_max
         self._rounds = Rounds(
             key.executor_id, self._lanes, self._effects, reports, self._stops, now_ms, lead_ms
         )
-        self._joins = 0  # since the last transaction
+        self._joins = 0  # since the last transaction or steady membership
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
@@ -205,13 +210,13 @@ class Executor:
     def _failed(self, error: LogError, *, opened: bool) -> None:
         first, self._joins = self._joins == 0 and not opened, self._joins + 1
         if first or self._joins >= JOINS_MAX:
-            refused = isinstance(error, FatalError)
+            refused, remedy = False, "start Kafka, or correct TOOLGATE_BOOTSTRAP_SERVERS"
+            if isinstance(error, FatalError):
+                refused, remedy = True, "check the rights of this user: toolgate acl plan"
+            elif isinstance(error.__cause__, DecodeError):
+                remedy = "start the Schema Registry, or correct TOOLGATE_SCHEMA_REGISTRY_URL"
             raise (RefusedError if refused else UnreachableError)(
-                f"commands cannot be run: {error}",
-                where=self._settings.bootstrap_servers,
-                remedy="check the rights of this user: toolgate acl plan"
-                if refused
-                else "start Kafka, or correct TOOLGATE_BOOTSTRAP_SERVERS",
+                f"commands cannot be run: {error}", where=self._settings.bootstrap_servers, remedy=remedy
             ) from error
         _log.warning("joining again", detail=str(error), tries=self._joins)
         self._stopping.wait(min(0.2 * 2**self._joins, _PAUSE_S))
@@ -223,7 +228,7 @@ class Executor:
             _log.warning("partitions go while tools run", commands=len(self._effects.running()))
 
     def _work(self, member: Member) -> None:
-        generation = member.assignment.generation
+        generation, taken_s = member.assignment.generation, math.inf
         while not self._stopping.is_set():
             timeout_s = _POLL_S
             if self._lanes.waiting:  # for room, or for the end of what their run does
@@ -235,7 +240,8 @@ class Executor:
             if member.assignment.generation != generation:
                 generation = member.assignment.generation
                 self._take_over(member)
-            if self._rounds.go(member):
+                taken_s = time.monotonic()
+            if self._rounds.go(member) or time.monotonic() - taken_s >= STEADY_S:
                 self._joins = 0
         self._effects.rest(None)
         self._effects.check()
@@ -249,7 +255,13 @@ class Executor:
         now_ms = self._rounds.now_ms()
         from_ms = now_ms - HOLD_MS - self._settings.clock_lead_ms_max
         starts = read_back(
-            self._settings, self._key.executor_id, member.partitions, self._tools, from_ms, self._trouble
+            self._settings,
+            self._key.executor_id,
+            member.partitions,
+            self._tools,
+            from_ms,
+            self._codecs,
+            self._trouble,
         )
         lanes = {p: Lane(p, start.offset, start.history, now_ms) for p, start in starts.items()}
         for p, start in starts.items():
@@ -263,10 +275,9 @@ class Executor:
         self._rounds.seen(envelope.time_ms)
         command: Command | None = None
         try:
-            command = self._commands.decode(envelope.value)
+            command = decode(self._codecs.commands, envelope)
         except DecodeError as error:
-            place = f"{envelope.topic}[{envelope.partition}] at {envelope.offset}"
-            _log.error("unreadable command passed over", place=place, detail=str(error))
+            _log.error("unreadable command passed over", place=place_of(envelope), detail=str(error))
         if command is not None and command.tool not in self._tools:
             command = None
         lane = self._lanes.add(envelope.partition, Item(envelope.offset + 1, command))

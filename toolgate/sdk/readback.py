@@ -10,13 +10,13 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.records import Command, Result
+from toolgate.schemas.codec import DecodeError
 from toolgate.sdk.history import History, key_of
+from toolgate.sdk.wire import decode
 from toolgate.streams.log import reading
 from toolgate.streams.log.messages import envelope, take
 from toolgate.streams.log.producer import cause
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from toolgate.processors.case import Envelope
+    from toolgate.schemas.codec import Codec
+    from toolgate.schemas.records import Command, Result
     from toolgate.sdk.history import Key
     from toolgate.streams.log.trouble import Trouble
     from toolgate.streams.settings import Settings
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 ANSWER_S = 20.0  # for offsets: a commit in progress is decided within its ten seconds
 READ_S = 30.0  # without any progress for so long, reading is given up
 _BATCH = 1000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,14 @@ class Unended:
 
     start: Result
     command: Command | None
+
+
+@dataclass(frozen=True, slots=True)
+class Codecs:
+    """What records are read with."""
+
+    commands: Codec[Command]
+    results: Codec[Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ def read_back(  # noqa: PLR0913, PLR0917 - what it is about, and the edges of ti
     partitions: Collection[int],
     tools: Collection[str],
     from_ms: int,
+    codecs: Codecs,
     trouble: Trouble,
 ) -> dict[int, Start]:
     """Learn where to begin in each partition, and what was begun there.
@@ -69,10 +81,12 @@ def read_back(  # noqa: PLR0913, PLR0917 - what it is about, and the edges of ti
         partitions: which ones.
         tools: commands of other tools are other executors' business.
         from_ms: epoch milliseconds; no command appended before is alive, nor any result of one that is.
+        codecs: read the results and the commands.
         trouble: takes the client's errors.
 
     Raises:
-        RetryError: the broker did not answer in time, or nothing came for 30 s. Nothing may be run.
+        RetryError: the broker did not answer in time, or nothing came for 30 s, or only the Schema Registry could say
+            what a record is, and does not answer. Nothing may be run.
         LogError: a record cannot be read.
     """
     config = {**executor_consumer_config(settings, executor_id), **trouble.settings()}
@@ -83,7 +97,8 @@ def read_back(  # noqa: PLR0913, PLR0917 - what it is about, and the edges of ti
             committed = _committed(reader, commands, partitions)
             begins = _since(asker, commands, partitions, from_ms, trouble)
             read = _read(reader, results, _since(asker, results, partitions, from_ms, trouble))
-            histories = _histories(read, partitions, tools, from_ms + settings.clock_lead_ms_max)
+            since_ms = from_ms + settings.clock_lead_ms_max
+            histories = _histories(codecs.results, read, partitions, tools, since_ms)
             # A committed offset beyond the end belongs to a topic that was made anew.
             starts = {
                 p: max(committed[p], first) if committed[p] <= end else first
@@ -91,7 +106,7 @@ def read_back(  # noqa: PLR0913, PLR0917 - what it is about, and the edges of ti
             }
             looked_for = {p: begins[p] for p in partitions if histories[p].open()}
             wanted = {key_of(start) for history in histories.values() for start in history.open()}
-            found = _commands(_read(reader, commands, looked_for), wanted)
+            found = _commands(codecs.commands, _read(reader, commands, looked_for), wanted)
         except KafkaException as error:
             raise RetryError(f"reading back: {cause(error).str()}{trouble.because()}") from error
     return {p: Start(starts[p], histories[p], _unended(histories[p], found, starts[p])) for p in partitions}
@@ -152,34 +167,38 @@ def _read(
 
 
 def _histories(
-    read: Iterator[tuple[int, Envelope]], partitions: Collection[int], tools: Collection[str], since_ms: int
+    codec: Codec[Result],
+    read: Iterator[tuple[int, Envelope]],
+    partitions: Collection[int],
+    tools: Collection[str],
+    since_ms: int,
 ) -> dict[int, History]:
     histories = {p: History(since_ms) for p in partitions}
-    codec = Codec(Result)
     for partition, record in read:
-        try:
-            result = codec.decode(record.value)
-        except DecodeError:  # whatever it is, the gate takes it for no result either
-            continue
-        if result.tool in tools:
+        result = _decoded(codec, record)
+        if result is not None and result.tool in tools:
             histories[partition].add(result)
     return histories
 
 
 def _commands(
-    read: Iterator[tuple[int, Envelope]], wanted: Collection[Key]
+    codec: Codec[Command], read: Iterator[tuple[int, Envelope]], wanted: Collection[Key]
 ) -> dict[Key, tuple[int, Command]]:
     """The wanted commands with their offsets."""
-    codec = Codec(Command)
     found: dict[Key, tuple[int, Command]] = {}
     for _, record in read:
-        try:
-            command = codec.decode(record.value)
-        except DecodeError:
-            continue
-        if key_of(command) in wanted:
+        command = _decoded(codec, record)
+        if command is not None and key_of(command) in wanted:
             found[key_of(command)] = record.offset, command
     return found
+
+
+def _decoded(codec: Codec[T], record: Envelope) -> T | None:
+    """The record; None for what the gate takes for no record either."""
+    try:
+        return decode(codec, record)
+    except DecodeError:
+        return None
 
 
 def _unended(history: History, found: Mapping[Key, tuple[int, Command]], begin: int) -> tuple[Unended, ...]:

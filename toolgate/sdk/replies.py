@@ -8,15 +8,17 @@ intent, so none is missed and nothing old is read.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.codec import DecodeError
 from toolgate.schemas.records import Outcome, Result
 from toolgate.sdk.errors import SdkError
+from toolgate.sdk.wire import is_undecided
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log import reading
 from toolgate.streams.log.messages import take
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from toolgate.sdk.tickets import Tickets
+    from toolgate.sdk.wire import Wire
     from toolgate.streams.settings import Settings
 
 START_S = 30.0
@@ -42,11 +45,11 @@ _log = structlog.get_logger("toolgate.sdk")
 class Replies:
     """Reads outcomes and results of a prefix in a thread of its own."""
 
-    def __init__(self, settings: Settings, tickets: Tickets, tick: Callable[[], None]) -> None:
+    def __init__(self, settings: Settings, tickets: Tickets, wire: Wire, tick: Callable[[], None]) -> None:
         """`tick` is called in the thread every 20 ms or sooner.
 
         Raises:
-            UnreachableError: Kafka did not describe the topics within 30 s.
+            UnreachableError: Kafka did not describe the topics within 30 s, or the Schema Registry does not answer.
             RefusedError: the topics are missing, may not be read, or have not the same partitions.
         """
         self._settings = settings
@@ -54,8 +57,10 @@ class Replies:
         self._tick = tick
         self._trouble = Trouble()
         self._names = {settings.topic(name): name for name in ("outcomes", "results")}
-        self._outcomes = Codec(Outcome)
-        self._results = Codec(Result)
+        self._outcomes = wire.codec(Outcome)
+        self._results = wire.codec(Result)
+        self._unheard: deque[Message] = deque()  # read, in their order
+        self._undecided = False  # whether the first of them waits for the Schema Registry
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._heard: dict[int, Future[None]] = {}
@@ -132,8 +137,12 @@ class Replies:
             while not self._closing.is_set():
                 self._tick()
                 self._listen()
-                for message in take(self._consumer, _BATCH, _POLL_S):
-                    self._hear(message)
+                if self._unheard:
+                    self._closing.wait(_POLL_S)
+                else:
+                    self._unheard.extend(take(self._consumer, _BATCH, _POLL_S))
+                while self._unheard and self._hear(self._unheard[0]):
+                    self._unheard.popleft()
         except Exception as failure:  # noqa: BLE001 - a thread that ends silently would leave all waiting for ever
             error = failure
             _log.error("replies can no longer be read", detail=str(failure))
@@ -161,7 +170,8 @@ class Replies:
             else:
                 self._heard[partition].set_result(None)
 
-    def _hear(self, message: Message) -> None:
+    def _hear(self, message: Message) -> bool:
+        """Hand an answer on; False while only the Schema Registry could say what it is: no answer is lost."""
         error = message.error()
         if error is not None:
             # Connections come back by themselves; an offset that is gone means that answers are lost.
@@ -172,16 +182,21 @@ class Replies:
                     remedy="make a new client; sending the same intents again is safe",
                 )
             self._trouble.error(error)
-            return
+            return True
         try:
             if self._names[message.topic() or ""] == "outcomes":
                 self._tickets.outcome(self._outcomes.decode(message.value()))
             else:
                 self._tickets.result(self._results.decode(message.value()))
         except DecodeError as unread:  # whoever wrote it, it is no answer
-            _log.warning(
-                "unreadable answer", topic=message.topic(), offset=message.offset(), detail=str(unread)
-            )
+            undecided = is_undecided(unread)
+            if not (undecided and self._undecided):
+                what = "answers wait for the Schema Registry" if undecided else "unreadable answer"
+                _log.warning(what, topic=message.topic(), offset=message.offset(), detail=str(unread))
+            self._undecided = undecided
+            return not undecided
+        self._undecided = False
+        return True
 
 
 def _closed() -> SdkError:

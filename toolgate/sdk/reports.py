@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from toolgate.schemas.codec import Codec, EncodeError
+from toolgate.schemas.codec import EncodeError
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Result, ResultStatus
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.headers import Headers
     from toolgate.schemas.records import Command
     from toolgate.sdk.answer import Answer
+    from toolgate.sdk.wire import Wire
     from toolgate.streams.settings import Settings
 
 BODY_BYTES_MAX = 64 * 1024
@@ -68,9 +69,9 @@ def answered(start: Result, status: ResultStatus, answer: Answer, error: str = "
 class Reports:
     """Encodes and signs results; sends ends. For any number of threads."""
 
-    def __init__(self, settings: Settings, key: ExecutorKey) -> None:
+    def __init__(self, settings: Settings, key: ExecutorKey, wire: Wire) -> None:
         self._key = key
-        self._codec = Codec(Result)
+        self._codec = wire.codec(Result)
         self._sender = Sender(settings, key)
 
     def output(self, result: Result, partition: int) -> Output:

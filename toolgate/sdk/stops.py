@@ -15,11 +15,12 @@ from confluent_kafka import KafkaException
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import check_control
 from toolgate.processors.keyring import Keyring
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.codec import DecodeError
 from toolgate.schemas.records import Control
+from toolgate.sdk.wire import Wire, decode
 from toolgate.streams.log.reading import ControlTail, Reader
 from toolgate.streams.log.trouble import Trouble
-from toolgate.streams.ports import LogError
+from toolgate.streams.ports import LogError, RetryError
 from toolgate.streams.settings import reader_config
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Stops:
         keyring: the operators' public keys; a record that they did not sign as its kind asks changes nothing.
             Without one every well-formed record counts, as the rights on the topic are all that guards it then.
         clock: seconds; how long ago something was read.
+
+    Raises:
+        UnreachableError: the Schema Registry of the settings does not answer.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Stops:
         self._settings = settings
         self._keyring = keyring or Keyring.insecure()
         self._clock = clock
-        self._codec = Codec(Control)
+        self._codec = Wire(settings).codec(Control)
         self._state = ControlState()
         self._tail: ControlTail | None = None
         self._position = 0
@@ -96,7 +100,12 @@ class Stops:
             _log.error("control cannot be read: commands count as stopped", detail=str(error))
             return False
         for envelope in envelopes:
-            word, fault = self._read(envelope)
+            try:
+                word, fault = self._read(envelope)
+            except RetryError as error:  # it may be a kill
+                _log.error("control cannot be read: commands count as stopped", detail=str(error))
+                self._position = envelope.offset
+                return False
             if word is None:
                 _log.warning("control record passed over", offset=envelope.offset, detail=fault)
             else:
@@ -105,11 +114,15 @@ class Stops:
         return True
 
     def _read(self, envelope: Envelope) -> tuple[Control | None, str]:
-        """A record that counts, or why it does not: what counts here is what counts for the gate."""
+        """A record that counts, or why it does not: what counts here is what counts for the gate.
+
+        Raises:
+            RetryError: only the Schema Registry could say, and it does not answer.
+        """
         if envelope.problem:
             return None, envelope.problem
         try:
-            word = self._codec.decode(envelope.value)
+            word = decode(self._codec, envelope)
         except DecodeError as error:
             return None, str(error)
         fault = check_control(self._keyring, envelope, word)

@@ -50,7 +50,7 @@ class Silence:
 
     partitions = 8
 
-    def __init__(self, settings, tickets, tick):
+    def __init__(self, settings, tickets, wire, tick):
         self.heard: list[int] = []
 
     def listen(self, partition):

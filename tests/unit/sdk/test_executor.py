@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
+from toolgate.processors.case import Envelope
 from toolgate.processors.keyring import ExecutorKey
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Command, Result
+from toolgate.sdk import executor as executor_module
 from toolgate.sdk import reports as module
 from toolgate.sdk.answer import Answer, ToolError
 from toolgate.sdk.effects import Effects
@@ -20,7 +22,9 @@ from toolgate.sdk.history import History
 from toolgate.sdk.lanes import LOW, Item, Lane, Lanes
 from toolgate.sdk.reports import Reports, begun
 from toolgate.sdk.rounds import DIED, EXPIRED, Rounds
-from toolgate.streams.ports import AbortError
+from toolgate.sdk.wire import Wire
+from toolgate.streams.errors import UnreachableError
+from toolgate.streams.ports import AbortError, Assignment, RetryError
 from toolgate.streams.settings import load
 
 KEY = ExecutorKey("desk-1", b"s" * 32, "desk", ("*",))
@@ -288,7 +292,7 @@ def test_an_answer_has_a_largest_number_of_records():
 
 def test_an_end_that_cannot_be_written_is_reported_bare():
     """The effect has happened, so an end must come, even without the records it touched."""
-    reports = Reports(SETTINGS, KEY)
+    reports = Reports(SETTINGS, KEY, Wire(SETTINGS))
     records = tuple("r" * 250 + str(n) for n in range(1_000))
     output = reports.output(replace(STARTED, status="ok", actual_records=records), 2)
     end = Codec(Result).decode(output.value)
@@ -310,7 +314,7 @@ def test_an_end_that_kafka_does_not_take_ends_the_executor(monkeypatch):
 
     monkeypatch.setattr(module, "Sender", Deaf)
     with pytest.raises(NotSentError, match="the end of command 2-7 could not be reported: refused"):
-        Reports(SETTINGS, KEY).publish(STARTED, 2)
+        Reports(SETTINGS, KEY, Wire(SETTINGS)).publish(STARTED, 2)
 
 
 def test_a_key_must_be_good_for_every_tool():
@@ -318,3 +322,46 @@ def test_a_key_must_be_good_for_every_tool():
     key = ExecutorKey("desk-1", b"s" * 32, "desk", ("read_*",))
     with pytest.raises(SdkError, match=r"key desk-1 may not answer for tool pay: its tools are read_\*"):
         Executor(SETTINGS, key, {"read_invoice": _break, "pay": _break})
+
+
+class Alone:
+    """A member of which nothing is asked but to be there: it is given no partitions, and no commands."""
+
+    partitions: frozenset[int] = frozenset()
+
+    def __init__(self, executor, polls):
+        self._executor = executor
+        self._polls = polls
+        self.assignment = Assignment(0, frozenset())
+
+    def poll(self, limit, timeout_s):
+        """As `Member.poll`: assigned at the first one; the executor is told to stop at the last one."""
+        self.assignment.generation = 1
+        self._polls -= 1
+        if self._polls == 0:
+            self._executor.stop()
+        return []
+
+
+@pytest.mark.parametrize(("steady_s", "joins"), [(0.0, 0), (3600.0, 7)])
+def test_a_membership_that_stands_ends_a_row_of_failures(monkeypatch, steady_s, joins):
+    """A quiet executor that joins again now and then for weeks must not end by that."""
+    monkeypatch.setattr(executor_module, "STEADY_S", steady_s)
+    executor = Executor(SETTINGS, KEY, {})
+    executor._joins = 7
+    executor._work(Alone(executor, polls=2))
+    assert executor._joins == joins
+
+
+def test_a_command_that_only_the_schema_registry_could_read_is_not_passed_over(undecided):
+    """Nothing is queued, so nothing is committed: it is fetched again after joining again."""
+    executor = Executor(SETTINGS, KEY, {"pay": _break})
+    executor._codecs = replace(executor._codecs, commands=undecided(Command))
+    executor._lanes.reset({2: Lane(2, 7, History(0), NOW)})
+    with pytest.raises(RetryError, match=r"commands\[2\] at 7: registry_unavailable") as caught:
+        executor._receive(None, Envelope("commands", 2, 7, NOW, b"run-1", b"\x00\x00\x00\x00\x09x"))
+    assert (executor._lanes.waiting, executor._lanes.uncommitted()) == (False, {})
+    executor._joins = executor_module.JOINS_MAX - 1
+    with pytest.raises(UnreachableError) as ended:
+        executor._failed(caught.value, opened=True)
+    assert ended.value.remedy == "start the Schema Registry, or correct TOOLGATE_SCHEMA_REGISTRY_URL"

@@ -33,6 +33,7 @@ class Topic:
         self.asked: list[int] = []
         self.away = False
         self.now = 100.0
+        self.codec = Codec(Control)
         self.closed = 0
 
     def since(self, position):
@@ -50,7 +51,7 @@ class Topic:
     def write(self, kind, scope, value, *signers, control_id="c-1"):
         """A record, signed by these."""
         control = Control(control_id, kind, scope, value, "because", signers)
-        data = Codec(Control).encode(control)
+        data = self.codec.encode(control)
         headers: tuple[tuple[str, bytes], ...] = ()
         for place, kid in enumerate(signers, start=1):
             suffix = "" if place == 1 else f"-{place}"
@@ -163,3 +164,27 @@ def test_after_closing_it_goes_on_where_it_was(topic):
     watching.close()
     assert watching.why(COMMAND)
     assert (topic.closed, topic.asked) == (1, [0, 1])
+
+
+def test_a_kill_with_an_id_of_the_schema_registry_counts(topic, registry):
+    """The gate and the CLI write such ids where one is set."""
+    topic.codec = Codec(Control, registry)
+    topic.write("kill", "run", "r1")
+    settings = load(bootstrap_servers="nowhere:1", schema_registry_url="mock://schemas")
+    assert Stops(settings, None, lambda: topic.now).why(COMMAND) == "run r1 was stopped by c-1: because"
+
+
+def test_what_only_the_schema_registry_could_read_counts_as_a_stop(topic, undecided):
+    """It may be a kill: it is looked at until it can be read, and what came before it is not read twice."""
+    watching = stops(topic)
+    readable, watching._codec = watching._codec, undecided(Control)
+    topic.write("kill", "run", "other")
+    topic.records.append(Envelope("control", 0, 1, 1, b"k", b"\x00\x00\x00\x00\x09x"))
+    for _ in range(2):
+        assert watching.why(COMMAND) == UNKNOWN
+        topic.now += 0.3
+    watching._codec = readable
+    topic.records.pop()
+    topic.write("kill", "run", "r1")
+    assert watching.why(COMMAND) == "run r1 was stopped by c-1: because"
+    assert topic.asked == [0, 1, 1]
