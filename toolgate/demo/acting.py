@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolgate.demo.script import Step, Told
+from toolgate.demo.together import together
 from toolgate.schemas.records import Verdict
 from toolgate.sdk import Client
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator, Sequence
 
     from toolgate.demo.script import Lane, Part
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ANSWER_S = 120.0  # for a decision or a result: longer than a worker that was killed takes to come back
 HOST_ID = "desk-host"  # the one client that sends for all agents; each intent names the agent that asks
-_LOOK_S = 0.2
 
 
 def act(
@@ -47,35 +46,19 @@ def act(
         NoAnswerError, NotSentError: an agent was left without an answer.
         Exception: whatever `check` raises.
     """
-    stopping = threading.Event()
+    with Client(settings, key, HOST_ID) as client:
 
-    def play(lane: Lane) -> list[Step]:
-        played = []
-        for part in lane.parts:
-            for step in _steps(lane, part, client):
-                played.append(step)
-                on_step(step)
-                if stopping.is_set():
-                    return played
-        return played
+        def play(lane: Lane, stop: threading.Event) -> list[Step]:
+            played = []
+            for part in lane.parts:
+                for step in _steps(lane, part, client):
+                    played.append(step)
+                    on_step(step)
+                    if stop.is_set():
+                        return played
+            return played
 
-    with (
-        Client(settings, key, HOST_ID) as client,
-        ThreadPoolExecutor(len(lanes), thread_name_prefix="agent") as pool,
-    ):
-        tasks = [pool.submit(play, lane) for lane in lanes]
-        try:
-            left = set(tasks)
-            while left:
-                check()
-                done, left = wait(left, timeout=_LOOK_S)
-                for task in done:
-                    task.result()
-        except BaseException:
-            stopping.set()
-            client.close()  # wakes whoever waits for an answer
-            raise
-    return [step for task in tasks for step in task.result()]
+        return together(lanes, play, parallel=len(lanes), check=check, wake=client.close)
 
 
 def _steps(lane: Lane, part: Part, client: Client) -> Iterator[Step]:

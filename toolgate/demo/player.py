@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolgate.demo.together import together
 from toolgate.schemas.records import Outcome, Verdict
 from toolgate.sdk import Answer, ToolError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterable, Sequence
 
     from toolgate.demo.runs import Call, Run
     from toolgate.sdk import Client, Command
 
 ANSWER_S = 120.0  # for a decision or a result: longer than a worker that was killed takes to come back
-_LOOK_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,8 @@ def play(
         NoAnswerError, NotSentError: an agent was left without an answer.
         Exception: whatever `check` raises.
     """
-    stop = threading.Event()
 
-    def one(run: Run) -> list[Played]:
+    def one(run: Run, stop: threading.Event) -> list[Played]:
         played = []
         for call in run.calls:
             if stop.is_set():
@@ -61,22 +59,7 @@ def play(
             on_call(played[-1])
         return played
 
-    with ThreadPoolExecutor(parallel, thread_name_prefix="agent") as pool:
-        tasks = [pool.submit(one, run) for run in runs]
-        try:
-            left = set(tasks)
-            while left:
-                check()
-                done, left = wait(left, timeout=_LOOK_S)
-                for task in done:
-                    task.result()
-        except BaseException:
-            stop.set()
-            for task in tasks:
-                task.cancel()
-            client.close()  # wakes whoever waits for an answer
-            raise
-    return [played for task in tasks for played in task.result()]
+    return together(runs, one, parallel=parallel, check=check, wake=client.close)
 
 
 def _call(client: Client, run_id: str, call: Call) -> Played:
