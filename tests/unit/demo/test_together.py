@@ -39,7 +39,7 @@ def dead() -> None:
 
 
 @pytest.mark.parametrize(("fails", "check"), [(True, fine), (False, dead)])
-def test_a_failure_ends_all(fails: bool, check: Callable[[], None]):
+def test_a_failure_ends_all(fails, check: Callable[[], None]):
     """Those who wait are woken, the others see the event, and the failure is raised."""
     woken: list[bool] = []
 
