@@ -77,13 +77,12 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         cost = max(tool.price.of(params), intent.declared_cost_micros or 0)
         own = _named(params, tool.records or ())
         records = _distinct_names((*own, *intent.declared_records))
-        claims: tuple[Claim, ...] = (
-            *_run_claims(intent, policy),
-            *_deadline(case),
-            *_charges(plan, intent, cost, len(records)),
-            *(_rate(rate, intent) for rate in plan.rates),
-            *_distincts(plan, intent, params, records, must=tool.writes, named=bool(own)),
-        )
+        claims = _run_claims(intent, policy)
+        if intent.ttl_ms is not None:
+            claims.append(Deadline(case.envelope.time_ms + intent.ttl_ms, _EXPIRED))
+        claims += _charges(plan, intent, cost, len(records))
+        claims += [_rate(rate, intent) for rate in plan.rates]
+        claims += _distincts(plan, intent, params, records, must=tool.writes, named=bool(own))
     except CostError as error:
         return deny(case, Reason(Code.COST_INVALID, "cost", str(error)))
     except RecordsError as error:
@@ -94,7 +93,7 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         case,
         cost_micros=cost,
         records=records,
-        claims=claims,
+        claims=tuple(claims),
         always=always,
         on_deny=on_deny,
         reserve=reserve,
@@ -125,11 +124,6 @@ def _safe(name: str) -> str:
     return name if is_id(name) else "~"
 
 
-def _deadline(case: Case) -> tuple[Deadline, ...]:
-    ttl_ms = case.intent.ttl_ms
-    return () if ttl_ms is None else (Deadline(case.envelope.time_ms + ttl_ms, _EXPIRED),)
-
-
 def _own(intent: Intent) -> Own:
     return Own(intent.run_id, f"{intent.tenant}/{intent.workflow_id}/{intent.agent_id}", _OWNER)
 
@@ -139,17 +133,17 @@ def _reported(intent: Intent) -> Own:
     return changed(_own(intent), touch=False)
 
 
-def _run_claims(intent: Intent, policy: WorkflowPolicy) -> tuple[Claim, ...]:
+def _run_claims(intent: Intent, policy: WorkflowPolicy) -> list[Claim]:
     run, plan = intent.run_id, policy.standing
     denials = f"run:{run}/{intent.tenant}/{intent.workflow_id}:denials"
-    claims: tuple[Claim, ...] = (
+    claims: list[Claim] = [
         _own(intent),
         Forbid(f"run:{run}:latched", 1, _LATCHED, RUN_KEEP_MS),
         Forbid(f"run:{run}:finished", 1, _FINISHED, RUN_KEEP_MS),
         Forbid(denials, plan.max_denials, _DENIALS, RUN_KEEP_MS),
-    )
+    ]
     if plan.max_calls is not None:
-        claims = (*claims, Count(f"run:{run}:approved_calls", 1, plan.max_calls, CALLS, RUN_KEEP_MS))
+        claims.append(Count(f"run:{run}:approved_calls", 1, plan.max_calls, CALLS, RUN_KEEP_MS))
     return claims
 
 

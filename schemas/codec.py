@@ -7,7 +7,6 @@ indices and repeated map keys would give one record many digests.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import StrEnum
 from hashlib import blake2b
 from io import BytesIO
@@ -19,6 +18,7 @@ from fastavro import schemaless_reader, schemaless_writer
 from toolgate.schemas import registry as registries
 from toolgate.schemas.binary import prepare
 from toolgate.schemas.bundle import Schema, Subject, schemas, subject_of
+from toolgate.schemas.frozen import names_of
 from toolgate.schemas.registry import Registry, RegistryError
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def _names_of(subject: Subject) -> Callable[[Any], str] | None:
     """All names and ids of an input record in one string; None for what only the gate writes."""
     if subject.gate_writes:
         return None
-    strings = [field.name for field in fields(subject.record_type) if field.type == "str"]
+    kinds = subject.record_type.__annotations__
+    strings = [name for name in names_of(subject.record_type) if kinds[name] == "str"]
     fetch = attrgetter(
         *(name for name in strings if name.endswith("_id") or name in ("tenant", "tool", "ref"))
     )

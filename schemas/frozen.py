@@ -1,29 +1,40 @@
-"""Fixed values that cost nothing to make: slotted dataclasses that the type checker holds to be read-only.
+"""Fixed values that cost nothing to make: structs, whose constructor, comparison and copy are C.
 
-`dataclass(frozen=True)` sets each field through `object.__setattr__`, which makes an object five times slower to
-build. A decision builds some thirty of them; so what is made once for a decision is `frozen` here, and what is made
-once for a process stays a frozen dataclass.
+A decision makes some fifty of them. A frozen dataclass sets each field through `object.__setattr__`, a plain one in
+an interpreted `__init__`; a struct takes a third of the latter's time, its copy with changes a ninth. And the garbage
+collector need not look at structs: a value that never changes after it was made of older ones is in no cycle.
+What is made once for a process stays a frozen dataclass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
-from functools import cache
-from operator import attrgetter
+from dataclasses import field
+from types import new_class
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+import msgspec
 
-__all__ = ["changed", "frozen"]
+__all__ = ["changed", "frozen", "names_of"]
 
 T = TypeVar("T")
 
 
+class _Fixed(msgspec.Struct, frozen=True, gc=False):
+    """What `frozen` makes of a class."""
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def frozen(cls: type[T]) -> type[T]:
-    """A dataclass with slots and a hash, whose fields only the type checker guards against assignment."""
-    return dataclass(slots=True, unsafe_hash=True)(cls)
+    """The class as a struct: slots, a hash, and fields that cannot be assigned to."""
+    body = {name: value for name, value in vars(cls).items() if name not in {"__dict__", "__weakref__"}}
+    made: type[T] = new_class(cls.__name__, (_Fixed,), exec_body=lambda namespace: namespace.update(body))
+    return made
+
+
+def names_of(kind: type) -> tuple[str, ...]:
+    """The names of a frozen class's fields, in order."""
+    names: tuple[str, ...] = kind.__struct_fields__  # type: ignore[attr-defined]
+    return names
 
 
 if TYPE_CHECKING:
@@ -31,13 +42,5 @@ if TYPE_CHECKING:
 else:
 
     def changed(value: T, **changes: Any) -> T:
-        """`dataclasses.replace` for fixed values, three times faster: a copy that differs in these fields."""
-        kind = type(value)
-        made = kind(*_values(kind)(value))
-        for name, new in changes.items():
-            setattr(made, name, new)
-        return made
-
-    @cache
-    def _values(kind: type) -> Callable[[Any], tuple[Any, ...]]:
-        return attrgetter(*(one.name for one in fields(kind)))
+        """A copy of a frozen value that differs in these fields."""
+        return msgspec.structs.replace(value, **changes)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.demo.billing import desk
 from toolgate.demo.billing.books import Books
 from toolgate.demo.checks import Check
 from toolgate.inspection.explanation import how_to_undo
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import ResultStatus, Verdict
 from toolgate.sdk import ToolError
 
@@ -131,7 +132,7 @@ def _undo(one: Traced, handlers: Mapping[str, desk.Handler], policies: PolicySet
     params = json.dumps(one.undo.params)
     try:
         handlers[one.undo.tool](
-            replace(one.command, command_id=command_id, tool=one.undo.tool, params=params)
+            changed(one.command, command_id=command_id, tool=one.undo.tool, params=params)
         )
     except ToolError as refusal:
         return f"{one.undo.tool} refuses to undo it: {refusal}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.capture import captured
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Decision, Reply
 
 SOURCE = "/toolgate/gate"
-_METERED = (Charge, Count, Spend, Distinct)  # claims on accounts that fill up
+_METERED = frozenset({Charge, Count, Spend, Distinct})  # claims on accounts that fill up
 REFUSED = "refused"  # note of a result whose writer may not speak for its command
 
 
@@ -368,13 +368,12 @@ def _disagreement(item: Item, decision: Decision, verdict: str) -> DisagreementE
 
 
 def _balances(case: Case, decision: Decision) -> tuple[Balance, ...]:
-    return tuple(
-        [
-            Balance(account, claim.label.unit, used, claim.max)
-            for claim, (account, used) in zip(case.claims, decision.after, strict=False)
-            if isinstance(claim, _METERED) and claim.max is not None
-        ]
-    )
+    found = []
+    claim: Any  # the type checker does not see that only what fills up has a limit
+    for claim, (account, used) in zip(case.claims, decision.after, strict=False):
+        if type(claim) in _METERED and claim.max is not None:
+            found.append(Balance(account, claim.label.unit, used, claim.max))
+    return tuple(found)
 
 
 def _roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> None:
@@ -385,7 +384,8 @@ def _roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Re
     rollup.clk = max(rollup.clk, decision.clk)
     rollup.partitions.add(case.envelope.partition)
     rollup.verdicts[decision.verdict] += 1
-    rollup.codes.update({reason.code for reason in reasons})
+    if reasons:
+        rollup.codes.update({reason.code for reason in reasons})
     if case.tool is not None:
         rollup.tools[case.tool.name] += 1
     if decision.verdict == Verdict.APPROVE and not case.intent.dry_run:

@@ -7,9 +7,10 @@ and lost at a restart (`restart`), and a state that can come back older than the
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Visible
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
@@ -247,7 +248,7 @@ class MemoryLedger:
         image, clk = self._image, decision.clk
         if ask.settle is not None:
             note, ops = settle(ask.settle, image.accounts, clk)
-            return replace(decision, note=note, ops=ops), self._execute(ops, clk)
+            return changed(decision, note=note, ops=ops), self._execute(ops, clk)
         first = self._first(ask.intent_id, clk) if ask.intent_id else None
         if first is None:
             return self._claims(ask, decision)
@@ -256,7 +257,7 @@ class MemoryLedger:
         ops = take(paid, None, image.accounts, clk)
         same = first[0] == ask.digest
         verdict = "DUPLICATE" if same else "DENY"
-        made = replace(decision, verdict=verdict, first_seq=first[1], conflict=not same, ops=ops)
+        made = changed(decision, verdict=verdict, first_seq=first[1], conflict=not same, ops=ops)
         return made, self._execute(ops, clk)
 
     def _claims(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
@@ -274,9 +275,9 @@ class MemoryLedger:
         gives = self._execute(ops, clk)
         if ask.intent_id and not ask.dry_run:
             image.seen.setdefault(bucket(clk), {})[ask.intent_id] = (ask.digest, decision.seq)
-            decision = replace(decision, first=True)
+            decision = changed(decision, first=True)
         after = tuple(level_after(claim, image.accounts, clk) for claim in both[len(ask.always) :])
-        return replace(decision, verdict=verdict, refused=refused, ops=ops, after=after), gives
+        return changed(decision, verdict=verdict, refused=refused, ops=ops, after=after), gives
 
     def _execute(self, ops: tuple[Op, ...], clk: int) -> list[Give]:
         gives: list[Give] = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException
 
 from toolgate.processors.case import Envelope
+from toolgate.schemas.frozen import changed
 from toolgate.streams.topics import INPUT_BYTES_MAX
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def input_envelope(message: Message, topic: str) -> Envelope:
     if size <= INPUT_BYTES_MAX:
         return made
     problem = f"{size:,} bytes of key and value, more than its topic takes: set compression.type=uncompressed"
-    return replace(made, key=None, value=None, headers=(), problem=problem)
+    return changed(made, key=None, value=None, headers=(), problem=problem)
 
 
 def undeliverable(topic: str, partition: int, offset: int, detail: str) -> Envelope:

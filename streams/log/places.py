@@ -13,13 +13,14 @@ until the partition's end is reached in this way, nothing of it is believed with
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from toolgate.schemas.frozen import changed
 from toolgate.streams.log.messages import input_envelope, undeliverable
 from toolgate.streams.log.reading import bounds
 from toolgate.streams.ports import RetryError
@@ -139,7 +140,7 @@ class Places:
             return input_envelope(first, tp[0])
         if _same(following, first):  # it is given behind this offset as well: perhaps it stands there
             return undeliverable(*tp, at, _NOTHING)
-        return replace(
+        return changed(
             input_envelope(first, tp[0]),
             offset=at,
             problem=f"it says that it stands at offset {_offset(first)}",

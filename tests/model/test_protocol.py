@@ -7,13 +7,13 @@ whose absence no history shows would be a rule that nothing tests.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import universe
 
+from toolgate.schemas.frozen import changed
 from toolgate.streams.gate import loop, recovery, snapshots
 from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.loop import OtherCodeError
@@ -99,7 +99,7 @@ def gives_at_once(patch: pytest.MonkeyPatch) -> None:
 def visible_omitted(patch: pytest.MonkeyPatch) -> None:
     """No event says that freed room became available."""
     judge = MemoryLedger._judge
-    patch.setattr(MemoryLedger, "_judge", lambda self, ask, d: judge(self, ask, replace(d, visible=())))
+    patch.setattr(MemoryLedger, "_judge", lambda self, ask, d: judge(self, ask, changed(d, visible=())))
 
 
 def stable_of_own_partitions(patch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def stable_of_own_partitions(patch: pytest.MonkeyPatch) -> None:
         reply = decide(self, ctl, shares)
         marks = self._image.marks
         waiting = [d.seq for tp in mine for d in marks[tp].decided.values()]
-        return replace(reply, stable=min(waiting) - 1 if waiting else self._image.seq)
+        return changed(reply, stable=min(waiting) - 1 if waiting else self._image.seq)
 
     patch.setattr(MemoryLedger, "decide", own)
 
@@ -238,7 +238,7 @@ def snapshot_by_offset(patch: pytest.MonkeyPatch) -> None:
 
     def all_stable(self: Snapshotter) -> Any:
         for event, at in read(self):
-            yield replace(event, stable=event.seq), at
+            yield changed(event, stable=event.seq), at
 
     patch.setattr(Snapshotter, "_read", all_stable)
 
@@ -305,7 +305,7 @@ def not_older_than_committed(patch: pytest.MonkeyPatch) -> None:
     """Nobody compares the ledger's marks with what is committed, and scripts come back by themselves."""
     scripts_reloaded(patch)
     check = MemoryLedger._check
-    patch.setattr(MemoryLedger, "_check", lambda self, share: check(self, replace(share, expect=0, start=0)))
+    patch.setattr(MemoryLedger, "_check", lambda self, share: check(self, changed(share, expect=0, start=0)))
 
 
 def commit_outcome_guessed(patch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Command, Denial, Intent, Outcome, Result
 from toolgate.streams.errors import RefusedError
 
@@ -117,8 +118,8 @@ class Written:
     def decided(self, at: Envelope, **fields: Any) -> AuditEvent:
         """The audit event of an input, and the records beside it."""
         self.seq += 1
-        event = replace(EVENT, seq=self.seq, partition=at.partition, offset=at.offset, topic=at.topic)
-        event = replace(event, **fields)
+        event = changed(EVENT, seq=self.seq, partition=at.partition, offset=at.offset, topic=at.topic)
+        event = changed(event, **fields)
         self.put("audit", at.partition, event)
         if event.topic != "intents":
             return event

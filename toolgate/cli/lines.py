@@ -9,6 +9,7 @@ from rich.text import Text
 from toolgate.cli.wording import STYLES, joined, safe
 from toolgate.inspection.decoding import as_time
 from toolgate.processors.amounts import usd
+from toolgate.schemas.frozen import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,7 +134,7 @@ def _pulse(record: Pulse) -> tuple[str, str]:
 
 def _fields(record: Any) -> tuple[str, str]:
     """Any other record: its fields by name."""
-    named = ((name, getattr(record, name)) for name in record.__dataclass_fields__)
+    named = ((name, getattr(record, name)) for name in names_of(type(record)))
     return "", "  ".join(f"{name}={value}" for name, value in named if value not in ("", None, ()))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolgate.demo.script import Step, Told
 from toolgate.demo.together import together
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Verdict
 from toolgate.sdk import Client
 
@@ -69,7 +69,7 @@ def _steps(lane: Lane, part: Part, client: Client) -> Iterator[Step]:
         ask = next(agent)
         while True:
             intent_id = f"{run_id}.{number:02d}"
-            intent = replace(
+            intent = changed(
                 client.intent(run_id, ask.tool, ask.params, intent_id=intent_id), agent_id=lane.agent_id
             )
             told, at_s = _told(client, intent, again=ask.again)

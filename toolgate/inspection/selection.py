@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from toolgate.inspection.decoding import RECORD_TYPES
+from toolgate.schemas.frozen import names_of
 from toolgate.streams.topics import BY_NAME
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _known(topic: str) -> set[str]:
     if topic == "quarantine":
         return _QUARANTINE
     record_type = RECORD_TYPES.get(topic)
-    there = {field.name for field in fields(record_type)} if record_type else set()
+    there = set(names_of(record_type)) if record_type else set()
     known = {name for name, any_of in _FIELDS.items() if there & set(any_of)}
     return known | ({"run"} if BY_NAME[topic].key == "run_id" else set())
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from toolgate.schemas.codec import EncodeError
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Result, ResultStatus
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical
@@ -45,7 +45,7 @@ def begun(command: Command, executor_id: str) -> Result:
 
 def ended(start: Result, status: ResultStatus, error: str = "") -> Result:
     """An END that has nothing to say but its status and, for people, why."""
-    return replace(start, status=status.value, error=error[:ERROR_CHARS_MAX])
+    return changed(start, status=status.value, error=error[:ERROR_CHARS_MAX])
 
 
 def answered(start: Result, status: ResultStatus, answer: Answer, error: str = "") -> Result:
@@ -55,7 +55,7 @@ def answered(start: Result, status: ResultStatus, answer: Answer, error: str = "
     except JsonError as unfit:  # the effect has happened: the end is told all the same
         body, error = "", error or f"the tool's answer has no JSON: {unfit.detail}"
     data = body.encode()
-    return replace(
+    return changed(
         ended(start, status, error),
         body=body if len(data) <= BODY_BYTES_MAX else "",
         body_digest=digest(data) if data else "",
@@ -103,9 +103,9 @@ class Reports:
             return self._codec.encode(result)
         except EncodeError as error:  # too many or too long records: the end must be told whatever it holds
             _log.error("result reduced", command_id=result.command_id, detail=str(error))
-            bare = replace(result, body="", body_uri="", actual_records=None, provider_call_id="")
+            bare = changed(result, body="", body_uri="", actual_records=None, provider_call_id="")
             return self._codec.encode(
-                replace(bare, error=f"result not reportable: {error}"[:ERROR_CHARS_MAX])
+                changed(bare, error=f"result not reportable: {error}"[:ERROR_CHARS_MAX])
             )
 
     def _headers(self, result: Result) -> Headers:

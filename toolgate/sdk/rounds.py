@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.limits import HOLD_MS
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import ResultStatus
 from toolgate.sdk.history import History, Todo, todo
 from toolgate.sdk.lanes import LOW
@@ -145,7 +146,7 @@ class Rounds:
     def _start(self, item: Item) -> Result:
         """The STARTED of an item as this executor says it: read back from another key's, or new."""
         if item.start is not None:
-            return replace(item.start, executor_id=self._executor_id)
+            return changed(item.start, executor_id=self._executor_id)
         assert item.command is not None  # noqa: S101 - else there is nothing to say of it
         return begun(item.command, self._executor_id)
 

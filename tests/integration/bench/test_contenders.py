@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from bench import throughput, workload
@@ -13,6 +11,7 @@ from bench.throughput import await_committed
 from bench.twin import GENERATION, Twin
 from toolgate import __version__
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Command
 from toolgate.streams.local.children import Child
 
@@ -118,13 +117,13 @@ def test_the_gate_writes_what_the_others_write(written, site):
 
 def _leveled(event):
     """An audit event without what only a ledger can know."""
-    return replace(
+    return changed(
         event,
         gen=GENERATION,
         stable=0,
         visible=(),
         append_time=0,
-        balances=tuple(replace(balance, used=0) for balance in event.balances),
+        balances=tuple(changed(balance, used=0) for balance in event.balances),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hostile_intents import QUARANTINE, Written
 from hostile_words import CONTROL_ROWS, RESULT_ROWS, Answer, Word, spoken
 
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Command, Control
 from toolgate.sdk.stops import Stops
 from toolgate.streams.gate import keys
@@ -92,6 +92,6 @@ def test_an_executor_goes_by_the_good_words_alone(ground: Ground, told: Any):
     )
     try:
         assert stops.why(command) == "run run-killed was stopped by c2: test"
-        assert stops.why(replace(command, run_id="run-free")) == ""
+        assert stops.why(changed(command, run_id="run-free")) == ""
     finally:
         stops.close()

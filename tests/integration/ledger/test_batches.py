@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from toolgate.processors.claims import Charge, Count, Distinct, Label, Reserve, Settle
+from toolgate.schemas.frozen import changed
 from toolgate.streams.ledger.memory import MemoryLedger, Store
 from toolgate.streams.ledger.redis import RedisLedger, connect
 from toolgate.streams.ports import Ask, Reply, Share, UnverifiedError
@@ -60,7 +60,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 def call(ledger: Any, committed: int, start: int, *asks: Ask) -> Reply:
     """One call with these asks from offset `start` on."""
-    placed = tuple(replace(ask, offset=start + number) for number, ask in enumerate(asks))
+    placed = tuple(changed(ask, offset=start + number) for number, ask in enumerate(asks))
     return ledger.decide(0, [Share(*TP, 1, committed, start, start + len(asks), placed)])
 
 
@@ -110,7 +110,7 @@ def test_stored_and_new_records_may_come_in_one_call(ledger: Any) -> None:
 
 def test_a_stored_decision_does_not_follow_the_policy_of_who_asks_again(ledger: Any) -> None:
     """Ops, levels and names are those of then, although the new ask has other claims, or none."""
-    ask = replace(paid(3, "a"), claims=(*paid(3, "a").claims, Count("tenant:t:n", 2, 9, USD)))
+    ask = changed(paid(3, "a"), claims=(*paid(3, "a").claims, Count("tenant:t:n", 2, 9, USD)))
     first = call(ledger, 0, 0, ask).decisions[0]
     for other in (paid(4, "x"), Ask(0, T0, "DENY")):
         assert call(ledger, 0, 0, other).decisions[0] == first
@@ -140,7 +140,7 @@ def test_forgotten_accounts_are_deleted_with_what_lies_beside_them(stack: Stack,
     part = Charge("run:r:calls", 1, 5, USD, "", "release", 2 * HOUR)
     for number, hours in enumerate((0, 1, 2)):  # touched again, it is kept for longer
         at = T0 + hours * HOUR
-        ask = replace(
+        ask = changed(
             touched("a", time_ms=at), claims=(part,), reserve=Reserve(str(number), HOUR, "d", "tool")
         )
         call(ledger, number, number, ask)

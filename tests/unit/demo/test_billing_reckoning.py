@@ -14,6 +14,7 @@ from toolgate.demo.billing.books import Books, Customer, Invoice, Opening
 from toolgate.demo.billing.reckoning import check_books, trace
 from toolgate.demo.evidence import Evidence
 from toolgate.processors import loader
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Command, Result
 from toolgate.sdk import ToolError
 
@@ -56,8 +57,8 @@ def do(books: Books, made: Command) -> list[Result]:
     try:
         desk.tools(books)[made.tool](made)
     except ToolError:
-        return [begun, replace(begun, status="error")]
-    return [begun, replace(begun, status="ok")]
+        return [begun, changed(begun, status="error")]
+    return [begun, changed(begun, status="ok")]
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_change_without_an_approval_is_found(evidence, books):
 def test_a_change_that_was_reported_as_failed_is_found(evidence, books):
     """The executor said that nothing happened."""
     results = tuple(
-        replace(one, status="error") if (one.command_id, one.status) == ("0-5", "ok") else one
+        changed(one, status="error") if (one.command_id, one.status) == ("0-5", "ok") else one
         for one in evidence.results
     )
     differences = found(replace(evidence, results=results), books)
@@ -159,7 +160,7 @@ def test_a_change_that_was_reported_as_failed_is_found(evidence, books):
 
 def test_only_the_first_end_of_a_command_counts(evidence, books):
     """An executor that was started twice may have ended it twice."""
-    again = replace(evidence.results[-1], status="error")
+    again = changed(evidence.results[-1], status="error")
     assert not any(found(replace(evidence, results=(*evidence.results, again)), books).values())
 
 

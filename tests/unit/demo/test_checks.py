@@ -10,6 +10,7 @@ import pytest
 from toolgate.demo.checks import LEDGER, check_limits, check_told, run_checks
 from toolgate.demo.evidence import Evidence
 from toolgate.demo.script import Step, Told
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Command, Op, Outcome, Reason, Visible
 from toolgate.streams.ledger.fold import Fold
 
@@ -73,7 +74,7 @@ def command(about: AuditEvent, **fields: Any) -> Command:
         expires_at=0,
         reserved_cost_micros=0,
     )
-    return replace(made, **fields)
+    return changed(made, **fields)
 
 
 FIRST = event(1, 0)
@@ -124,7 +125,7 @@ def test_a_clean_history_holds():
     [
         ({"audit": AUDIT[:3]}, "audit", "results[0] at 0 has no audit event"),
         (
-            {"audit": (*AUDIT, replace(RESULT, seq=5))},
+            {"audit": (*AUDIT, changed(RESULT, seq=5))},
             "audit",
             "results[0] at 0 has 2 audit events",
         ),
@@ -134,17 +135,17 @@ def test_a_clean_history_holds():
             "intents[0] at 2 is audited, and there is no such record",
         ),
         (
-            {"audit": (FIRST, DENIED, replace(AGAIN, first=True), RESULT)},
+            {"audit": (FIRST, DENIED, changed(AGAIN, first=True), RESULT)},
             "one",
             "intents[0] at 2 (seq 3) decides i-0 first, and so does intents[0] at 0 (seq 1)",
         ),
         (
-            {"audit": (FIRST, DENIED, replace(AGAIN, first_seq=2), RESULT)},
+            {"audit": (FIRST, DENIED, changed(AGAIN, first_seq=2), RESULT)},
             "one",
             "intents[0] at 2 (seq 3) of i-0 is no first decision and repeats none",
         ),
         (
-            {"audit": (FIRST, DENIED, replace(AGAIN, verdict="APPROVE"), RESULT)},
+            {"audit": (FIRST, DENIED, changed(AGAIN, verdict="APPROVE"), RESULT)},
             "one",
             "intents[0] at 2 (seq 3) approves i-0 again",
         ),
@@ -170,7 +171,7 @@ def test_a_clean_history_holds():
             "accounts n:run:r:0: the audit says [1, 1000, 0], Redis has None",
         ),
         (
-            {"audit": (FIRST, replace(DENIED, seq=1), AGAIN, RESULT)},
+            {"audit": (FIRST, changed(DENIED, seq=1), AGAIN, RESULT)},
             "Redis",
             "the audit cannot be folded: seq 1 after 1",
         ),
@@ -192,7 +193,7 @@ def step(intent_id: str, verdict: str, seq: int, *codes: str) -> Step:
     return Step("good", "a", "r", intent_id, "pay", told, 0.0)
 
 
-REASONED = replace(DENIED, reasons=(Reason("KILLED"), Reason("BLAST_RADIUS"), Reason("BLAST_RADIUS")))
+REASONED = changed(DENIED, reasons=(Reason("KILLED"), Reason("BLAST_RADIUS"), Reason("BLAST_RADIUS")))
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_room_that_is_freed_counts_only_once_it_is_there():
     settled = event(2, 2, ops=(Op("settle", ("0-1", "settled", (("pots", 3, 7, 0),), ())),))
     early = check_limits(evidence(audit=(reserve(1, 10), settled, reserve(3, 7)), ledger={}))
     assert early.differences == ("intents[0] at 3 (seq 3) takes workflow:t/w:pot to 17 pots of 10",)
-    later = replace(reserve(3, 7), visible=(Visible("intents", 0, 3),))
+    later = changed(reserve(3, 7), visible=(Visible("intents", 0, 3),))
     assert check_limits(evidence(audit=(reserve(1, 10), settled, later), ledger={})).holds
 
 

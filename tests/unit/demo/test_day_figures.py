@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from toolgate.demo import day_figures
 from toolgate.demo.billing.books import Change
 from toolgate.demo.billing.reckoning import Traced
 from toolgate.demo.script import Step, Told
 from toolgate.inspection.explanation import Undo
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Command, Denial, Outcome, Reason, Result
 
 OVER = Reason("BUDGET_EXCEEDED", "budgets[0]", "1 pot over", "workflow", "pots", 4, 10, 1)
@@ -74,7 +73,7 @@ def test_reasons_are_counted_by_tool():
         1, "g", 0, 1_000, 0, (), "intents", 0, 1, 1_000, True, "DENY", "i-1", "", "", "t", "w", "r",
         "a", "pay", "1", False, "", 0, (OVER, OVER, CALLS), (), (), "", 1, "1", "k",
     )  # fmt: skip
-    found = day_figures.codes_by_tool([event, replace(event, tool="read", reasons=())])
+    found = day_figures.codes_by_tool([event, changed(event, tool="read", reasons=())])
     assert found == {"pay": {"BUDGET_EXCEEDED": 1, "CALLS_EXCEEDED": 1}, "read": {}}
 
 

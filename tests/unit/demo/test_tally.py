@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +11,7 @@ from toolgate.demo.checks import LEDGER, Check
 from toolgate.demo.evidence import Evidence
 from toolgate.demo.player import Played
 from toolgate.demo.runs import Call
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Balance, Denial, Op, Outcome, Reason
 
 OVER = Reason("BUDGET_EXCEEDED", "limits.max_cost_usd", "$0.03 over", "run", "usd_micros", 50, 350, 30)
@@ -44,7 +43,7 @@ def event(
         seq, "g", 0, 1_000, 0, (), "intents", 0, seq, 1_000, True, "APPROVE", f"i-{seq}", "", "", "t", "w", "r",
         "a", "pay", "1", False, "", 0, (), ops, balances, "", 1, "1", "k",
     )  # fmt: skip
-    return replace(made, **fields)
+    return changed(made, **fields)
 
 
 def test_labels_are_counted_by_what_the_agent_was_told():
@@ -96,7 +95,7 @@ def test_near_misses_come_nearest_first_and_only_where_amounts_were_missing():
         denial("never", OVER, NEVER),
         denial("calls", CALLS),
         denial("mixed", CALLS, WAIT),
-        denial("far", replace(OVER, distance=700)),
+        denial("far", changed(OVER, distance=700)),
     ]
     misses = tally.near_misses(denials)
     assert [miss.intent_id for miss in misses] == ["calls", "both", "far", "mixed", "wait"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from toolgate.inspection.decoding import Entry
 from toolgate.inspection.explanation import Reported, Row, accounts, how_to_undo
 from toolgate.processors.loader import from_files
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Balance, Command, Op, Result
 
 TOOLS = """
@@ -69,7 +68,7 @@ def test_says_when_the_catalogue_is_not_the_one_of_then(written):
 
 def test_accounts_tell_what_was_taken_and_where_they_stand(written):
     """Each operation with its balance; a balance that nothing took from stands alone."""
-    event = replace(
+    event = changed(
         written.approved(),
         ops=(
             Op("rate", ("run:r:attempts", 500_000, 1)),

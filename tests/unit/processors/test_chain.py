@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +14,7 @@ from toolgate.processors.chain import CHAIN, judge, printed
 from toolgate.processors.claims import Charge, Count, Distinct, Forbid
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Verdict
 
 LAW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -199,4 +199,4 @@ def test_judging_twice_gives_the_same_case(case, world):
     around = world()
     for fields in ({}, {"tool": "execute_refund"}, {"params": "["}):
         made = case(**fields)
-        assert judge(made, around) == judge(replace(made), around)
+        assert judge(made, around) == judge(changed(made), around)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from toolgate.processors.case import Envelope
@@ -11,6 +9,7 @@ from toolgate.processors.chain import judge
 from toolgate.processors.claims import Distinct, Forbid, Label
 from toolgate.processors.reasons import Code
 from toolgate.processors.size import DECISION_BYTES_MAX, decision_bytes, size
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Verdict
 
 LABEL = Label(Code.BLAST_RADIUS, "blast_radius[0]", "run", "records")
@@ -22,7 +21,7 @@ def claiming(case, value_bytes, named, sets, others):
     counted = tuple(Distinct(f"run:r1:{n}", NAMES[:named], 256, LABEL) for n in range(sets))
     claims = counted + tuple(Forbid("run:r1:latched", 1, LABEL) for _ in range(others))
     whole = case()
-    return replace(
+    return changed(
         whole,
         envelope=Envelope("intents", 0, 0, 0, b"r1", b"x" * value_bytes),
         records=NAMES[:named],
@@ -67,5 +66,5 @@ def test_a_case_refused_for_size_asks_for_nothing(case, world, monkeypatch):
 
 def test_what_is_refused_already_is_left_alone(case, world):
     """A denial takes nothing, so it is small."""
-    refused = replace(claiming(case, 98_304, 256, 20, 0), verdict=Verdict.DENY)
+    refused = changed(claiming(case, 98_304, 256, 20, 0), verdict=Verdict.DENY)
     assert size(refused, world()) is refused

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +10,8 @@ import pytest
 from fastavro import schemaless_reader, schemaless_writer
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from toolgate.schemas import bundle
 from toolgate.schemas.bundle import INPUT_BYTES_MAX, SUBJECTS, Schema
@@ -65,8 +66,8 @@ def values_of(found: Any) -> Any:
         return [values_of(item) for item in found.values()]
     if isinstance(found, list | tuple):
         return [values_of(item) for item in found]
-    if is_dataclass(found):
-        return [values_of(getattr(found, field.name)) for field in fields(found)]
+    if isinstance(found, Struct):
+        return [values_of(value) for value in astuple(found)]
     return found
 
 

@@ -11,6 +11,7 @@ import pytest
 from toolgate.processors.case import Envelope
 from toolgate.processors.keyring import ExecutorKey
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Command, Result
 from toolgate.sdk import executor as executor_module
 from toolgate.sdk import reports as module
@@ -130,7 +131,7 @@ def test_started_and_the_place_are_committed_before_the_effect(idempotent):
     """Whoever comes later reads that the effect may have happened."""
     seen: list = []
     bench = Bench(lambda _: seen.append(list(bench.kafka.story)) or {"paid": True})
-    kafka = bench.run(Item(8, replace(COMMAND, idempotent=idempotent)))
+    kafka = bench.run(Item(8, changed(COMMAND, idempotent=idempotent)))
     assert seen == [[(["started"], {2: 8})]]
     assert kafka.story == [(["started"], {2: 8}), "ok"]
     assert kafka.end == Result(
@@ -154,7 +155,7 @@ def test_nothing_is_begun_when_the_transaction_fails():
 @pytest.mark.parametrize("idempotent", [False, True])
 def test_what_has_expired_or_is_stopped_ends_as_void_in_the_transaction(idempotent, now, stops, why):
     """By itself it would be believed although somebody else has begun the command meanwhile."""
-    command = replace(COMMAND, idempotent=idempotent, expires_at=max(COMMAND.expires_at, now))
+    command = changed(COMMAND, idempotent=idempotent, expires_at=max(COMMAND.expires_at, now))
     kafka = Bench(stops=stops, now=lambda: now).run(Item(8, command))
     assert kafka.story == [(["void"], {2: 8})]
     assert kafka.results[0].error == why
@@ -164,7 +165,7 @@ def test_what_has_expired_or_is_stopped_ends_as_void_in_the_transaction(idempote
 def test_a_command_that_is_stopped_while_its_start_is_committed_is_not_run(idempotent, status):
     """What holds right before the effect decides; an idempotent one may be run again elsewhere by then."""
     bench = Bench(lambda _: pytest.fail("begun"), stops=["", KILLED])
-    kafka = bench.run(Item(8, replace(COMMAND, idempotent=idempotent)))
+    kafka = bench.run(Item(8, changed(COMMAND, idempotent=idempotent)))
     assert kafka.story == [(["started"], {2: 8}), status]
     assert kafka.end.error == KILLED
 
@@ -185,9 +186,9 @@ STARTED = begun(COMMAND, "desk")
         ((STARTED,), Item(8, COMMAND), [(["unknown"], {2: 8})]),
         ((STARTED,), Item(7, COMMAND, STARTED), [(["unknown"], {2: 7})]),
         ((STARTED,), Item(7, None, STARTED), [(["unknown"], {2: 7})]),
-        ((STARTED,), Item(8, replace(COMMAND, idempotent=True)), [([], {2: 8}), "ok"]),
-        ((STARTED,), Item(7, replace(COMMAND, idempotent=True), STARTED), [([], {2: 7}), "ok"]),
-        ((STARTED, replace(STARTED, status="ok")), Item(8, COMMAND), []),
+        ((STARTED,), Item(8, changed(COMMAND, idempotent=True)), [([], {2: 8}), "ok"]),
+        ((STARTED,), Item(7, changed(COMMAND, idempotent=True), STARTED), [([], {2: 7}), "ok"]),
+        ((STARTED, changed(STARTED, status="ok")), Item(8, COMMAND), []),
         ((), Item(8, None), []),
     ],
 )
@@ -198,7 +199,7 @@ def test_what_was_read_back_is_brought_to_its_end(told, item, story):
 
 def test_an_end_for_another_key_of_the_executor_is_signed_with_its_own():
     """After a rotation the gate would not believe the old name under the new key."""
-    kafka = Bench(told=(STARTED,)).run(Item(7, None, replace(STARTED, executor_id="old")))
+    kafka = Bench(told=(STARTED,)).run(Item(7, None, changed(STARTED, executor_id="old")))
     assert (kafka.results[0].executor_id, kafka.results[0].error) == ("desk", DIED)
 
 
@@ -208,7 +209,7 @@ def test_commands_of_a_run_keep_their_order_and_others_do_not_wait_for_room():
     bench = Bench(lambda _: go_on.wait(10), parallel=2)
     names = [("run-1", "2-1"), ("run-1", "2-2"), ("run-2", "2-3")]
     bench.lane.items.extend(
-        Item(8 + n, replace(COMMAND, run_id=run, command_id=name, digest=name))
+        Item(8 + n, changed(COMMAND, run_id=run, command_id=name, digest=name))
         for n, (run, name) in enumerate(names)
     )
     bench.rounds.go(bench.kafka)
@@ -294,7 +295,7 @@ def test_an_end_that_cannot_be_written_is_reported_bare():
     """The effect has happened, so an end must come, even without the records it touched."""
     reports = Reports(SETTINGS, KEY, Wire(SETTINGS))
     records = tuple("r" * 250 + str(n) for n in range(1_000))
-    output = reports.output(replace(STARTED, status="ok", actual_records=records), 2)
+    output = reports.output(changed(STARTED, status="ok", actual_records=records), 2)
     end = Codec(Result).decode(output.value)
     assert (end.status, end.actual_records) == ("ok", None)
     assert end.error.startswith("result not reportable")

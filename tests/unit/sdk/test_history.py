@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Command, Result, ResultStatus
 from toolgate.sdk.history import History, Progress, Todo, todo
 from toolgate.sdk.reports import begun, ended
@@ -38,7 +39,7 @@ def told(*statuses: str, since_ms: int = 0) -> History:
     """A history in which the command came so far."""
     history = History(since_ms)
     for status in statuses:
-        history.add(replace(STARTED, status=status))
+        history.add(changed(STARTED, status=status))
     return history
 
 
@@ -63,7 +64,7 @@ def told(*statuses: str, since_ms: int = 0) -> History:
 )
 def test_what_is_left_depends_on_how_far_it_came(statuses, idempotent, refusal, left):
     """Never begun: run it or void it. Begun: again or unknown. Ended: nothing, whatever comes later."""
-    assert todo(told(*statuses), replace(COMMAND, idempotent=idempotent), refusal) == left
+    assert todo(told(*statuses), changed(COMMAND, idempotent=idempotent), refusal) == left
 
 
 @pytest.mark.parametrize("refusal", ["", "killed"])
@@ -77,7 +78,7 @@ def test_nothing_is_said_of_a_command_that_is_older_than_what_was_read(refusal):
 def test_a_result_of_another_command_says_nothing(other):
     """As at the gate, id and digest have to agree."""
     history = History(0)
-    history.add(replace(STARTED, **other))
+    history.add(changed(STARTED, **other))
     assert history.progress(COMMAND) == Progress.NEW
     assert [result.status for result in history.open()] == ["started"]
 
@@ -91,7 +92,7 @@ def test_the_first_end_is_final(statuses, data):
     assert history.progress(COMMAND) == expected
     repeated = data.draw(st.lists(st.sampled_from(statuses), max_size=4)) if statuses else []
     for status in repeated:
-        history.add(replace(STARTED, status=status))
+        history.add(changed(STARTED, status=status))
     assert history.progress(COMMAND) == expected
     assert bool(history.open()) == (expected == Progress.STARTED)
 
@@ -150,7 +151,7 @@ def test_whatever_crashes_and_is_rewound_an_effect_is_there_at_most_once(idempot
     """Executors die after any step, some with the group's offset set back to the beginning; then one lives on."""
     world = World(
         [
-            replace(COMMAND, command_id=str(n), digest=str(n), idempotent=is_so)
+            changed(COMMAND, command_id=str(n), digest=str(n), idempotent=is_so)
             for n, is_so in enumerate(idempotent)
         ]
     )

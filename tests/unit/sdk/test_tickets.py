@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from dataclasses import replace
 
 import pytest
 
 from toolgate import sdk
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Intent, Outcome, Result
 from toolgate.sdk.errors import IntentError, NoAnswerError, SdkError
 from toolgate.sdk.tickets import Tickets
@@ -25,7 +25,7 @@ def test_an_outcome_and_then_a_result_reach_their_ticket():
     ticket = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
     assert ticket.decided(0) == APPROVED
-    tickets.result(replace(END, status="started"))
+    tickets.result(changed(END, status="started"))
     assert not ticket.result.done()
     tickets.result(END)
     assert ticket.ended(0) == END
@@ -44,11 +44,11 @@ def test_a_result_that_is_read_before_its_outcome_is_kept():
 @pytest.mark.parametrize(
     ("outcome", "result"),
     [
-        (replace(APPROVED, command_id="0-4"), END),
+        (changed(APPROVED, command_id="0-4"), END),
         (DENIED, END),
-        (APPROVED, replace(END, intent_id="i-2")),
-        (APPROVED, replace(END, digest="e")),
-        (APPROVED, replace(END, status="started")),
+        (APPROVED, changed(END, intent_id="i-2")),
+        (APPROVED, changed(END, digest="e")),
+        (APPROVED, changed(END, status="started")),
     ],
 )
 def test_a_result_of_another_command_is_no_answer(outcome, result):
@@ -66,7 +66,7 @@ def test_an_outcome_of_another_intent_with_the_same_id_is_no_answer(verdict):
     tickets = Tickets()
     ticket = tickets.expect(INTENT, "d")
     tickets.outcome(Outcome("i-1", "e", 6, verdict, command_id="0-2"))
-    tickets.result(replace(END, digest="e", command_id="0-2"))
+    tickets.result(changed(END, digest="e", command_id="0-2"))
     assert not ticket.outcome.done()
     tickets.outcome(APPROVED)
     tickets.result(END)
@@ -84,7 +84,7 @@ def timed_out(tickets, intent=INTENT, digest="d"):
 def test_a_ticket_that_times_out_is_no_longer_waited_for():
     """A client of agents that time out does not grow; the last ones are told that they were let go."""
     tickets = Tickets(kept=2)
-    given_up = [timed_out(tickets, replace(INTENT, intent_id=f"i-{n}")) for n in range(5)]
+    given_up = [timed_out(tickets, changed(INTENT, intent_id=f"i-{n}")) for n in range(5)]
     assert (len(tickets._waiting), list(tickets._late)) == (0, ["i-3", "i-4"])
     with pytest.raises(NoAnswerError, match="i-0 was given up"):
         given_up[0].outcome.result(0)
@@ -114,12 +114,12 @@ def test_an_id_that_was_given_up_may_be_used_for_something_else():
     """The gate tells the two apart and so does the client; who still awaits the first is told."""
     tickets = Tickets()
     first = timed_out(tickets)
-    second = tickets.expect(replace(INTENT, params='{"n":2}'), "e")
+    second = tickets.expect(changed(INTENT, params='{"n":2}'), "e")
     with pytest.raises(NoAnswerError, match="given up"):
         first.outcome.result(0)
     tickets.outcome(APPROVED)
     assert not second.outcome.done()
-    tickets.outcome(replace(DENIED, digest="e"))
+    tickets.outcome(changed(DENIED, digest="e"))
     assert second.decided(0).verdict == "DENY"
 
 
@@ -138,7 +138,7 @@ def test_the_first_end_wins():
     ticket = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
     tickets.result(END)
-    tickets.result(replace(END, status="error"))
+    tickets.result(changed(END, status="error"))
     assert ticket.ended(0) == END
 
 
@@ -157,7 +157,7 @@ def test_an_id_with_other_content_is_refused_while_it_is_waited_for():
     tickets = Tickets()
     tickets.expect(INTENT, "d")
     with pytest.raises(IntentError, match="other content"):
-        tickets.expect(replace(INTENT, params='{"n":2}'), "e")
+        tickets.expect(changed(INTENT, params='{"n":2}'), "e")
 
 
 def test_an_id_with_other_content_has_a_ticket_of_its_own_after_the_decision():
@@ -165,11 +165,11 @@ def test_an_id_with_other_content_has_a_ticket_of_its_own_after_the_decision():
     tickets = Tickets()
     first = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
-    second = tickets.expect(replace(INTENT, params='{"n":2}'), "e")
+    second = tickets.expect(changed(INTENT, params='{"n":2}'), "e")
     assert second is not first
-    tickets.outcome(replace(DENIED, digest="e"))
+    tickets.outcome(changed(DENIED, digest="e"))
     assert first.decided(0) == APPROVED
-    assert second.decided(0) == replace(DENIED, digest="e")
+    assert second.decided(0) == changed(DENIED, digest="e")
 
 
 def test_what_others_asked_is_passed_over():
@@ -186,8 +186,8 @@ def test_only_so_many_decided_tickets_are_remembered():
     first = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
     for number in (2, 3):
-        tickets.expect(replace(INTENT, intent_id=f"i-{number}"), "d")
-        tickets.outcome(replace(APPROVED, intent_id=f"i-{number}"))
+        tickets.expect(changed(INTENT, intent_id=f"i-{number}"), "d")
+        tickets.outcome(changed(APPROVED, intent_id=f"i-{number}"))
     assert tickets.expect(INTENT, "d") is not first
 
 
@@ -215,13 +215,13 @@ def test_a_failure_reaches_whoever_waits_and_whoever_comes():
     tickets = Tickets()
     decided = tickets.expect(INTENT, "d")
     tickets.outcome(APPROVED)
-    waiting = tickets.expect(replace(INTENT, intent_id="i-2"), "d")
+    waiting = tickets.expect(changed(INTENT, intent_id="i-2"), "d")
     tickets.fail(SdkError("gone"))
     assert decided.decided(0) == APPROVED
     for call in (
         lambda: decided.ended(0),
         lambda: waiting.decided(0),
-        lambda: tickets.expect(replace(INTENT, intent_id="i-3"), "d"),
+        lambda: tickets.expect(changed(INTENT, intent_id="i-3"), "d"),
     ):
         with pytest.raises(SdkError, match="gone"):
             call()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import universe
 
@@ -14,6 +12,7 @@ from toolgate.processors.keyring import Keyring
 from toolgate.processors.limits import record_names
 from toolgate.processors.loader import from_files
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Intent, Result
 from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.gate.intake import Intake
@@ -34,7 +33,7 @@ def item_of(topic: str, record: object, intake: Intake = INTAKE):
 @pytest.mark.parametrize("cost", [-1, -1_000_000, 2**53, 2**63 - 1])
 def test_a_result_with_an_impossible_cost_does_not_count(cost: int):
     """It would free money that nobody reserved, or leave what Lua counts exactly."""
-    item = item_of("results", replace(RESULT, actual_cost_micros=cost))
+    item = item_of("results", changed(RESULT, actual_cost_micros=cost))
     assert item.ask.settle is None
     assert item.refused is not None
     assert (item.refused.code, item.refused.rule) == ("COST_INVALID", "actual_cost_micros")
@@ -43,7 +42,7 @@ def test_a_result_with_an_impossible_cost_does_not_count(cost: int):
 @pytest.mark.parametrize("cost", [0, 1, 2**53 - 1])
 def test_a_result_settles_with_the_cost_it_names(cost: int):
     """Also nothing, and the most there is."""
-    item = item_of("results", replace(RESULT, actual_cost_micros=cost))
+    item = item_of("results", changed(RESULT, actual_cost_micros=cost))
     assert item.refused is None
     assert item.ask.settle is not None
     assert item.ask.settle.actuals == (("usd_micros", cost),)
@@ -51,7 +50,7 @@ def test_a_result_settles_with_the_cost_it_names(cost: int):
 
 def test_started_is_recorded_and_settles_nothing():
     """Only an end ends a reservation."""
-    assert item_of("results", replace(RESULT, status="started")).ask.settle is None
+    assert item_of("results", changed(RESULT, status="started")).ask.settle is None
 
 
 def test_a_result_that_nobody_signed_does_not_count():
@@ -75,7 +74,7 @@ def test_a_report_about_a_run_does_not_keep_it_alive():
     """Model spend and the end of a run say whose it is, and count as no activity."""
     for kind in ("usage", "finish"):
         outcome, cost = ("succeeded", None) if kind == "finish" else (None, 5)
-        report = replace(
+        report = changed(
             INTENT, kind=kind, tool="", params="{}", run_outcome=outcome, declared_cost_micros=cost
         )
         item = item_of("intents", report)

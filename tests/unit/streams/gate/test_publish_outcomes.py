@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from toolgate.processors.case import Case, Envelope
@@ -13,6 +11,7 @@ from toolgate.processors.keyring import IntentKey, Keyring, mac
 from toolgate.processors.policy import PolicySet
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, body_digest
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Intent, Outcome, Verdict
 from toolgate.streams.gate.intake import Item, Reading
@@ -51,5 +50,5 @@ def test_an_outcome_names_the_intent_that_it_is_about():
     """By the digest of what was sent: an id alone can be used twice."""
     outcome = Codec(Outcome).decode(published(signed())["outcomes"])
     assert (outcome.intent_id, outcome.digest) == ("i1", body_digest(Codec(Intent).encode(INTENT)))
-    other = body_digest(Codec(Intent).encode(replace(INTENT, params='{"n":1}')))
+    other = body_digest(Codec(Intent).encode(changed(INTENT, params='{"n":1}')))
     assert outcome.digest != other

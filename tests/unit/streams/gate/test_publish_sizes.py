@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from toolgate.processors.case import Case, Envelope
@@ -17,6 +15,7 @@ from toolgate.processors.size import ACCOUNT_BYTES_MAX, DECISION_BYTES_MAX, deci
 from toolgate.processors.world import World
 from toolgate.schemas.bundle import INPUT_BYTES_MAX, OUTPUT_BYTES_MAX, SUBJECTS
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Intent, Pulse, Verdict, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.intake import Item, Reading
@@ -78,7 +77,7 @@ def largest():
 
     def padded(pad: int) -> Intent:
         params = dumps_canonical({PATH: records, "pad": "y" * pad})
-        return replace(intent, params=params)
+        return changed(intent, params=params)
 
     room = INPUT_BYTES_MAX - len(codec.encode(padded(10_000))) + 10_000
     intent = padded(room)
