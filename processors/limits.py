@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from toolgate.processors.case import Case
-    from toolgate.processors.plans import RatePlan
+    from toolgate.processors.plans import RatePlan, Standing
     from toolgate.processors.policy import WorkflowPolicy
     from toolgate.processors.world import World
     from toolgate.schemas.records import Intent
@@ -62,7 +62,8 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
     intent, policy = case.intent, case.policy
     if policy is None or case.verdict != Verdict.APPROVE:
         return case
-    always, on_deny = attempts(case)
+    owner = f"{intent.tenant}/{intent.workflow_id}"
+    always, on_deny = _attempts_of_run(policy.standing, owner, intent.run_id, intent.agent_id)
     if intent.kind == Kind.USAGE:
         cost = intent.declared_cost_micros or 0
         spends: tuple[Claim, ...] = (_reported(intent), *_spends(policy.usage, intent, cost))
@@ -108,16 +109,27 @@ def attempts(case: Case) -> tuple[tuple[Rate, ...], tuple[Count, ...]]:
     """
     intent, policy = case.intent, case.policy
     plan = policy.standing if policy else _DEFAULT
-    by_run, by_agent = plan.run_attempts, plan.agent_attempts
-    owner = f"{_safe(intent.tenant)}/{_safe(intent.workflow_id)}"
-    agent = f"agent:{owner}/{_safe(intent.agent_id)}:attempts"
-    agent_rate = Rate(agent, by_agent.increment_us, by_agent.tau_us, by_agent.label, by_agent.keep_ms)
-    if not is_id(intent.run_id) or case.envelope.key != intent.run_id.encode():
-        key = f"workflow:{owner}:astray_attempts"
-        return (Rate(key, by_run.increment_us, by_run.tau_us, by_run.label, by_run.keep_ms), agent_rate), ()
-    run = f"run:{intent.run_id}/{owner}"
-    run_rate = Rate(f"{run}:attempts", by_run.increment_us, by_run.tau_us, by_run.label, by_run.keep_ms)
-    return (run_rate, agent_rate), (Count(f"{run}:denials", 1, None, _DENIALS, RUN_KEEP_MS),)
+    owner, agent_id = f"{_safe(intent.tenant)}/{_safe(intent.workflow_id)}", _safe(intent.agent_id)
+    if is_id(intent.run_id) and case.envelope.key == intent.run_id.encode():
+        return _attempts_of_run(plan, owner, intent.run_id, agent_id)
+    astray = _attempt(plan.run_attempts, f"workflow:{owner}:astray_attempts")
+    return (astray, _attempt(plan.agent_attempts, f"agent:{owner}/{agent_id}:attempts")), ()
+
+
+def _attempts_of_run(
+    plan: Standing, owner: str, run_id: str, agent_id: str
+) -> tuple[tuple[Rate, ...], tuple[Count, ...]]:
+    """`attempts` of an intent whose ids are ids and whose run is its key, as the contract holds it to."""
+    run = f"run:{run_id}/{owner}"
+    rates = (
+        _attempt(plan.run_attempts, f"{run}:attempts"),
+        _attempt(plan.agent_attempts, f"agent:{owner}/{agent_id}:attempts"),
+    )
+    return rates, (Count(f"{run}:denials", 1, None, _DENIALS, RUN_KEEP_MS),)
+
+
+def _attempt(plan: RatePlan, key: str) -> Rate:
+    return Rate(key, plan.increment_us, plan.tau_us, plan.label, plan.keep_ms)
 
 
 def _safe(name: str) -> str:

@@ -349,13 +349,15 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
     if decision.conflict:
         because = "this intent id was used before with other content"
         return (Reason(Code.ID_CONFLICT, "intent_id", because),)
-    agreed = decision.verdict == case.verdict or (case.verdict == Verdict.APPROVE and bool(decision.refused))
-    claims = case.always + case.claims
-    fits = all(index < len(claims) for index, _ in decision.refused)
+    refused = decision.refused
+    agreed = decision.verdict == case.verdict or (case.verdict == Verdict.APPROVE and bool(refused))
+    fits = not refused or max(refused)[0] < len(case.always) + len(case.claims)
     if not agreed or not fits or decision.policy_digest != item.ask.policy_digest:
         raise _disagreement(item, decision, case.verdict)
-    found = tuple(refusal(claims[index], level) for index, level in decision.refused)
-    return ordered(case.reasons + found)
+    if not refused:
+        return case.reasons  # the chain has ordered them
+    claims = case.always + case.claims
+    return ordered((*case.reasons, *(refusal(claims[index], level) for index, level in refused)))
 
 
 def _disagreement(item: Item, decision: Decision, verdict: str) -> DisagreementError:
