@@ -333,17 +333,7 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
     """The chain's reasons and the ledger's, most severe first."""
     case = item.case
     if case is None:
-        # Read by one worker and unreadable to another: an approval would be audited without its command.
-        if decision.verdict != item.ask.verdict:
-            raise _disagreement(item, decision, item.ask.verdict)
-        if item.refused and decision.ops:
-            raise DisagreementError(f"a result was settled at seq {decision.seq}, but does not count now")
-        if item.refused:
-            return (item.refused,)
-        if item.reading.problem is not None:
-            code, detail = item.reading.problem
-            return (Reason(code.upper(), "decode", detail),)
-        return ()
+        return _reasons_of_no_case(item, decision)
     if decision.verdict == Verdict.DUPLICATE:
         return ()
     if decision.conflict:
@@ -358,6 +348,21 @@ def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
         return case.reasons  # the chain has ordered them
     claims = case.always + case.claims
     return ordered((*case.reasons, *(refusal(claims[index], level) for index, level in refused)))
+
+
+def _reasons_of_no_case(item: Item, decision: Decision) -> tuple[Reason, ...]:
+    """Of a result or control record, and of what could not be read."""
+    # Read by one worker and unreadable to another: an approval would be audited without its command.
+    if decision.verdict != item.ask.verdict:
+        raise _disagreement(item, decision, item.ask.verdict)
+    if item.refused and decision.ops:
+        raise DisagreementError(f"a result was settled at seq {decision.seq}, but does not count now")
+    if item.refused:
+        return (item.refused,)
+    if item.reading.problem is not None:
+        code, detail = item.reading.problem
+        return (Reason(code.upper(), "decode", detail),)
+    return ()
 
 
 def _disagreement(item: Item, decision: Decision, verdict: str) -> DisagreementError:
