@@ -278,6 +278,8 @@ def consumer_config(settings: Settings, slot: int) -> dict[str, Any]:
         "client.id": settings.transactional_id(slot),
         "group.id": settings.group_id,
         "group.instance.id": settings.transactional_id(slot),
+        # With one byte a thousand agents would be a thousand fetches a second; so it is one each `fetch.wait.max.ms`.
+        "fetch.min.bytes": 65_536,
         "group.protocol": "classic",
         "partition.assignment.strategy": "range",
         "session.timeout.ms": settings.session_timeout_ms,
