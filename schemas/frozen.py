@@ -9,6 +9,7 @@ What is made once for a process stays a frozen dataclass.
 from __future__ import annotations
 
 from dataclasses import field
+from inspect import Parameter, Signature
 from types import new_class
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
@@ -19,7 +20,25 @@ __all__ = ["changed", "frozen", "names_of"]
 T = TypeVar("T")
 
 
-class _Fixed(msgspec.Struct, frozen=True, gc=False):
+class _Kind(msgspec.StructMeta):
+    """msgspec's own signature evaluates annotations, and fails where only the type checker imports their names."""
+
+    @property
+    def __signature__(cls) -> Signature:  # noqa: N805 - the instances of a metaclass are classes
+        names = names_of(cls)
+        required = len(names) - len(cls.__struct_defaults__)
+        defaults = (Parameter.empty,) * required + cls.__struct_defaults__
+        return Signature(
+            [
+                Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, default=default, annotation=hint)
+                for name, default, hint in zip(
+                    names, defaults, map(cls.__annotations__.get, names), strict=True
+                )
+            ]
+        )
+
+
+class _Fixed(msgspec.Struct, frozen=True, gc=False, metaclass=_Kind):
     """What `frozen` makes of a class."""
 
 
