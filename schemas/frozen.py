@@ -60,6 +60,6 @@ if TYPE_CHECKING:
     from dataclasses import replace as changed
 else:
 
-    def changed(value: T, **changes: Any) -> T:
-        """A copy of a frozen value that differs in these fields."""
+    def changed(value: T, /, **changes: Any) -> T:
+        """A copy of a frozen value that differs in these fields, whatever they are called."""
         return msgspec.structs.replace(value, **changes)

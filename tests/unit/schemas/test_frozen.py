@@ -44,6 +44,16 @@ def test_a_copy_differs_where_it_is_told_to():
         changed(point, y=1)
 
 
+def test_a_field_may_have_any_name():
+    """A record's value is called so too."""
+
+    @frozen
+    class Record:
+        value: int
+
+    assert changed(Record(1), value=2) == Record(2)
+
+
 def test_keeps_what_the_class_has():
     """Its name and place, its documentation, its methods."""
     assert (Point.__qualname__, Point.__module__, Point(1).shifted()) == ("Point", __name__, 2)
