@@ -15,6 +15,7 @@ from toolgate.processors.control import control
 from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
 from toolgate.processors.reasons import Code, ends_case, ordered
+from toolgate.processors.rules import rules
 from toolgate.processors.size import size
 from toolgate.processors.world import World
 from toolgate.schemas.frozen import changed
@@ -22,7 +23,7 @@ from toolgate.schemas.records import Reason, Verdict
 
 Processor = Callable[[Case, World], Case]
 
-CHAIN: tuple[Processor, ...] = (identity, control, contract, access, limits, size)
+CHAIN: tuple[Processor, ...] = (identity, control, contract, access, rules, limits, size)
 
 
 def judge(case: Case, world: World) -> Case:

@@ -19,6 +19,7 @@ from toolgate.processors.plans import (
     usage_plan,
 )
 from toolgate.processors.problems import closest, nearest
+from toolgate.processors.rule_sheets import check_rules, compile_rules
 
 if TYPE_CHECKING:
     import re
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.policy_file import BlastRadius, Budget, Policy
     from toolgate.processors.problems import Path, Problem
+    from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
 
 READ_ONLY = "read_only"
@@ -50,6 +52,7 @@ class WorkflowPolicy:
     denied_globs: re.Pattern[str]
     written: Policy
     redact: tuple[Steps, ...]
+    rules: Mapping[str, Sheet]  # of the allowed tools that any rule is about
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -99,6 +102,7 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         denied_globs=denied_globs,
         written=policy,
         redact=tuple(steps(path) for path in policy.redact),
+        rules=compile_rules(policy, [tools[name] for name in plans]),
     )
 
 
@@ -111,6 +115,7 @@ def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) 
         *_check_scopes(document, policy, allowed),
         *_check_records(document, policy, allowed),
         *_check_doubles(document, policy),
+        *check_rules(document, policy, allowed),
     ]
 
 

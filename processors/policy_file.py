@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from toolgate.processors.amounts import parse_usd
 from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.processors.condition_syntax import TEXT_CHARS_MAX
 from toolgate.processors.fields import (
     MONEY_SCHEMA,
     DurationMs,
@@ -34,11 +35,13 @@ from toolgate.processors.problems import nearest
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"rules", "requires", "tier", "approvals", "contract", "on_breach"}),
+    "": frozenset({"requires", "tier", "approvals", "contract", "on_breach"}),
     "mode": frozenset({"shadow", "canary", "draft_only"}),
+    "then": frozenset({"hold", "draft", "read_first"}),
 }
 MAX_DENIALS = 20
-BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX = 16, 16, 8
+BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX = 16, 16, 8, 128
+BECAUSE_CHARS_MAX = 200
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
 
@@ -148,6 +151,23 @@ class BlastRadius(StrictModel):
     )
 
 
+class Rule(StrictModel):
+    """Something that a call must not be: where the condition holds, the call is denied."""
+
+    id: Id = Field(description="how denials name it")
+    tools: Annotated[list[Glob], Field(min_length=1)] = Field(
+        default_factory=lambda: ["*"],
+        description="names or patterns of the tools it is about; default: all allowed",
+    )
+    when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
+        description="a condition in CEL over params, intent, workflow, agent and now"
+    )
+    then: Literal["deny"] = Field(default="deny", description="what becomes of a call for which it holds")
+    because: Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)] = Field(
+        description="why, in a sentence for people"
+    )
+
+
 class AttemptRate(StrictModel):
     """How fast intents may come, approved or not."""
 
@@ -203,6 +223,9 @@ class Policy(StrictModel):
         default_factory=list,
         max_length=BLAST_RADII_MAX,
         description="how many distinct records may be touched",
+    )
+    rules: Annotated[list[Rule], Field(max_length=RULES_MAX)] = Field(
+        default_factory=list, description="what calls must not be, beyond what the tool's schema says"
     )
     attempts: Attempts = Field(default_factory=Attempts, description="how fast intents may come")
     logging: Logging = Field(default_factory=Logging, description="what the audit shows")

@@ -47,6 +47,8 @@ class Code(_Named):
     READ_ONLY = auto()
     PARAMS_NOT_JSON = auto()
     PARAMS_SCHEMA = auto()
+    RULE_FAILED = auto()
+    RULE_DENIED = auto()
     COST_INVALID = auto()
     RECORDS_INVALID = auto()
     OUTPUT_TOO_LARGE = auto()
@@ -172,6 +174,16 @@ TABLE: dict[Code, Entry] = {
         19,
         "the parameters do not fit the tool's schema",
         "The parameters do not fit the tool's schema. Correct them and send a new intent.",
+    ),
+    Code.RULE_FAILED: Entry(
+        29,
+        "a rule of the policy could not be evaluated for these parameters; what cannot be judged is not approved",
+        "A rule of this workflow could not be evaluated for these parameters. Correct them or report back.",
+    ),
+    Code.RULE_DENIED: Entry(
+        30,
+        "a rule of the policy denies this call",
+        "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
     ),
     Code.COST_INVALID: Entry(
         20,

@@ -50,6 +50,27 @@ class Document:
     data: Any
     values: dict[Path, tuple[int, int]]
     keys: dict[Path, tuple[int, int]]
+    lines: tuple[str, ...] = ()
+
+    def problem_within(self, path: Path, text: str, at: int, what: str, hint: str = "") -> Problem:
+        """A problem at one character of the text that stands at a path, however the file breaks or quotes it."""
+        line, column = self.values[path]
+        raw = "\n".join(self.lines[line - 1 :])
+        here = column - 1
+        if raw[here] in "|>":  # a block begins on the next line
+            here = raw.index("\n", here)
+        for place, char in enumerate(text):
+            if char.isspace():
+                continue
+            found = raw.find(char, here)
+            if found < 0:
+                break
+            if place >= at:
+                here = found
+                break
+            here = found + 1
+        before = raw[:here]
+        return Problem(self.file, line + before.count("\n"), here - before.rfind("\n"), what, hint)
 
     def problem(self, path: Path, what: str, hint: str = "", *, at_key: bool = False) -> Problem:
         """A problem at a path, or at the nearest part above it that is in the file."""
@@ -113,7 +134,7 @@ class _Reader:
                     self._note(event, "only YAML 1.2 is read", "remove the %YAML line")
                     raise _RefusedError
                 data = self._value(next(events), events, ())
-        return Document(self.file, data, self.values, self.keys)
+        return Document(self.file, data, self.values, self.keys, tuple(text.splitlines()))
 
     def _value(self, event: Any, events: Iterator[Any], path: Path) -> Any:
         if isinstance(event, AliasEvent):

@@ -41,6 +41,8 @@ NUMBERS = {
     "RATE_LIMITED": 26,
     "ATTEMPTS_LIMITED": 27,
     "CANNOT_JUDGE": 28,
+    "RULE_FAILED": 29,
+    "RULE_DENIED": 30,
 }
 
 

@@ -1,0 +1,133 @@
+"""What kinds of values a condition may meet, as the tool's schema and the gate itself promise them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+NUMBERS = frozenset({"int", "double"})
+ORDERED = frozenset({"int", "double", "string", "timestamp", "duration"})
+_KINDS = {
+    "integer": "int",
+    "number": "double",
+    "string": "string",
+    "boolean": "bool",
+    "null": "null",
+    "array": "list",
+    "object": "object",
+}
+_COMPOUND = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef")
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A kind of value. `item` is of a list's elements, `fields` of an object's members, where they are known."""
+
+    kind: str  # bool, int, double, string, null, list, object, timestamp, duration or unknown
+    item: Type | None = None
+    fields: tuple[tuple[str, Field], ...] | None = None
+    null: bool = field(default=False, compare=False)  # it may be null as well
+
+    def field(self, name: str) -> Field | None:
+        """The member of an object, or None."""
+        return dict(self.fields or ()).get(name)
+
+    def __str__(self) -> str:
+        """As people read it: "list of string"."""
+        return f"list of {self.item}" if self.kind == "list" and self.item else self.kind
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A member of an object; one that is not `required` may be missing."""
+
+    type: Type
+    required: bool
+
+
+BOOL, INT, DOUBLE, STRING = Type("bool"), Type("int"), Type("double"), Type("string")
+NULL, TIMESTAMP, DURATION, UNKNOWN = Type("null"), Type("timestamp"), Type("duration"), Type("unknown")
+
+
+def list_of(item: Type) -> Type:
+    """A list of these."""
+    return Type("list", item)
+
+
+def record(**fields: Type) -> Type:
+    """An object that has all these members."""
+    return Type("object", None, tuple((name, Field(kind, required=True)) for name, kind in fields.items()))
+
+
+def of_schema(schema: Any) -> Type:
+    """The type of what fits a JSON Schema; unknown where the schema does not say it in plain words."""
+    if not isinstance(schema, dict) or any(word in schema for word in _COMPOUND):
+        return UNKNOWN
+    null = "null" in schema.get("type", ()) or None in schema.get("enum", ())
+    return replace(_of_plain(schema), null=null)
+
+
+def _of_plain(schema: dict[str, Any]) -> Type:
+    kind = _kind(schema)
+    if kind == "list":
+        return Type("list", of_schema(schema.get("items", True)))
+    if kind == "object":
+        required = schema.get("required", ())
+        return Type(
+            "object",
+            None,
+            tuple(
+                (name, Field(of_schema(part), name in required))
+                for name, part in schema.get("properties", {}).items()
+            ),
+        )
+    return Type(kind)
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    said = schema.get("type")
+    if isinstance(said, list):
+        some = [one for one in said if one != "null"]
+        said = some[0] if len(some) == 1 else None
+    if isinstance(said, str):
+        return _KINDS.get(said, "unknown")
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    kinds = {_kind_of(value) for value in values if value is not None}
+    return kinds.pop() if len(kinds) == 1 else "object" if "properties" in schema else "unknown"
+
+
+def _kind_of(value: Any) -> str:
+    """The kind of a constant."""
+    names = {bool: "bool", int: "int", float: "double", str: "string", type(None): "null"}
+    return names.get(type(value), "unknown")
+
+
+def of_constant(value: Any) -> Type:
+    """The type of a constant."""
+    return Type(_kind_of(value))
+
+
+def comparable(one: Type, other: Type) -> bool:
+    """Whether two values can be equal at all; what may be null may be compared with null."""
+    if "unknown" in {one.kind, other.kind}:
+        return False
+    if "null" in {one.kind, other.kind}:
+        return (one if other.kind == "null" else other).null or one.kind == other.kind
+    if one.kind == other.kind == "list":
+        return one.item is None or other.item is None or comparable(one.item, other.item)
+    return one.kind == other.kind != "object" or {one.kind, other.kind} == NUMBERS
+
+
+_FOUND: dict[str, type] = {
+    "int": int,
+    "double": float,
+    "list": list,
+    "object": dict,
+    "bool": bool,
+    "string": str,
+}
+
+
+def fits(value: Any, kind: Type) -> bool:
+    """Whether a value that was met is of the type that was promised."""
+    return (value is None and kind.null) or type(value) is _FOUND.get(kind.kind, type(value))

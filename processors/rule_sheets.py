@@ -1,0 +1,125 @@
+"""Rule sheets: the rules of a policy, worked out for each tool that they are about.
+
+What a parameter is, only the tool's schema says; so a rule is checked and compiled for each of its tools. All rules of
+a tool share their slots: what they look at is found once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolgate.processors.condition import Condition, compile_condition
+from toolgate.processors.condition_syntax import ConditionError
+from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, of_schema, record
+from toolgate.processors.names import compile_globs
+from toolgate.processors.paths import steps
+from toolgate.processors.problems import nearest
+from toolgate.processors.slots import EACH, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolgate.processors.catalogue import Tool
+    from toolgate.processors.paths import Steps
+    from toolgate.processors.policy_file import Policy, Rule
+    from toolgate.processors.problems import Problem
+    from toolgate.processors.strict_yaml import Document
+
+# What a condition may look at besides the parameters.
+_ROOTS = {
+    "intent": record(id=STRING, run=STRING, tool=STRING, reason=STRING),
+    "workflow": record(id=STRING, tenant=STRING),
+    "agent": record(id=STRING),
+    "now": TIMESTAMP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRule:
+    """One rule. `shown` are the slots whose values may be told to people."""
+
+    id: str
+    because: str
+    condition: Condition
+    shown: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The rules about one tool, and the slots that they look at together."""
+
+    slots: tuple[Slot, ...]
+    rules: tuple[SheetRule, ...]
+
+
+def roots_of(tool: Tool) -> dict[str, Type]:
+    """What a condition about calls of this tool may look at."""
+    return {"params": of_schema(tool.schema.document), **_ROOTS}
+
+
+def compile_rules(policy: Policy, tools: list[Tool]) -> dict[str, Sheet]:
+    """The sheets of a policy that has passed `check_rules`, by tool; none for a tool that no rule is about."""
+    sheets = {tool.name: _sheet(policy, tool) for tool in tools}
+    return {name: sheet for name, sheet in sheets.items() if sheet.rules}
+
+
+def check_rules(document: Document, policy: Policy, allowed: list[Tool]) -> Iterator[Problem]:
+    """What is wrong with the rules in the light of the tools that the policy allows."""
+    first: dict[str, int] = {}
+    for place, rule in enumerate(policy.rules):
+        path = ("policy", "rules", place)
+        if first.setdefault(rule.id, place) != place:
+            yield document.problem((*path, "id"), f"rule {rule.id} is there twice", "give each its own id")
+        for at, glob in enumerate(rule.tools):
+            if not any(compile_globs((glob,)).fullmatch(tool.name) for tool in allowed):
+                what = f"no allowed tool matches {glob}"
+                yield document.problem(
+                    (*path, "tools", at), what, nearest(glob, [tool.name for tool in allowed])
+                )
+        if "when" in document.data["policy"]["rules"][place]:
+            yield from _check_condition(document, rule, place, _about(rule, allowed))
+
+
+def _check_condition(document: Document, rule: Rule, place: int, tools: list[Tool]) -> Iterator[Problem]:
+    """The first mistake of a condition, for the first tool that it shows itself with."""
+    for tool in tools:
+        try:
+            compile_condition(rule.when, roots_of(tool), [])
+        except ConditionError as error:
+            path = ("policy", "rules", place, "when")
+            of_tool = f" (for tool {tool.name})" if len(tools) > 1 else ""
+            yield document.problem_within(path, rule.when, error.at, f"{error.what}{of_tool}", error.hint)
+            return
+
+
+def _about(rule: Rule, tools: list[Tool]) -> list[Tool]:
+    globs = compile_globs(tuple(rule.tools))
+    return [tool for tool in tools if globs.fullmatch(tool.name)]
+
+
+def _sheet(policy: Policy, tool: Tool) -> Sheet:
+    slots: list[Slot] = []
+    roots, hidden = roots_of(tool), (*(steps(path) for path in policy.redact), *tool.redact)
+    compiled = [
+        (rule, compile_condition(rule.when, roots, slots)) for rule in policy.rules if _about(rule, [tool])
+    ]
+    rules = tuple(
+        SheetRule(
+            rule.id,
+            rule.because,
+            condition,
+            tuple(number for number in condition.slots if _may_be_shown(slots[number], hidden)),
+        )
+        for rule, condition in compiled
+    )
+    return Sheet(tuple(slots), rules)
+
+
+def _may_be_shown(slot: Slot, hidden: tuple[Steps, ...]) -> bool:
+    """Whether nothing that is redacted lies at the slot's path, above it or below it."""
+    path = tuple(step for step in slot.path if step != EACH)
+    if slot.root != "params":
+        return slot.root != "intent" or path != ("reason",)
+    bare = [tuple(step for step in one if step != EACH) for one in hidden]
+    return not any(one[: len(path)] == path[: len(one)] for one in bare)

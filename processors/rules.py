@@ -1,0 +1,79 @@
+"""Rules: what a policy says that a call must not be, over its parameters and who makes it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from toolgate.processors.amounts import USD_MICROS
+from toolgate.processors.case import deny
+from toolgate.processors.condition import Met, UnevaluatedError
+from toolgate.processors.condition_syntax import quoted
+from toolgate.processors.reasons import Code
+from toolgate.processors.slots import value_of
+from toolgate.schemas.records import Reason
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Case
+    from toolgate.processors.rule_sheets import Sheet, SheetRule
+    from toolgate.processors.world import World
+
+VALUES_SHOWN = 3
+VALUE_CHARS_MAX = 40
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
+    """Refuse a call for which a rule of the policy holds, or cannot be evaluated."""
+    policy = case.policy
+    sheet = policy.rules.get(case.intent.tool) if policy else None
+    if sheet is None or case.params is None or case.reasons:
+        return case
+    found = [reason for reason in _reasons(case, sheet, case.params) if reason]
+    return deny(case, *found) if found else case
+
+
+def _reasons(case: Case, sheet: Sheet, params: dict[str, Any]) -> list[Reason | None]:
+    intent = case.intent
+    roots = {
+        "params": params,
+        "intent": {
+            "id": intent.intent_id,
+            "run": intent.run_id,
+            "tool": intent.tool,
+            "reason": intent.reason,
+        },
+        "workflow": {"id": intent.workflow_id, "tenant": intent.tenant},
+        "agent": {"id": intent.agent_id},
+        # The broker's time: the record's own, so that whoever judges it again comes to the same.
+        "now": _EPOCH + timedelta(milliseconds=case.envelope.time_ms),
+    }
+    met = Met(sheet.slots, lambda slot: value_of(slot, roots))
+    return [_reason(rule, sheet, met) for rule in sheet.rules]
+
+
+def _reason(rule: SheetRule, sheet: Sheet, met: Met) -> Reason | None:
+    try:
+        if not rule.condition.holds(met):
+            return None
+        near = rule.condition.near(met)
+    except UnevaluatedError as fault:
+        return Reason(Code.RULE_FAILED, rule.id, f"{rule.because} (the rule could not be evaluated: {fault})")
+    because = rule.because + _shown(rule, sheet, met)
+    if near is None or near[0].slot not in rule.shown:
+        return Reason(Code.RULE_DENIED, rule.id, because)
+    comparison, distance = near
+    slot = sheet.slots[comparison.slot]
+    unit = USD_MICROS if "usd" in slot.functions else slot.path[-1] if slot.path else ""
+    asked = met.values[comparison.slot]
+    return Reason(Code.RULE_DENIED, rule.id, because, "", unit, asked, comparison.limit, distance)
+
+
+def _shown(rule: SheetRule, sheet: Sheet, met: Met) -> str:
+    """The values that the rule looked at, as ` (params.cabin is "basic")`, but for redacted and long ones."""
+    told = []
+    for number in rule.shown:
+        value = met.values[number]
+        if type(value) in {bool, int, float, str} and len(text := quoted(value)) <= VALUE_CHARS_MAX:
+            told.append(f"{sheet.slots[number]} is {text}")
+    return f" ({', '.join(told[:VALUES_SHOWN])})" if told else ""
