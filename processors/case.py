@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.records import Intent, Reason, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.claims import Claim, Count, Rate, Reserve
     from toolgate.processors.policy import WorkflowPolicy
+    from toolgate.processors.slots import Missing
+
+NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 @frozen
@@ -47,6 +53,9 @@ class Case:
     always: tuple[Rate, ...] = ()  # taken whatever the verdict: denials are not free
     on_deny: tuple[Count, ...] = ()
     reserve: Reserve | None = None
+    facts: Mapping[str, str] = NO_FACTS  # what the run remembers, as the ledger keeps it
+    unseen: bool = False  # it names results that do not exist
+    wanted: tuple[Missing, ...] = ()  # facts that were not known
 
 
 def deny(case: Case, *reasons: Reason) -> Case:

@@ -7,20 +7,31 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from toolgate.processors.condition_types import of_schema
 from toolgate.processors.fields import Id, ParamPath, Positive, StrictModel, UsdMicros, refused
 from toolgate.processors.names import is_unit
 from toolgate.processors.param_schema import ParamSchema, SchemaError
 from toolgate.processors.paths import steps, values_at
 from toolgate.processors.problems import nearest
+from toolgate.processors.remembering import (
+    REMEMBER_MAX,
+    Remember,
+    RememberError,
+    at_odds,
+    compile_remember,
+    fact_kinds,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from toolgate.processors.facts import FactKind
     from toolgate.processors.paths import Steps
     from toolgate.processors.problems import Path, Problem
+    from toolgate.processors.remembering import Remembering
     from toolgate.processors.strict_yaml import Document
 
-LATER: dict[str, frozenset[str]] = {"": frozenset({"remember", "facts"})}
+LATER: dict[str, frozenset[str]] = {"": frozenset()}
 READ = "read"
 PROPOSAL = "proposal"
 _OWN_UNITS = frozenset({"usd", "usd_micros", "calls", "records"})
@@ -93,6 +104,13 @@ class ToolEntry(StrictModel):
         description="whether a call may be run again after a crash; otherwise it is run at most once",
     )
 
+    result: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema of what a call returns, as far as it is remembered"
+    )
+    remember: Annotated[list[Remember], Field(max_length=REMEMBER_MAX)] = Field(
+        default_factory=list, description="what a call that succeeded tells the rules of later calls"
+    )
+
     @model_validator(mode="after")
     def _check_units(self) -> ToolEntry:
         for unit in self.usage:
@@ -155,6 +173,7 @@ class Tool:
     redact: tuple[Steps, ...]
     idempotent: bool
     description: str = ""
+    remember: tuple[Remembering, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -182,7 +201,9 @@ def compile_tools(document: Document, file: CatalogueFile) -> tuple[dict[str, To
                 )
             )
             continue
-        tools[entry.name] = tool = _tool(entry, schema)
+        remember, found = _remember(document, here, entry, schema)
+        problems += found
+        tools[entry.name] = tool = _tool(entry, schema, remember)
         problems += (
             document.problem(
                 (*here, *at), f"tool {entry.name} has no parameter {path}", nearest(path, schema.names)
@@ -190,13 +211,50 @@ def compile_tools(document: Document, file: CatalogueFile) -> tuple[dict[str, To
             for at, path in _paths(entry)
             if not tool.schema.may_have(steps(path))
         )
+    problems += _at_odds(document, file, tools)
     broken = len(tools) != len(file.tools)
     for place, entry in enumerate(file.tools):
         problems += _check_links(document, ("tools", place), entry, tools, complete=not broken)
     return tools, problems
 
 
-def _tool(entry: ToolEntry, schema: ParamSchema) -> Tool:
+def facts_of(tools: Iterable[Tool]) -> dict[str, FactKind]:
+    """The facts that tools tell."""
+    return fact_kinds(("" if tool.writes else tool.name, entry) for tool in tools for entry in tool.remember)
+
+
+def _remember(
+    document: Document, here: Path, entry: ToolEntry, schema: ParamSchema
+) -> tuple[tuple[Remembering, ...], list[Problem]]:
+    """What a tool remembers, and what is wrong with it."""
+    params = of_schema(schema.document)
+    result = None if entry.result is None else of_schema(entry.result)
+    found: list[Remembering] = []
+    problems: list[Problem] = []
+    for place, one in enumerate(entry.remember):
+        try:
+            found.append(compile_remember(one, f"{entry.name}#{place}", params, result))
+        except RememberError as error:
+            path = (*here, "remember", place, *error.path)
+            fault = error.error
+            path = path if path in document.values else path[:-1]  # a key that is no list
+            problems.append(document.problem_within(path, error.text, fault.at, fault.what, fault.hint))
+    return tuple(found), problems
+
+
+def _at_odds(document: Document, file: CatalogueFile, tools: Mapping[str, Tool]) -> Iterator[Problem]:
+    kinds = facts_of(tools.values())
+    for place, entry in enumerate(file.tools):
+        tool = tools.get(entry.name)
+        for number, one in enumerate(
+            tool.remember if tool and len(tool.remember) == len(entry.remember) else ()
+        ):
+            for name, what in at_odds(one, kinds):
+                path = ("tools", place, "remember", number, "fields", name)
+                yield document.problem(path, what, "give it another name, or the same type")
+
+
+def _tool(entry: ToolEntry, schema: ParamSchema, remember: tuple[Remembering, ...]) -> Tool:
     cost, inverse = entry.cost or Cost(usd=0), entry.inverse
     return Tool(
         name=entry.name,
@@ -214,6 +272,7 @@ def _tool(entry: ToolEntry, schema: ParamSchema) -> Tool:
         redact=tuple(steps(path) for path in entry.redact),
         idempotent=entry.idempotent,
         description=entry.description,
+        remember=remember,
     )
 
 

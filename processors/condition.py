@@ -23,18 +23,28 @@ from toolgate.processors.condition_syntax import (
     parse,
 )
 from toolgate.processors.condition_text import Texts, slot_name
-from toolgate.processors.slots import MISSING, Missing, Slot, UnfitError
+from toolgate.processors.functions import UnfitError
+from toolgate.processors.slots import Missing, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from toolgate.processors.condition_types import Type
 
+FACTS = "facts"
 Outcome = bool | Missing  # MISSING: it looks at something that is not there
 
 
 class UnevaluatedError(Exception):
     """A condition that could not be evaluated; the message says why, without values."""
+
+
+class UnreadError(Exception):
+    """A condition looks at facts that the run has not read: which ones."""
+
+    def __init__(self, missing: tuple[Missing, ...]) -> None:
+        super().__init__(", ".join(f"{one.root}.{one.table}[{one.key}]" for one in missing))
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +121,22 @@ class Condition:
     root: Part
     slots: tuple[int, ...]
     comparisons: tuple[Leaf, ...]
+    facts: tuple[int, ...] = ()  # of the slots, those that must be there whatever the rest comes to
 
     def holds(self, met: Met) -> bool:
         """Whether it holds for the values that were met.
 
         Raises:
+            UnreadError: it looks at facts that are not there, and does not ask for them with has().
             UnevaluatedError: a leaf could not be evaluated, or looks at something that is not there.
         """
+        values = [met.values[number] for number in self.facts]
+        if unread := [one for one in values if isinstance(one, Missing) and one.root == FACTS]:
+            raise UnreadError(tuple(dict.fromkeys(unread)))
         found = _evaluate(self.root, met, None)
         if isinstance(found, Missing):
+            if found.root == FACTS:
+                raise UnreadError((found,))
             raise UnevaluatedError("it looks at something that is not there")
         return found
 
@@ -151,7 +168,7 @@ class Met:
             except UnfitError as fault:
                 value = fault
             else:
-                if value is not MISSING:
+                if not isinstance(value, Missing):
                     known[slot_name(number)] = value
             self.values.append(value)
         self.context = cel.Context(variables=known)
@@ -174,7 +191,9 @@ def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -
     texts.check_guards()
     if not texts.used:
         raise ConditionError(0, "the condition looks at nothing: it is always the same", "name a parameter")
-    return Condition(root, tuple(dict.fromkeys(texts.used)), tuple(compiler.comparisons))
+    used = tuple(dict.fromkeys(texts.used))
+    facts = tuple(one for one in used if slots[one].looks_at(FACTS) and texts.unguarded(one))
+    return Condition(root, used, tuple(compiler.comparisons), facts)
 
 
 def _evaluate(part: Part, met: Met, turned: Leaf | None) -> Outcome:

@@ -36,8 +36,9 @@ from toolgate.processors.condition_types import (
     Type,
     list_of,
 )
+from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.problems import nearest
-from toolgate.processors.slots import FUNCTIONS, Slot
+from toolgate.processors.slots import CALL, CONSTANT, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,9 +95,9 @@ class Calls:
 
     def __init__(self, texts: Expressions) -> None:
         self._texts = texts
-        # How many arguments each takes, and what checks the call.
-        self._functions: dict[str, tuple[int, Callable[[Call], Typed]]] = {
-            **dict.fromkeys(FUNCTIONS, (1, self._function)),
+        # How many arguments each takes (None: it looks itself), and what checks the call.
+        self._functions: dict[str, tuple[int | None, Callable[[Call], Typed]]] = {
+            **dict.fromkeys(FUNCTIONS, (None, self._function)),
             "has": (1, self._has),
             "size": (1, self._size),
             "timestamp": (1, self._constant_time),
@@ -104,7 +105,7 @@ class Calls:
             "double": (1, self._conversion),
             "string": (1, self._conversion),
         }
-        self._methods: dict[str, tuple[int, Callable[[Call], Typed]]] = {
+        self._methods: dict[str, tuple[int | None, Callable[[Call], Typed]]] = {
             **dict.fromkeys(MACROS, (2, self._macro)),
             **dict.fromkeys((*_TEXT_TESTS, "matches"), (1, self._text_test)),
             **dict.fromkeys(_PARTS_OF_TIME, (0, self._part_of_time)),
@@ -121,7 +122,7 @@ class Calls:
             hint = f"write {form}" if elsewhere else nearest(name, {*self._functions, *self._methods})
             raise ConditionError(node.at, f"{name}() is no function of conditions, or not called so", hint)
         takes, made = table[name]
-        if len(node.arguments) != takes:
+        if takes is not None and len(node.arguments) != takes:
             raise ConditionError(node.at, f"{name}() takes {takes} argument{'' if takes == 1 else 's'} here")
         return made(node)
 
@@ -145,21 +146,30 @@ class Calls:
         return self._texts.typed(node.target)
 
     def computed(self, node: Node) -> Typed:
-        """A function of ours: it takes a path, or another one over a path."""
+        """A function of ours: it takes paths, or others over paths."""
         assert isinstance(node, Call)  # noqa: S101
-        name, arguments = node.function, node.arguments
-        if len(arguments) != 1:
-            raise ConditionError(node.at, f"{name}() takes one path", f"write {name}(params.name)")
-        inner = self.computed(arguments[0]) if is_computed(arguments[0]) else self._texts.path(arguments[0])
-        if inner is None or inner.slot is None:
-            raise ConditionError(arguments[0].at, f"{name}() takes a path, not an expression")
-        result = FUNCTIONS[name].result(inner.type)
+        name, function = node.function, FUNCTIONS[node.function]
+        if not function.least <= len(node.arguments) <= function.most:
+            count = "one path" if function.most == 1 else f"{function.least} to {function.most} paths"
+            count = count if function.least < function.most or function.most == 1 else "two paths"
+            raise ConditionError(node.at, f"{name}() takes {count}", f"write {name}(params.name)")
+        given = [self._argument(name, argument) for argument in node.arguments]
+        result = function.result(*(one.type for one in given))
         if result is None:
-            raise ConditionError(
-                arguments[0].at,
-                f"{name}() takes {FUNCTIONS[name].takes}, and {inner.slot} is {a(inner.type)}",
-            )
-        return Typed("", result, replace(inner.slot, functions=(*inner.slot.functions, name)))
+            found = " and ".join(f"{one.slot} is {a(one.type)}" for one in given)
+            raise ConditionError(node.arguments[0].at, f"{name}() takes {function.takes}, and {found}")
+        slots = [one.slot for one in given if one.slot]
+        if len(slots) == 1:
+            return Typed("", result, replace(slots[0], functions=(*slots[0].functions, name)))
+        return Typed("", result, Slot(CALL, (name,), result, (), tuple(slots)))
+
+    def _argument(self, name: str, node: Node) -> Typed:
+        if name == "join" and isinstance(node, Literal) and isinstance(node.value, str):
+            return Typed("", STRING, Slot(CONSTANT, (node.value,), STRING))
+        found = self.computed(node) if is_computed(node) else self._texts.path(node)
+        if found is None or found.slot is None:
+            raise ConditionError(node.at, f"{name}() takes a path, not an expression")
+        return found
 
     def _has(self, node: Call) -> Typed:
         """`has()` of a macro's variable; of a path it is no part of a leaf."""

@@ -21,6 +21,7 @@ from toolgate.processors.condition_syntax import (
     Node,
     Select,
     Unary,
+    parse,
     quoted,
 )
 from toolgate.processors.condition_types import (
@@ -39,7 +40,7 @@ from toolgate.processors.condition_types import (
     of_constant,
 )
 from toolgate.processors.problems import nearest
-from toolgate.processors.slots import EACH, Slot
+from toolgate.processors.slots import CONSTANT, EACH, ROW, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,6 +56,9 @@ _SUMS = {
 }
 
 
+Place = tuple[tuple[Slot, ...], tuple[str, ...]]  # the key of a row and the steps from the root on
+
+
 def slot_name(number: int) -> str:
     """What a slot is called in CEL."""
     return f"v{number}"
@@ -67,10 +71,8 @@ class Texts:
         self.roots = roots
         self._slots = slots
         self.scope: dict[str, Variable] = {}
-        self._guards: set[tuple[str, ...]] = set()
-        self._optional: list[
-            tuple[tuple[str, ...], int]
-        ] = []  # paths that may be missing, and where they stand
+        self._guards: set[Place] = set()
+        self._optional: list[tuple[Place, int]] = []  # what may be missing, and where it stands
         self._calls = Calls(self)
         self._nodes: dict[type[Node], Callable[[Any], Typed]] = {
             Literal: self._literal,
@@ -98,29 +100,34 @@ class Texts:
 
     def guard(self, node: Node) -> int:
         """The slot of what `has()` asks for."""
-        found = self.path(node) if isinstance(node, Select) else None
+        found = self.path(node) if isinstance(node, Select | Index) else None
         if found is None or found.slot is None or EACH in found.slot.path:
             raise ConditionError(node.at, "has() asks for a path", "write has(params.name)")
-        self._guards.add((found.slot.root, *found.slot.path))
+        self._guards.add(_place(found.slot))
         return self._number(found.slot)
 
     def whole_slot(self, node: Node) -> int | None:
         """The number of the slot, if the node is one that holds a whole number."""
-        found = self._calls.computed(node) if is_computed(node) else self.path(node)
+        found = self.slotted(node)
         if found is None or found.slot is None or found.type != INT:
             return None
         return self._slots.index(found.slot)
 
     def check_guards(self) -> None:
         """Every parameter that may be missing must be asked for with has()."""
-        for path, at in self._optional:
-            if not any(guard[: len(path)] == path for guard in self._guards):
+        for (key, path), at in self._optional:
+            if not any(asked[0] == key and asked[1][: len(path)] == path for asked in self._guards):
                 name = ".".join(path)
                 raise ConditionError(
                     at,
                     f"{name} may be missing: the tool's schema does not require it",
                     f"write has({name}) && ..., or list it under required",
                 )
+
+    def unguarded(self, number: int) -> bool:
+        """Whether nothing asks with has() for the row that the slot looks at, or for what it looks at there."""
+        key, path = _place(self._slots[number])
+        return not any(asked[0] == key and asked[1] == path[: len(asked[1])] for asked in self._guards)
 
     # --- expressions -------------------------------------------------------------------------------------
 
@@ -142,6 +149,10 @@ class Texts:
         """A path as its slot; one whose type is not known cannot be judged."""
         if found.slot is None:
             return found
+        if found.type.kind == "map":
+            raise ConditionError(
+                node.at, f"{found.slot} is a table", f"name a row: {found.slot}[params.name]"
+            )
         if _unknown(found.type):
             raise ConditionError(
                 node.at,
@@ -157,15 +168,40 @@ class Texts:
         self.used.append(number)
         return number
 
+    def slotted(self, node: Node) -> Typed | None:
+        """A path, or a function of ours over paths, that is not filled in yet; None for anything else."""
+        return self._calls.computed(node) if is_computed(node) else self.path(node)
+
     def path(self, node: Node) -> Typed | None:
         """A path from a root as a slot that is not filled in yet; None for anything else."""
-        match node:
-            case Name(_, name) if name in self.roots and name not in self.scope:
-                return Typed("", self.roots[name], Slot(name, (), self.roots[name]))
-            case Select(_, base, field):
-                found = self.path(base)
-                return None if found is None or found.slot is None else self._step(found.slot, field, node.at)
-        return None
+        if isinstance(node, Name) and node.name in self.roots and node.name not in self.scope:
+            return Typed("", self.roots[node.name], Slot(node.name, (), self.roots[node.name]))
+        base = self.path(node.base) if isinstance(node, Select | Index) else None
+        if base is None or base.slot is None:
+            return None
+        if base.type.kind == "map":
+            return self._row(base.slot, self._key(node), node.at)
+        return self._step(base.slot, node.field, node.at) if isinstance(node, Select) else None
+
+    def _key(self, node: Node) -> Typed:
+        """What stands in the brackets behind a map."""
+        if isinstance(node, Select):  # ["constant"]
+            return Typed("", STRING, Slot(CONSTANT, (node.field,), STRING))
+        node = node.index if isinstance(node, Index) else node
+        found = self.slotted(node)
+        if found is None or found.slot is None:
+            hint = "write facts.order[params.order_id], or join(params.number, params.date) as the key"
+            raise ConditionError(node.at, "the key of a row is a path, or join() of several", hint)
+        if found.type not in {STRING, list_of(STRING)}:
+            raise ConditionError(node.at, f"the key of a row is text, not {a(found.type)}")
+        return found
+
+    def _row(self, slot: Slot, key: Typed, at: int) -> Typed:
+        """The row of a map; for a list of keys the list of their rows."""
+        if slot.inputs or slot.type.item is None or key.slot is None:
+            raise ConditionError(at, f"{slot} has no rows")
+        kind = list_of(slot.type.item) if key.type.kind == "list" else slot.type.item
+        return Typed("", kind, Slot(slot.root, (*slot.path, ROW), kind, (), (key.slot,)))
 
     def _step(self, slot: Slot, name: str, at: int) -> Typed:
         path, owner = slot.path, slot.type
@@ -178,10 +214,10 @@ class Texts:
                 at, f"{name} may be missing in an element", "use a macro: .all(one, has(one.x) && one.x > 0)"
             )
         if not field.required:
-            self._optional.append(((slot.root, *path), at))
+            self._optional.append(((slot.inputs, (slot.root, *path)), at))
         through = EACH in path
         kind = list_of(field.type) if through and field.type.kind != "list" else field.type
-        return Typed("", kind, Slot(slot.root, path, kind))
+        return Typed("", kind, Slot(slot.root, path, kind, (), slot.inputs))
 
     def _member(self, node: Select) -> Typed:
         """A member of something that is no path: of a macro's variable, or of an element."""
@@ -291,3 +327,20 @@ def _unlike(left: Type, right: Type) -> str:
     if "string" in kinds and "timestamp" in kinds:
         return "use date() or time() for the text"
     return "compare their members" if "object" in kinds else ""
+
+
+def compile_path(text: str, roots: Mapping[str, Type]) -> tuple[Slot, Type]:
+    """A path, or a function over paths, as its slot, with the type of what it comes to; ConditionError otherwise."""
+    texts, node = Texts(roots, []), parse(text)
+    found = texts.slotted(node)
+    if found is None or found.slot is None:
+        texts.typed(node)  # a name that is not known is the first thing to say
+        raise ConditionError(node.at, "this is no path, nor a function over paths")
+    if found.type.kind not in {"map", "list"} and _unknown(found.type):
+        hint = "give it a plain type in tools.yaml"
+        raise ConditionError(node.at, f"the tool's schema does not say what {found.slot} is", hint)
+    return found.slot, found.type
+
+
+def _place(slot: Slot) -> Place:
+    return slot.inputs, (slot.root, *slot.path)

@@ -21,9 +21,9 @@ _COMPOUND = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef")
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A kind of value. `item` is of a list's elements, `fields` of an object's members, where they are known."""
+    """A kind of value. `item` is of a list's elements or a map's rows, `fields` of an object's members, where known."""
 
-    kind: str  # bool, int, double, string, null, list, object, timestamp, duration or unknown
+    kind: str  # bool, int, double, string, null, list, object, map, timestamp, duration or unknown
     item: Type | None = None
     fields: tuple[tuple[str, Field], ...] | None = None
     null: bool = field(default=False, compare=False)  # it may be null as well
@@ -54,6 +54,11 @@ def list_of(item: Type) -> Type:
     return Type("list", item)
 
 
+def map_of(item: Type) -> Type:
+    """A table of rows such as this, each found by its key."""
+    return Type("map", item)
+
+
 def record(**fields: Type) -> Type:
     """An object that has all these members."""
     return Type("object", None, tuple((name, Field(kind, required=True)) for name, kind in fields.items()))
@@ -71,6 +76,12 @@ def _of_plain(schema: dict[str, Any]) -> Type:
     kind = _kind(schema)
     if kind == "list":
         return Type("list", of_schema(schema.get("items", True)))
+    if (
+        kind == "object"
+        and "properties" not in schema
+        and isinstance(schema.get("additionalProperties"), dict)
+    ):
+        return map_of(of_schema(schema["additionalProperties"]))
     if kind == "object":
         required = schema.get("required", ())
         return Type(
@@ -123,6 +134,7 @@ _FOUND: dict[str, type] = {
     "double": float,
     "list": list,
     "object": dict,
+    "map": dict,
     "bool": bool,
     "string": str,
 }
@@ -131,3 +143,22 @@ _FOUND: dict[str, type] = {
 def fits(value: Any, kind: Type) -> bool:
     """Whether a value that was met is of the type that was promised."""
     return (value is None and kind.null) or type(value) is _FOUND.get(kind.kind, type(value))
+
+
+def fits_deeply(value: Any, kind: Type) -> bool:
+    """`fits`, and so does everything within: nothing else has looked at a value that comes from a result."""
+    if value is None and kind.null:
+        return True
+    if kind.kind == "double" and type(value) is int:
+        return True
+    if not fits(value, kind) or kind.kind in {"unknown", "map"}:
+        return False
+    if kind.kind == "list":
+        return kind.item is not None and all(fits_deeply(item, kind.item) for item in value)
+    if kind.kind == "object":
+        fields = dict(kind.fields or ())
+        lacks = any(one.required and name not in value for name, one in fields.items())
+        return not lacks and all(
+            fits_deeply(value[name], one.type) for name, one in fields.items() if name in value
+        )
+    return True

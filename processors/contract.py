@@ -43,6 +43,9 @@ def contract(case: Case, world: World) -> Case:
     tool = world.policies.tools.get(intent.tool) if intent.kind == Kind.CALL else None
     if intent.kind == Kind.CALL:
         reasons += _tool_reasons(intent, tool, params)
+    if case.unseen:
+        because = f"results_seen_to is {intent.results_seen_to}, and nothing lies there that could be read"
+        reasons.append(Reason(Code.UNSEEN_RESULTS, "results_seen_to", because))
     case = changed(case, params=params, params_digest=params_digest, tool=tool)
     return deny(case, *reasons) if reasons else case
 

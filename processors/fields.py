@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from toolgate.processors.amounts import parse_duration_ms, parse_usd
 from toolgate.processors.claims import AMOUNT_MAX
-from toolgate.processors.names import glob_fault, id_fault
+from toolgate.processors.names import glob_fault, id_fault, name_fault
 from toolgate.processors.paths import path_fault
 from toolgate.processors.problems import Problem, closest, nearest
 
@@ -77,6 +77,11 @@ Id = Annotated[
     str,
     AfterValidator(_checked(id_fault)),
     WithJsonSchema({"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$"}),
+]
+Name = Annotated[
+    str,
+    AfterValidator(_checked(name_fault)),
+    WithJsonSchema({"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,63}$"}),
 ]
 Glob = Annotated[
     str,

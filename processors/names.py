@@ -13,6 +13,7 @@ ID_CHARS_MAX = 128
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}\Z", re.ASCII)
 _GLOB = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._:@+*?-]{0,127}\Z", re.ASCII)
 _UNIT = re.compile(r"[a-z][a-z0-9_]{0,31}\Z", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}\Z", re.ASCII)
 
 is_id = _ID.match
 is_unit = _UNIT.match
@@ -26,6 +27,11 @@ def id_fault(text: str) -> str:
 def glob_fault(text: str) -> str:
     """What is wrong with a name or glob (`*` any characters, `?` one), or "" for a good one."""
     return "" if _GLOB.match(text) else _fault(text, "._:@+-*?")
+
+
+def name_fault(text: str) -> str:
+    """What is wrong with a name that stands in conditions, or "" for a good one."""
+    return "" if _NAME.match(text) else "is no name: small letters, digits and _, a letter first"
 
 
 def is_glob(text: str) -> bool:

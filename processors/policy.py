@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolgate.processors.catalogue import facts_of
 from toolgate.processors.names import compile_globs, is_glob
 from toolgate.processors.paths import Steps, steps
 from toolgate.processors.plans import (
@@ -102,7 +103,7 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         denied_globs=denied_globs,
         written=policy,
         redact=tuple(steps(path) for path in policy.redact),
-        rules=compile_rules(policy, [tools[name] for name in plans]),
+        rules=compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values())),
     )
 
 
@@ -115,7 +116,7 @@ def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) 
         *_check_scopes(document, policy, allowed),
         *_check_records(document, policy, allowed),
         *_check_doubles(document, policy),
-        *check_rules(document, policy, allowed),
+        *check_rules(document, policy, allowed, facts_of(tools.values())),
     ]
 
 

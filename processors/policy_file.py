@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -21,6 +22,7 @@ from toolgate.processors.fields import (
     DurationMs,
     Glob,
     Id,
+    Name,
     ParamPath,
     Positive,
     StrictModel,
@@ -32,6 +34,7 @@ from toolgate.processors.fields import (
 from toolgate.processors.names import is_unit
 from toolgate.processors.paths import path_fault
 from toolgate.processors.problems import nearest
+from toolgate.processors.tables import TABLES_MAX, Table
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
@@ -55,6 +58,22 @@ Share = Annotated[
     Decimal,
     BeforeValidator(lambda value: Decimal(value) if type(value) is int else value),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 1}),
+]
+
+
+def _moment(text: object) -> datetime:
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise refused((), "now is no time with a zone", 'write one such as "2026-03-31T09:00:00Z"')
+    return found
+
+
+Tables = Annotated[dict[Name, Table], Field(max_length=TABLES_MAX)]
+Moment = Annotated[
+    datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 
 
@@ -160,9 +179,16 @@ class Rule(StrictModel):
         description="names or patterns of the tools it is about; default: all allowed",
     )
     when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
-        description="a condition in CEL over params, intent, workflow, agent and now"
+        description="a condition in CEL over params, facts, history, tables, intent, workflow, agent and now"
     )
     then: Literal["deny"] = Field(default="deny", description="what becomes of a call for which it holds")
+    missing: Literal["read_first", "deny"] = Field(
+        default="read_first",
+        description="what becomes of a call when a fact is not known: the agent is told to read first, or denied",
+    )
+    untrusted: list[Name] = Field(
+        default_factory=list, description="facts that the rule may look at although nothing vouches for them"
+    )
     because: Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)] = Field(
         description="why, in a sentence for people"
     )
@@ -226,6 +252,11 @@ class Policy(StrictModel):
     )
     rules: Annotated[list[Rule], Field(max_length=RULES_MAX)] = Field(
         default_factory=list, description="what calls must not be, beyond what the tool's schema says"
+    )
+    tables: Tables = Field(default_factory=dict, description="constants that rules look up by key")
+    now: Moment | None = Field(
+        default=None,
+        description="a fixed time that rules see as now, for recorded runs; default: the intent's own",
     )
     attempts: Attempts = Field(default_factory=Attempts, description="how fast intents may come")
     logging: Logging = Field(default_factory=Logging, description="what the audit shows")

@@ -49,6 +49,7 @@ class Code(_Named):
     PARAMS_SCHEMA = auto()
     RULE_FAILED = auto()
     RULE_DENIED = auto()
+    READ_FIRST = auto()
     COST_INVALID = auto()
     RECORDS_INVALID = auto()
     OUTPUT_TOO_LARGE = auto()
@@ -184,6 +185,12 @@ TABLE: dict[Code, Entry] = {
         30,
         "a rule of the policy denies this call",
         "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
+    ),
+    Code.READ_FIRST: Entry(
+        31,
+        "a rule looks at something that the run has not read yet",
+        "Something must be read before this call can be judged. Read it, then send the call again under a new id.",
+        retryable=True,
     ),
     Code.COST_INVALID: Entry(
         20,

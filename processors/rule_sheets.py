@@ -7,20 +7,24 @@ a tool share their slots: what they look at is found once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.condition import Condition, compile_condition
 from toolgate.processors.condition_syntax import ConditionError
 from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, of_schema, record
+from toolgate.processors.facts import HISTORY, tables_of
 from toolgate.processors.names import compile_globs
 from toolgate.processors.paths import steps
 from toolgate.processors.problems import nearest
 from toolgate.processors.slots import EACH, Slot
+from toolgate.processors.tables import types_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from toolgate.processors.catalogue import Tool
+    from toolgate.processors.facts import FactKind
     from toolgate.processors.paths import Steps
     from toolgate.processors.policy_file import Policy, Rule
     from toolgate.processors.problems import Problem
@@ -43,6 +47,7 @@ class SheetRule:
     because: str
     condition: Condition
     shown: tuple[int, ...]
+    missing: str  # what becomes of a call when a fact is not known: read_first, deny
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,32 @@ class Sheet:
 
     slots: tuple[Slot, ...]
     rules: tuple[SheetRule, ...]
+    facts: Mapping[str, FactKind]  # those that the rules look at
+    history: bool  # whether a rule looks at what became of earlier calls
+    tables: Mapping[str, Mapping[str, Any]]
+    now: datetime | None  # None: the intent's own time
 
 
-def roots_of(tool: Tool) -> dict[str, Type]:
+def roots_of(tool: Tool, policy: Policy, facts: Mapping[str, FactKind]) -> dict[str, Type]:
     """What a condition about calls of this tool may look at."""
-    return {"params": of_schema(tool.schema.document), **_ROOTS}
+    return {
+        "params": of_schema(tool.schema.document),
+        "facts": tables_of(facts),
+        "history": HISTORY,
+        "tables": types_of(policy.tables),
+        **_ROOTS,
+    }
 
 
-def compile_rules(policy: Policy, tools: list[Tool]) -> dict[str, Sheet]:
+def compile_rules(policy: Policy, tools: list[Tool], facts: Mapping[str, FactKind]) -> dict[str, Sheet]:
     """The sheets of a policy that has passed `check_rules`, by tool; none for a tool that no rule is about."""
-    sheets = {tool.name: _sheet(policy, tool) for tool in tools}
+    sheets = {tool.name: _sheet(policy, tool, facts) for tool in tools}
     return {name: sheet for name, sheet in sheets.items() if sheet.rules}
 
 
-def check_rules(document: Document, policy: Policy, allowed: list[Tool]) -> Iterator[Problem]:
+def check_rules(
+    document: Document, policy: Policy, allowed: list[Tool], facts: Mapping[str, FactKind]
+) -> Iterator[Problem]:
     """What is wrong with the rules in the light of the tools that the policy allows."""
     first: dict[str, int] = {}
     for place, rule in enumerate(policy.rules):
@@ -78,19 +95,34 @@ def check_rules(document: Document, policy: Policy, allowed: list[Tool]) -> Iter
                     (*path, "tools", at), what, nearest(glob, [tool.name for tool in allowed])
                 )
         if "when" in document.data["policy"]["rules"][place]:
-            yield from _check_condition(document, rule, place, _about(rule, allowed))
+            about = _about(rule, allowed)
+            yield from _check_condition(document, policy, place, about, facts)
+        for at, name in enumerate(rule.untrusted):
+            if name not in facts or facts[name].trusted:
+                what = f"{name} is trusted" if name in facts else f"no tool remembers {name}"
+                yield document.problem((*path, "untrusted", at), what, nearest(name, facts))
 
 
-def _check_condition(document: Document, rule: Rule, place: int, tools: list[Tool]) -> Iterator[Problem]:
+def _check_condition(
+    document: Document, policy: Policy, place: int, tools: list[Tool], facts: Mapping[str, FactKind]
+) -> Iterator[Problem]:
     """The first mistake of a condition, for the first tool that it shows itself with."""
+    rule = policy.rules[place]
     for tool in tools:
+        slots: list[Slot] = []
         try:
-            compile_condition(rule.when, roots_of(tool), [])
+            compile_condition(rule.when, roots_of(tool, policy, facts), slots)
         except ConditionError as error:
             path = ("policy", "rules", place, "when")
             of_tool = f" (for tool {tool.name})" if len(tools) > 1 else ""
             yield document.problem_within(path, rule.when, error.at, f"{error.what}{of_tool}", error.hint)
             return
+        for name in _facts_in(slots):
+            if not facts[name].trusted and name not in rule.untrusted:
+                what = f"the rule looks at facts.{name}, which nothing vouches for: whoever wrote it decides"
+                hint = f"remember it from a system of record as trusted, or say untrusted: [{name}]"
+                yield document.problem(("policy", "rules", place, "when"), what, hint)
+                return
 
 
 def _about(rule: Rule, tools: list[Tool]) -> list[Tool]:
@@ -98,9 +130,17 @@ def _about(rule: Rule, tools: list[Tool]) -> list[Tool]:
     return [tool for tool in tools if globs.fullmatch(tool.name)]
 
 
-def _sheet(policy: Policy, tool: Tool) -> Sheet:
+def _facts_in(slots: Iterable[Slot]) -> Iterator[str]:
+    """The facts that slots look at."""
+    for slot in slots:
+        if slot.root == "facts":
+            yield slot.path[0]
+        yield from _facts_in(slot.inputs)
+
+
+def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
     slots: list[Slot] = []
-    roots, hidden = roots_of(tool), (*(steps(path) for path in policy.redact), *tool.redact)
+    roots, hidden = roots_of(tool, policy, facts), (*(steps(path) for path in policy.redact), *tool.redact)
     compiled = [
         (rule, compile_condition(rule.when, roots, slots)) for rule in policy.rules if _about(rule, [tool])
     ]
@@ -110,14 +150,24 @@ def _sheet(policy: Policy, tool: Tool) -> Sheet:
             rule.because,
             condition,
             tuple(number for number in condition.slots if _may_be_shown(slots[number], hidden)),
+            rule.missing,
         )
         for rule, condition in compiled
     )
-    return Sheet(tuple(slots), rules)
+    return Sheet(
+        tuple(slots),
+        rules,
+        {name: facts[name] for name in _facts_in(slots)},
+        any(slot.looks_at("history") for slot in slots),
+        policy.tables,
+        policy.now,
+    )
 
 
 def _may_be_shown(slot: Slot, hidden: tuple[Steps, ...]) -> bool:
     """Whether nothing that is redacted lies at the slot's path, above it or below it."""
+    if not all(_may_be_shown(one, hidden) for one in slot.inputs):
+        return False
     path = tuple(step for step in slot.path if step != EACH)
     if slot.root != "params":
         return slot.root != "intent" or path != ("reason",)

@@ -1,4 +1,4 @@
-"""Rules: what a policy says that a call must not be, over its parameters and who makes it."""
+"""Rules: what a policy says that a call must not be, over its parameters, what the run has read, and who makes it."""
 
 from __future__ import annotations
 
@@ -7,35 +7,45 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.amounts import USD_MICROS
 from toolgate.processors.case import deny
-from toolgate.processors.condition import Met, UnevaluatedError
+from toolgate.processors.condition import Met, UnevaluatedError, UnreadError
 from toolgate.processors.condition_syntax import quoted
+from toolgate.processors.facts import history_of, rows_of
 from toolgate.processors.reasons import Code
 from toolgate.processors.slots import value_of
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolgate.processors.case import Case
     from toolgate.processors.rule_sheets import Sheet, SheetRule
+    from toolgate.processors.slots import Missing, Slot
     from toolgate.processors.world import World
 
+READ_FIRST = "read_first"
 VALUES_SHOWN = 3
 VALUE_CHARS_MAX = 40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
-    """Refuse a call for which a rule of the policy holds, or cannot be evaluated."""
+    """Refuse a call for which a rule of the policy holds, or cannot be evaluated; facts that lack must be read."""
     policy = case.policy
     sheet = policy.rules.get(case.intent.tool) if policy else None
     if sheet is None or case.params is None or case.reasons:
         return case
-    found = [reason for reason in _reasons(case, sheet, case.params) if reason]
-    return deny(case, *found) if found else case
+    met = Met(sheet.slots, _finder(case, sheet, case.params))
+    wanted: list[Missing] = []
+    found = [reason for rule in sheet.rules if (reason := _reason(rule, sheet, met, wanted))]
+    if not found:
+        return case
+    return deny(changed(case, wanted=tuple(dict.fromkeys(wanted))), *found)
 
 
-def _reasons(case: Case, sheet: Sheet, params: dict[str, Any]) -> list[Reason | None]:
+def _finder(case: Case, sheet: Sheet, params: dict[str, Any]) -> Callable[[Slot], Any]:
     intent = case.intent
-    roots = {
+    roots: dict[str, Any] = {
         "params": params,
         "intent": {
             "id": intent.intent_id,
@@ -45,18 +55,27 @@ def _reasons(case: Case, sheet: Sheet, params: dict[str, Any]) -> list[Reason | 
         },
         "workflow": {"id": intent.workflow_id, "tenant": intent.tenant},
         "agent": {"id": intent.agent_id},
+        "tables": sheet.tables,
         # The broker's time: the record's own, so that whoever judges it again comes to the same.
-        "now": _EPOCH + timedelta(milliseconds=case.envelope.time_ms),
+        "now": sheet.now or _EPOCH + timedelta(milliseconds=case.envelope.time_ms),
     }
-    met = Met(sheet.slots, lambda slot: value_of(slot, roots))
-    return [_reason(rule, sheet, met) for rule in sheet.rules]
+    if sheet.facts:
+        roots["facts"] = rows_of(case.facts, sheet.facts)
+    if sheet.history:
+        roots["history"] = history_of(case.facts, intent.tool, case.params_digest)
+    return lambda slot: value_of(slot, roots)
 
 
-def _reason(rule: SheetRule, sheet: Sheet, met: Met) -> Reason | None:
+def _reason(rule: SheetRule, sheet: Sheet, met: Met, wanted: list[Missing]) -> Reason | None:
     try:
         if not rule.condition.holds(met):
             return None
         near = rule.condition.near(met)
+    except UnreadError as fault:
+        wanted += fault.missing
+        first = fault.missing[0]
+        code = Code.READ_FIRST if rule.missing == READ_FIRST else Code.RULE_DENIED
+        return Reason(code, rule.id, f"{rule.because} (nothing is known of {first.table} {first.key})")
     except UnevaluatedError as fault:
         return Reason(Code.RULE_FAILED, rule.id, f"{rule.because} (the rule could not be evaluated: {fault})")
     because = rule.because + _shown(rule, sheet, met)

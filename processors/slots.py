@@ -1,70 +1,81 @@
 """Slots: the values that conditions look at, found once for all rules of a tool.
 
-A slot is a path, `params.passengers.name`, or a function over one, `sum(params.payments.amount)`. A step through a list
-takes all its elements. What CEL itself cannot compute is computed here, so that no function of ours runs inside it.
+A slot is a path, `params.passengers.name`, or a function over slots, `sum(params.payments.amount)`. A step through a
+list takes all its elements, and a row of a map is found by a key that is a slot itself,
+`facts.reservation[params.reservation_id].cabin`. What CEL itself cannot compute is computed here, so that no function
+of ours runs inside it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.amounts import parse_usd
-from toolgate.processors.condition_types import (
-    DOUBLE,
-    INT,
-    STRING,
-    TIMESTAMP,
-    Type,
-    fits,
-    list_of,
-)
+from toolgate.processors.condition_types import Type, fits
+from toolgate.processors.functions import FUNCTIONS, UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 ELEMENTS_MAX = 256
 STRING_CHARS_MAX = 16_384
 EACH = "*"
-
-
-class UnfitError(Exception):
-    """A value that cannot be judged; the message says why without showing it."""
+ROW = "[]"  # the step from a map to the row that the slot's key names
+CALL, CONSTANT = "()", "="  # roots of what is no path: a function of several slots, a constant
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A root and the steps below it, then functions over what stands there, the innermost first."""
+    """A root and the steps below it, then functions over what stands there, the innermost first.
+
+    `inputs` is the key of a path through a map, or what the function of a CALL takes.
+    """
 
     root: str
     path: tuple[str, ...]
     type: Type  # of what stands at the path
     functions: tuple[str, ...] = ()
+    inputs: tuple[Slot, ...] = ()
 
     def __str__(self) -> str:
         """As it is written in a condition."""
-        text = ".".join((self.root, *(step for step in self.path if step != EACH)))
+        if self.root == CONSTANT:
+            text = f'"{self.path[0]}"'
+        elif self.root == CALL:
+            text = f"{self.path[0]}({', '.join(map(str, self.inputs))})"
+        else:
+            text = self.root
+            for step in self.path:
+                text += f"[{self.inputs[0]}]" if step == ROW else "" if step == EACH else f".{step}"
         for function in self.functions:
             text = f"{function}({text})"
         return text
 
+    def looks_at(self, root: str) -> bool:
+        """Whether the slot's value depends on anything under this root."""
+        return self.root == root or any(one.looks_at(root) for one in self.inputs)
 
+
+@dataclass(frozen=True, slots=True)
 class Missing:
-    """Nothing stands at a path."""
+    """Nothing stands at a path. `table` and `key`: of the map's row that is not there, or lacks what is asked."""
+
+    root: str = ""
+    table: str = ""
+    key: str = ""
 
 
 MISSING = Missing()
 
 
 def value_of(slot: Slot, roots: Mapping[str, Any]) -> Any:
-    """The slot's value, or MISSING.
+    """The slot's value, or a Missing.
 
     Raises:
         UnfitError: It is too large, of another type than promised, or its function does not take it.
     """
-    value = _at(roots[slot.root], slot.path)
-    if value is MISSING:
+    value = _found(slot, roots)
+    if isinstance(value, Missing):
         return value
     value = _checked(value, slot.type)
     for function in slot.functions:
@@ -72,6 +83,52 @@ def value_of(slot: Slot, roots: Mapping[str, Any]) -> Any:
             raise UnfitError("it is null")
         value = FUNCTIONS[function].apply(value)
     return value
+
+
+def _found(slot: Slot, roots: Mapping[str, Any]) -> Any:
+    if slot.root == CONSTANT:
+        return slot.path[0]
+    if slot.root != CALL:
+        return _in_map(slot, roots) if slot.inputs else _at(roots[slot.root], slot.path)
+    given = []
+    for one in slot.inputs:
+        value = value_of(one, roots)
+        if isinstance(value, Missing):
+            return value
+        if value is None:
+            raise UnfitError("it is null")
+        given.append(value)
+    return FUNCTIONS[slot.path[0]].apply(*given)
+
+
+def _in_map(slot: Slot, roots: Mapping[str, Any]) -> Any:
+    """What stands in the row of a map, or for a list of keys in each of their rows."""
+    keys = value_of(slot.inputs[0], roots)
+    if isinstance(keys, Missing):
+        return keys
+    place = slot.path.index(ROW)
+    rows, rest = _at(roots[slot.root], slot.path[:place]), slot.path[place + 1 :]
+    if isinstance(rows, Missing):
+        return rows
+    if not isinstance(rows, dict):
+        raise UnfitError("it is no mapping")
+    if not isinstance(keys, list):
+        return _in_row(slot, rows, keys, rest)
+    found: list[Any] = []
+    for key in keys:
+        below = _in_row(slot, rows, key, rest[1:])
+        if isinstance(below, Missing):
+            return below
+        found += below if isinstance(below, list) else (below,)
+    return found
+
+
+def _in_row(slot: Slot, rows: Mapping[str, Any], key: Any, rest: tuple[str, ...]) -> Any:
+    if not isinstance(key, str):
+        raise UnfitError("a key is no text")
+    below = _at(rows.get(key, MISSING), rest)
+    table = ".".join(slot.path[: slot.path.index(ROW)])
+    return Missing(slot.root, table, key) if isinstance(below, Missing) else below
 
 
 def _at(value: Any, path: tuple[str, ...]) -> Any:
@@ -92,7 +149,7 @@ def _at_each(items: Any, rest: tuple[str, ...]) -> Any:
         below = _at(item, rest)
         if below is MISSING:
             return MISSING
-        found += below if EACH in rest else (below,)
+        found += below if isinstance(below, list) else (below,)
     return found
 
 
@@ -111,84 +168,3 @@ def _checked(value: Any, kind: Type) -> Any:
     elif kind.kind == "string" and len(value) > STRING_CHARS_MAX:
         raise UnfitError(f"it has {len(value):,} characters, at most {STRING_CHARS_MAX:,} are looked at")
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function over a path: the type of its result by that of its argument (None: it takes no such)."""
-
-    result: Callable[[Type], Type | None]
-    apply: Callable[[Any], Any]
-    takes: str  # for people
-
-
-def _each(kind: str, result: Type) -> Callable[[Type], Type | None]:
-    """For a value or for each element of a list."""
-
-    def found(given: Type) -> Type | None:
-        if given.kind == kind:
-            return result
-        return list_of(result) if given.kind == "list" and given.item and given.item.kind == kind else None
-
-    return found
-
-
-def _mapped(apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: [apply(item) for item in value] if isinstance(value, list) else apply(value)
-
-
-def _number_of_list(given: Type) -> Type | None:
-    return given.item if given.kind == "list" and given.item in {INT, DOUBLE} else None
-
-
-def _ordered_of_list(given: Type) -> Type | None:
-    return given.item if given.kind == "list" and given.item in {INT, DOUBLE, STRING, TIMESTAMP} else None
-
-
-def _same_list(given: Type) -> Type | None:
-    return given if given.kind == "list" and given.item in {INT, DOUBLE, STRING} else None
-
-
-def _usd(value: str) -> int:
-    try:
-        return parse_usd(value)
-    except ValueError:
-        raise UnfitError("it is no amount of US dollars") from None
-
-
-def _date(value: str) -> datetime:
-    try:
-        return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
-    except ValueError:
-        raise UnfitError("it is no date (YYYY-MM-DD)") from None
-
-
-def _time(value: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        raise UnfitError("it is no time (RFC 3339)") from None
-    if found.tzinfo is None:
-        raise UnfitError("it is a time without a zone")
-    return found
-
-
-def _extreme(choose: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def found(value: list[Any]) -> Any:
-        if not value:
-            raise UnfitError("it is an empty list")
-        return choose(value)
-
-    return found
-
-
-FUNCTIONS: dict[str, Function] = {
-    "sum": Function(_number_of_list, sum, "a list of numbers"),
-    "least": Function(_ordered_of_list, _extreme(min), "a list"),
-    "greatest": Function(_ordered_of_list, _extreme(max), "a list"),
-    "distinct": Function(_same_list, lambda value: list(dict.fromkeys(value)), "a list"),
-    "usd": Function(_each("string", INT), _mapped(_usd), 'decimal text such as "12.50"'),
-    "date": Function(_each("string", TIMESTAMP), _mapped(_date), 'text such as "2026-03-31"'),
-    "time": Function(_each("string", TIMESTAMP), _mapped(_time), 'text such as "2026-03-31T09:00:00Z"'),
-    "lower": Function(_each("string", STRING), _mapped(str.casefold), "text"),
-}

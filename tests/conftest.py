@@ -6,6 +6,7 @@ import itertools
 import os
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import redis
 import structlog
@@ -16,6 +17,10 @@ from toolgate.streams.settings import Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# A machine may be busy: how long an example takes says nothing.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 PARTITIONS = 4
 _numbers = itertools.count(1)

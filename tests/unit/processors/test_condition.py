@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import cel
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.processors.condition import Met, UnevaluatedError, compile_condition
@@ -324,14 +324,12 @@ def as_python(tree):
 
 
 @given(TREES)
-@settings(deadline=None)
 def test_what_is_evaluated_here_is_what_logic_says(tree):
     """`&&`, `||`, `!` and `? :` are not CEL's own: they must mean the same."""
     assert holds(as_text(tree)) is as_python(tree)
 
 
 @given(st.text(max_size=200))
-@settings(deadline=None)
 def test_any_text_loads_or_says_why_not(text):
     """Nothing else is raised, whatever is written."""
     with suppress(ConditionError):
@@ -347,7 +345,6 @@ def test_any_text_loads_or_says_why_not(text):
         st.floats(allow_nan=False, allow_infinity=False),
     )
 )
-@settings(deadline=None)
 def test_a_constant_is_read_back(value):
     """What is printed for CEL is what was written."""
     assert cel.compile(quoted(value)).execute({}) == value

@@ -43,6 +43,7 @@ NUMBERS = {
     "CANNOT_JUDGE": 28,
     "RULE_FAILED": 29,
     "RULE_DENIED": 30,
+    "READ_FIRST": 31,
 }
 
 

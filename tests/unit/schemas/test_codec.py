@@ -60,7 +60,7 @@ def tag(branch: Any, value: Any) -> Any:
 
 def values_of(found: Any) -> Any:
     """Only the values, in order: the same for a record and for the data that fastavro makes of its bytes."""
-    if isinstance(found, tuple) and found and str(found[0]).startswith("toolgate."):
+    if isinstance(found, tuple) and len(found) == 2 and isinstance(found[1], dict):  # a name and its record
         return [found[0].removeprefix("toolgate.").lower(), values_of(found[1])]
     if isinstance(found, dict):
         return [values_of(item) for item in found.values()]

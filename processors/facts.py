@@ -1,0 +1,105 @@
+"""Facts: what results have told about the world, kept for a run, as conditions look at them.
+
+The ledger keeps texts by name. One remembering of one tool about one row is one name; the rows are put together here,
+what was told later standing before what was told earlier.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolgate.processors.condition_types import INT, Field, Type, fits_deeply, map_of, record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+KEY_CHARS_MAX = 256
+HISTORY: Type = record(landed=INT, failed=INT, landed_writes=INT, failed_writes=INT)
+_APART = "\x1f"
+_LANDED, _FAILED = "~landed", "~failed"  # no fact has such a name
+_WRITES = "_writes"
+
+
+@dataclass(frozen=True, slots=True)
+class FactKind:
+    """What is known of one thing. `trusted`: everything that tells it is a system of record, not free text."""
+
+    name: str
+    trusted: bool
+    row: Type  # an object; any of its fields may be unknown as yet
+    told_by: tuple[str, ...]  # tools that read
+
+
+def account(run_id: str) -> str:
+    """The ledger's account of a run's facts."""
+    return f"run:{run_id}:facts"
+
+
+def fact_name(fact: str, key: str, source: str) -> str:
+    """The ledger's name of what `source` told about the row `key`."""
+    return _APART.join((fact, key, source))
+
+
+def fact_value(fields: Mapping[str, Any], offset: int) -> str:
+    """What the ledger keeps under that name: the fields, and the offset of the result that told them."""
+    return json.dumps({"at": offset, "is": fields}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+
+def history_names(tool: str, params_digest: str, *, writes: bool, landed: bool) -> tuple[str, ...]:
+    """The names that a result of a call counts under."""
+    stem = _LANDED if landed else _FAILED
+    own = _APART.join((stem, tool, params_digest))
+    return (own, stem + _WRITES) if writes else (own,)
+
+
+def concerning(
+    texts: Mapping[str, str], kinds: Iterable[str], tool: str, params_digest: str
+) -> dict[str, str]:
+    """Of all that a run remembers, what a call's rules may look at."""
+    wanted = set(kinds)
+    own = {_APART.join((stem, tool, params_digest)) for stem in (_LANDED, _FAILED)}
+    own |= {_LANDED + _WRITES, _FAILED + _WRITES}
+    return {name: text for name, text in texts.items() if name in own or name.split(_APART, 1)[0] in wanted}
+
+
+def rows_of(texts: Mapping[str, str], kinds: Mapping[str, FactKind]) -> dict[str, dict[str, dict[str, Any]]]:
+    """The facts as tables: by kind and key, the fields. What does not fit its kind is left out."""
+    told: list[tuple[int, str, str, dict[str, Any]]] = []
+    for name, text in texts.items():
+        parts = name.split(_APART)
+        if parts[0] in kinds:
+            value = json.loads(text)
+            told.append((value["at"], parts[0], parts[1], value["is"]))
+    tables: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in kinds}
+    for _, kind, key, fields in sorted(told, key=lambda one: one[0]):
+        types = dict(kinds[kind].row.fields or ())
+        known = {name: value for name, value in fields.items() if name in types}
+        tables[kind].setdefault(key, {}).update(
+            {name: value for name, value in known.items() if fits_deeply(value, types[name].type)}
+        )
+    return tables
+
+
+def history_of(texts: Mapping[str, str], tool: str, params_digest: str) -> dict[str, int]:
+    """What became of earlier calls of the run: of this very call, and of all its writes."""
+
+    def count(*parts: str) -> int:
+        return int(texts.get(_APART.join(parts), "0"))
+
+    return {
+        "landed": count(_LANDED, tool, params_digest),
+        "failed": count(_FAILED, tool, params_digest),
+        "landed_writes": count(_LANDED + _WRITES),
+        "failed_writes": count(_FAILED + _WRITES),
+    }
+
+
+def tables_of(kinds: Mapping[str, FactKind]) -> Type:
+    """The type of `facts` in a condition."""
+    return Type(
+        "object",
+        None,
+        tuple((name, Field(map_of(kind.row), required=True)) for name, kind in sorted(kinds.items())),
+    )

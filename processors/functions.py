@@ -1,0 +1,168 @@
+"""Functions over slots: what each takes, what it comes to, and how it is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any
+
+from toolgate.processors.amounts import parse_usd
+from toolgate.processors.condition_types import DOUBLE, INT, STRING, TIMESTAMP, Type, list_of, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+JOINED_MAX = 8  # parts of a joined text
+
+
+class UnfitError(Exception):
+    """A value that cannot be judged; the message says why without showing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function over slots: the type of its result by those of its arguments (None: it takes no such)."""
+
+    result: Callable[..., Type | None]
+    apply: Callable[..., Any]
+    takes: str  # for people
+    least: int = 1  # arguments
+    most: int = 1
+
+
+def _each(kind: str, result: Type) -> Callable[[Type], Type | None]:
+    """For a value or for each element of a list."""
+
+    def found(given: Type) -> Type | None:
+        if given.kind == kind:
+            return result
+        return list_of(result) if given.kind == "list" and given.item and given.item.kind == kind else None
+
+    return found
+
+
+def _mapped(apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: [apply(item) for item in value] if isinstance(value, list) else apply(value)
+
+
+def _number_of_list(given: Type) -> Type | None:
+    return given.item if given.kind == "list" and given.item in {INT, DOUBLE} else None
+
+
+def _same_numbers(given: Type) -> Type | None:
+    return given if _number_of_list(given) else None
+
+
+def _ordered_of_list(given: Type) -> Type | None:
+    return given.item if given.kind == "list" and given.item in {INT, DOUBLE, STRING, TIMESTAMP} else None
+
+
+def _same_list(given: Type) -> Type | None:
+    return given if given.kind == "list" and given.item in {INT, DOUBLE, STRING} else None
+
+
+def _list(given: Type) -> Type | None:
+    return given if given.kind == "list" and given.item is not None else None
+
+
+def _joined(*given: Type) -> Type | None:
+    parts = [one.item if one.kind == "list" else one for one in given]
+    if any(part not in {STRING, INT} for part in parts):
+        return None
+    return list_of(STRING) if any(one.kind == "list" for one in given) else STRING
+
+
+def _pairs(given: Type) -> Type | None:
+    item = given.item if given.kind == "list" else None
+    return list_of(record(first=item, second=item)) if item is not None else None
+
+
+def _zipped(one: Type, other: Type) -> Type | None:
+    first, second = (given.item if given.kind == "list" else None for given in (one, other))
+    return list_of(record(first=first, second=second)) if first and second else None
+
+
+def _usd(value: str) -> int:
+    try:
+        return parse_usd(value)
+    except ValueError:
+        raise UnfitError("it is no amount of US dollars") from None
+
+
+def _date(value: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
+    except ValueError:
+        raise UnfitError("it is no date (YYYY-MM-DD)") from None
+
+
+def _time(value: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise UnfitError("it is no time (RFC 3339)") from None
+    if found.tzinfo is None:
+        raise UnfitError("it is a time without a zone")
+    return found
+
+
+def _extreme(choose: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def found(value: list[Any]) -> Any:
+        if not value:
+            raise UnfitError("it is an empty list")
+        return choose(value)
+
+    return found
+
+
+def _distinct(value: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(value))
+
+
+def _join(*given: Any) -> Any:
+    """One text of several with a space between, or a list of texts when any part is a list."""
+    lengths = {len(one) for one in given if isinstance(one, list)}
+    if not lengths:
+        return " ".join(map(str, given))
+    if len(lengths) > 1:
+        raise UnfitError("the lists that are joined are of unlike length")
+    rows = zip(*(one if isinstance(one, list) else [one] * max(lengths) for one in given), strict=True)
+    return [" ".join(map(str, row)) for row in rows]
+
+
+def _pair(first: Any, second: Any) -> dict[str, Any]:
+    return {"first": first, "second": second}
+
+
+def _zip(one: list[Any], other: list[Any]) -> list[dict[str, Any]]:
+    if len(one) != len(other):
+        raise UnfitError("the lists are of unlike length")
+    return [_pair(first, second) for first, second in zip(one, other, strict=True)]
+
+
+def _rows(given: Type) -> Type | None:
+    """Rows, each with what it has: which of the fields was read is another matter in each."""
+    if given.kind != "map" or given.item is None or given.item.fields is None:
+        return None
+    fields = tuple((name, replace(one, required=False)) for name, one in given.item.fields)
+    return list_of(replace(given.item, fields=fields))
+
+
+FUNCTIONS: dict[str, Function] = {
+    "rows": Function(_rows, lambda value: list(value.values()), "a table"),
+    "sum": Function(_number_of_list, sum, "a list of numbers"),
+    "running": Function(_same_numbers, lambda value: list(accumulate(value)), "a list of numbers"),
+    "least": Function(_ordered_of_list, _extreme(min), "a list"),
+    "greatest": Function(_ordered_of_list, _extreme(max), "a list"),
+    "distinct": Function(_same_list, _distinct, "a list"),
+    "sorted": Function(_same_list, sorted, "a list"),
+    "reversed": Function(_list, lambda value: value[::-1], "a list"),
+    "pairs": Function(_pairs, lambda value: [_pair(*two) for two in pairwise(value)], "a list"),
+    "zip": Function(_zipped, _zip, "two lists", least=2, most=2),
+    "join": Function(_joined, _join, "texts and whole numbers, or lists of them", least=2, most=JOINED_MAX),
+    "usd": Function(_each("string", INT), _mapped(_usd), 'decimal text such as "12.50"'),
+    "date": Function(_each("string", TIMESTAMP), _mapped(_date), 'text such as "2026-03-31"'),
+    "time": Function(_each("string", TIMESTAMP), _mapped(_time), 'text such as "2026-03-31T09:00:00Z"'),
+    "lower": Function(_each("string", STRING), _mapped(str.casefold), "text"),
+}
