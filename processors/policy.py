@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
 
-READ_ONLY = "read_only"
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
 )  # scopes that several workflows of a tenant have in common

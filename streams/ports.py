@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TopicPartition = tuple[str, int]
 CONTROL = "control"  # the one input that every worker reads whole
+POLICIES = "policies"  # policy sets; one partition
 INPUTS = ("intents", "results", CONTROL)  # the topics that the gate decides on
 NOBODY = -1  # the slot that owns a topic-partition which was released or never taken
 

@@ -170,9 +170,9 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name="policies",
-        key="digest",
-        value="policy set: manifest and blobs",
-        about="Policy sets by digest.",
+        key="file/<digest> or set/<digest>",
+        value="a policy file's bytes, or the manifest of a set",
+        about="Policy sets by digest. Never compacted: an activation counts by where its set stood first.",
         writers=("operator",),
         readers=("gate", "auditor"),
         retention_ms=FOREVER,

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.streams.gate.points import PAUSE
-from toolgate.streams.ports import Share, StaleControlError, UnavailableError, UnverifiedError
+from toolgate.streams.ports import CONTROL, Share, StaleControlError, UnavailableError, UnverifiedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
+    from toolgate.processors.control_state import ControlState
     from toolgate.streams.gate.intake import Intake, Item, Reading
     from toolgate.streams.gate.steering import Steering
     from toolgate.streams.ports import Decision, Ledger, Reply, TopicPartition
@@ -94,7 +95,7 @@ class Deciding:
         items: dict[TopicPartition, list[Item]] = {tp: [] for tp in held}
         for reading in readings:
             envelope = reading.envelope
-            items[envelope.topic, envelope.partition].append(self._intake.item(reading, state))
+            items[envelope.topic, envelope.partition].append(self._item(reading, state))
         shares = [
             Share(
                 *tp,
@@ -107,6 +108,11 @@ class Deciding:
             for tp, place in held.items()
         ]
         return Part(readings, starts, ctl, items, shares)
+
+    def _item(self, reading: Reading, state: ControlState) -> Item:
+        envelope = reading.envelope
+        refused = self._steering.refused(envelope.offset) if envelope.topic == CONTROL else None
+        return self._intake.item(reading, state, refused)
 
     def _reply(self, part: Part, held: Mapping[TopicPartition, Place]) -> Generator[str, None, Reply]:
         """The reply about a part that was sent; judged and sent again when control has moved on meanwhile."""
@@ -141,7 +147,7 @@ class Deciding:
         return [
             (item, decision)
             if decision.ctl == position
-            else (self._intake.item(item.reading, self._steering.state_at(decision.ctl)), decision)
+            else (self._item(item.reading, self._steering.state_at(decision.ctl)), decision)
             for items, decisions in zip(part.items.values(), reply.decisions, strict=True)
             for item, decision in zip(items, decisions, strict=True)
         ]

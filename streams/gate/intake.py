@@ -1,7 +1,7 @@
 """Intake: from an input record as the broker delivered it to what is asked of the ledger about it.
 
 Pure: the same record under the same policies, keys and control state gives the same item, whoever computes
-it. Reading is done once for a record; judging again when control has moved on.
+it. Control says which policies. Reading is done once for a record; judging again when control has moved on.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
-from toolgate.processors.control_state import supported
+from toolgate.processors.control_state import ACTIVATE, supported
 from toolgate.processors.identity import check_control, check_result
 from toolgate.processors.limits import record_names
+from toolgate.processors.policy_store import PolicyStore
+from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
@@ -57,12 +59,26 @@ class Item:
 
 
 class Intake:
-    """Reads and judges input records under fixed policies and keys; `partitions` as the World has it."""
+    """Reads and judges input records under fixed keys and the policies that are in force.
+
+    Args:
+        local: the policies as long as control has activated none; None: nothing can be judged until it does.
+        keys: who may write what.
+        registry: where schema ids come from.
+        partitions: as the World has it.
+        store: where activated policies are; filled by whoever reads the topic.
+    """
 
     def __init__(
-        self, policies: PolicySet, keys: Keyring, registry: Registry | None = None, partitions: int = 0
+        self,
+        local: PolicySet | None,
+        keys: Keyring,
+        registry: Registry | None = None,
+        partitions: int = 0,
+        store: PolicyStore | None = None,
     ) -> None:
-        self.policies = policies
+        self._local = local
+        self.store = store or PolicyStore("")
         self._partitions = partitions
         self._keys = keys
         self._codecs: dict[str, Codec[Record]] = {
@@ -87,40 +103,78 @@ class Intake:
             return Reading(envelope, problem=(error.reason_code, error.detail))
         return Reading(envelope, record, schema_id, digest)
 
-    def item(self, reading: Reading, control: ControlState) -> Item:
-        """What is asked of the ledger about a reading when `control` holds."""
+    def item(self, reading: Reading, control: ControlState, refused: Reason | None = None) -> Item:
+        """What is asked of the ledger about a reading when `control` holds.
+
+        `refused` says why a control record changed nothing when it was read: that depends on what held before it.
+
+        Raises:
+            UnavailableError: this process cannot judge under the policies that are in force.
+        """
         match reading.record:
             case Intent() as intent:
                 return self._intent(reading, intent, control)
             case Result() as result:
-                return self._result(reading, result)
-            case Control() as word:
-                return self._control(reading, word)
+                return self._result(reading, result, control)
+            case Control():
+                return Item(reading, self._plain(reading, Verdict.RECORDED, control), refused=refused)
             case None:
-                return Item(reading, self._plain(reading, Verdict.QUARANTINE))
+                return Item(reading, self._plain(reading, Verdict.QUARANTINE, control))
 
-    def control_fault(self, envelope: Envelope, word: Control) -> Reason | None:
-        """Why a control record changes nothing; the same for every worker that reads it."""
-        if fault := check_control(self._keys, envelope, word):
+    def in_force(self, control: ControlState) -> PolicySet:
+        """The policies that intents are judged under when `control` holds.
+
+        Raises:
+            UnavailableError: there are none, or they do not load in this version.
+        """
+        digest = control.policy.digest
+        if self._local is not None and digest in {"", self._local.digest}:
+            return self._local
+        if not digest:
+            raise UnavailableError("no policies are in force: `toolgate policy activate DIR` brings some")
+        try:
+            return self.store.policies(digest)
+        except LoadError as error:
+            text = (
+                f"policy set {digest}, which is in force, does not load in this version: {error.problems[0]}"
+            )
+            raise UnavailableError(text) from error
+
+    def control_fault(self, envelope: Envelope, word: Control, before: ControlState) -> Reason | None:
+        """Why a control record changes nothing where `before` held; the same for every worker that reads it.
+
+        Of an activation, `set_fault` tells the rest.
+        """
+        if fault := check_control(self._keys, envelope, word, before):
             return Reason(Code.BAD_IDENTITY, "identity", fault)
         if not supported(word.kind):
             because = f"control of kind {word.kind!r} is not supported by this version"
             return Reason(Code.CANNOT_JUDGE, "control", because)
+        if fault := before.stale(word):
+            return Reason(Code.CONTROL_REFUSED, "control", fault)
         return None
 
-    def _plain(self, reading: Reading, verdict: Verdict, settle: Settle | None = None) -> Ask:
+    def set_fault(self, word: Control) -> Reason | None:
+        """Why the set of an activation cannot be in force; the store must be filled up to its `policies_end`."""
+        fault = self.store.fault(word) if word.kind == ACTIVATE else ""
+        return Reason(Code.CONTROL_REFUSED, "policies", fault) if fault else None
+
+    def _plain(
+        self, reading: Reading, verdict: Verdict, control: ControlState, settle: Settle | None = None
+    ) -> Ask:
         envelope = reading.envelope
         return Ask(
             envelope.offset,
             envelope.time_ms,
             verdict.value,
-            policy_digest=self.policies.digest,
+            policy_digest=control.policy.digest or (self._local.digest if self._local else ""),
             settle=settle,
         )
 
     def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
         envelope = reading.envelope
-        world = World(self.policies, control, self._keys, self._partitions)
+        policies = self.in_force(control)
+        world = World(policies, control, self._keys, self._partitions)
         case = judge(Case(envelope, intent, reading.digest), world)
         ask = Ask(
             offset=envelope.offset,
@@ -129,7 +183,7 @@ class Intake:
             # An id counts as used only once its writer is proven: else a forger could use up other people's.
             intent_id=seen_key(intent.tenant, intent.intent_id) if case.kid else "",
             digest=reading.digest,
-            policy_digest=self.policies.digest,
+            policy_digest=policies.digest,
             dry_run=intent.dry_run,
             claims=case.claims,
             always=case.always,
@@ -138,7 +192,7 @@ class Intake:
         )
         return Item(reading, ask, case)
 
-    def _result(self, reading: Reading, result: Result) -> Item:
+    def _result(self, reading: Reading, result: Result, control: ControlState) -> Item:
         refused = self._result_fault(reading.envelope, result)
         settle = None
         if refused is None and result.status != ResultStatus.STARTED:
@@ -150,7 +204,7 @@ class Intake:
                 actuals=_actuals(result),
                 records=record_names(result.actual_records or ()),
             )
-        return Item(reading, self._plain(reading, Verdict.RECORDED, settle), refused=refused)
+        return Item(reading, self._plain(reading, Verdict.RECORDED, control, settle), refused=refused)
 
     def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
         """Why a result does not count: its command then expires as spent in full."""
@@ -162,10 +216,6 @@ class Intake:
                 Code.COST_INVALID, "actual_cost_micros", f"{cost} is not between 0 and {AMOUNT_MAX}"
             )
         return None
-
-    def _control(self, reading: Reading, word: Control) -> Item:
-        fault = self.control_fault(reading.envelope, word)
-        return Item(reading, self._plain(reading, Verdict.RECORDED), refused=fault)
 
 
 def _actuals(result: Result) -> tuple[tuple[str, int], ...]:

@@ -44,6 +44,7 @@ NUMBERS = {
     "RULE_FAILED": 29,
     "RULE_DENIED": 30,
     "READ_FIRST": 31,
+    "CONTROL_REFUSED": 40,
 }
 
 

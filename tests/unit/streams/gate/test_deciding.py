@@ -58,7 +58,7 @@ class Desk:
             raise UnavailableError("the registry is away")
         return SimpleNamespace(envelope=envelope, record=None)
 
-    def item(self, reading: Any, _state: Any) -> Any:
+    def item(self, reading: Any, _state: Any, _refused: Any) -> Any:
         """What is asked about it."""
         return SimpleNamespace(reading=reading, ask=SimpleNamespace(offset=reading.envelope.offset))
 
