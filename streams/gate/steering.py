@@ -11,7 +11,7 @@ whole is then the same for every worker, and the set is at hand before anybody d
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from toolgate.processors.control_state import ACTIVATE, ControlState
 from toolgate.schemas.records import Control
@@ -24,13 +24,20 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.schemas.records import Reason
     from toolgate.streams.gate.intake import Intake
-    from toolgate.streams.ports import Ledger, Log
+    from toolgate.streams.ports import Log
+
+
+class Applied(Protocol):
+    """What control is applied to."""
+
+    def apply_control(self, offset: int, before: int) -> int:
+        """See `ports.Ledger`."""
 
 
 class Steering:
     """The control topic up to `position`, applied to the ledger."""
 
-    def __init__(self, log: Log, ledger: Ledger, intake: Intake) -> None:
+    def __init__(self, log: Log, ledger: Applied, intake: Intake) -> None:
         self._log = log
         self._ledger = ledger
         self._intake = intake

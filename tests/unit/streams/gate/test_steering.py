@@ -98,7 +98,7 @@ def test_a_set_that_was_not_there_in_time_is_refused_by_all_and_for_ever():
         refused = worker.refused(0)
         assert refused is not None
         assert (refused.code, worker.state.policy.digest, worker.position) == ("CONTROL_REFUSED", "", 1)
-    site.activate(6)
+    site.activate(5)
     assert early.follow()
     assert early.state.policy.digest == NAME
 
