@@ -128,7 +128,7 @@ class Intake:
             UnavailableError: there are none, or they do not load in this version.
         """
         digest = control.policy.digest
-        if self._local is not None and digest in {"", self._local.digest}:
+        if self._local is not None and (not digest or digest == self._local.digest):
             return self._local
         if not digest:
             raise UnavailableError("no policies are in force: `toolgate policy activate DIR` brings some")

@@ -200,8 +200,6 @@ class _Worker:
         self._metrics.about.info(self._about | {"policy_digest": ""})
         health = Health(self._status, self._metrics, about, self._positions, Ends(settings).of)
         self._endpoint = Endpoint(health, settings.metrics_host, settings.metrics_port)
-        if local is not None:
-            self.policies(local)
         self.started = Started(
             settings.slot,
             self._endpoint.url,

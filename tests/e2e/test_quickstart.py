@@ -9,7 +9,11 @@ import pytest
 from walkthrough import Reader, blocks
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("quickstart.md", "guides/stopping.md")  # the second begins where the first ends
+PAGES = (
+    "quickstart.md",
+    "guides/stopping.md",
+    "guides/changing-policies.md",
+)  # each begins where the one before ends
 
 
 @pytest.mark.real

@@ -151,6 +151,6 @@ def _row(said: Said) -> dict[str, Any]:
 
 
 def _shown(row: Mapping[str, Any]) -> tuple[str, ...]:
-    became = row["refused"] or ("rolled back" if row["rollback"] else "in force")
+    became = row["refused"] or ("rolled back" if row["rollback"] else "activated")
     by, reason = safe(", ".join(row["by"])), safe(row["reason"])
     return as_time(row["time_ms"]), row["digest"], str(row["version"]), by, safe(became), reason
