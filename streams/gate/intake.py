@@ -11,23 +11,32 @@ from typing import TYPE_CHECKING
 from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
+from toolgate.processors.contract import PARAMS_BYTES_MAX
 from toolgate.processors.control_state import supported
+from toolgate.processors.facts import concerning, history_keys
 from toolgate.processors.identity import check_control, check_result
 from toolgate.processors.limits import record_names
+from toolgate.processors.memos import told_by
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.frozen import frozen
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, Verdict
+from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict, read_strict
 from toolgate.streams.ledger.accounts import seen_key
-from toolgate.streams.ports import Ask, UnavailableError
+from toolgate.streams.ports import GIVEN_BYTES_MAX, NOTHING, Ask, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolgate.processors.case import Envelope
+    from toolgate.processors.claims import Claim
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
+    from toolgate.processors.rule_sheets import Sheet
     from toolgate.schemas.registry import Registry
+    from toolgate.streams.ports import Look
 
 Record = Intent | Result | Control
 
@@ -44,6 +53,7 @@ class Reading:
     schema_id: int = 0
     digest: str = ""
     problem: tuple[str, str] | None = None
+    unseen: bool = False  # an intent that names results which are not there
 
 
 @frozen
@@ -87,13 +97,34 @@ class Intake:
             return Reading(envelope, problem=(error.reason_code, error.detail))
         return Reading(envelope, record, schema_id, digest)
 
-    def item(self, reading: Reading, control: ControlState) -> Item:
-        """What is asked of the ledger about a reading when `control` holds."""
+    def wants(self, readings: Iterable[Reading]) -> tuple[set[str], set[str]]:
+        """What must be looked up before these are judged: runs whose facts count, and counters of their history."""
+        runs: set[str] = set()
+        counters: set[str] = set()
+        for reading in readings:
+            match reading.record:
+                case Intent() as intent if sheet := self._sheet(intent):
+                    if sheet.facts:
+                        runs.add(intent.run_id)
+                    if sheet.history:
+                        counters.update(_history_keys(intent).values())
+                case Result() as result if result.status != ResultStatus.STARTED:
+                    runs.add(result.run_id)
+        return runs, counters
+
+    def item(
+        self, reading: Reading, control: ControlState, look: Look = NOTHING, given: str | None = None
+    ) -> Item:
+        """What is asked of the ledger about a reading when `control` holds.
+
+        `given` is what the intent was judged with before, which `look` has the latest of.
+        """
         match reading.record:
             case Intent() as intent:
-                return self._intent(reading, intent, control)
+                text = self._given(reading, intent, look) if given is None else given
+                return self._intent(reading, intent, control, text)
             case Result() as result:
-                return self._result(reading, result)
+                return self._result(reading, result, look)
             case Control() as word:
                 return self._control(reading, word)
             case None:
@@ -108,20 +139,38 @@ class Intake:
             return Reason(Code.CANNOT_JUDGE, "control", because)
         return None
 
-    def _plain(self, reading: Reading, verdict: Verdict, settle: Settle | None = None) -> Ask:
+    def _plain(self, reading: Reading, verdict: Verdict) -> Ask:
         envelope = reading.envelope
         return Ask(
             envelope.offset,
             envelope.time_ms,
             verdict.value,
             policy_digest=self.policies.digest,
-            settle=settle,
         )
 
-    def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
+    def _sheet(self, intent: Intent) -> Sheet | None:
+        policy = self.policies.for_workflow(intent.tenant, intent.workflow_id)
+        return policy.rules.get(intent.tool) if policy else None
+
+    def _given(self, reading: Reading, intent: Intent, look: Look) -> str:
+        """What an intent is judged with besides itself, as text; "" for nothing."""
+        sheet, given = self._sheet(intent), dict[str, object]()
+        if sheet and (facts := concerning(look.facts.get(intent.run_id, {}), sheet.facts)):
+            given["facts"] = facts
+        if sheet and sheet.history:
+            counts = {name: look.counts.get(key, 0) for name, key in _history_keys(intent).items()}
+            given |= {"history": counts} if any(counts.values()) else {}
+        if reading.unseen:
+            given["unseen"] = True
+        return dumps_canonical(given) if given else ""
+
+    def _intent(self, reading: Reading, intent: Intent, control: ControlState, given: str) -> Item:
         envelope = reading.envelope
         world = World(self.policies, control, self._keys, self._partitions)
-        case = judge(Case(envelope, intent, reading.digest), world)
+        case = Case(envelope, intent, reading.digest)
+        if given:
+            case = changed(case, **loads_strict(given, max_bytes=GIVEN_BYTES_MAX))
+        case = judge(case, world)
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,
@@ -135,12 +184,14 @@ class Intake:
             always=case.always,
             on_deny=case.on_deny,
             reserve=case.reserve,
+            given=given,
         )
         return Item(reading, ask, case)
 
-    def _result(self, reading: Reading, result: Result) -> Item:
+    def _result(self, reading: Reading, result: Result, look: Look) -> Item:
         refused = self._result_fault(reading.envelope, result)
-        settle = None
+        settle: Settle | None = None
+        told: tuple[Claim, ...] = ()
         if refused is None and result.status != ResultStatus.STARTED:
             settle = Settle(
                 reservation_id=result.command_id,
@@ -150,7 +201,10 @@ class Intake:
                 actuals=_actuals(result),
                 records=record_names(result.actual_records or ()),
             )
-        return Item(reading, self._plain(reading, Verdict.RECORDED, settle), refused=refused)
+            tool, facts = self.policies.tools.get(result.tool), look.facts.get(result.run_id)
+            told = told_by(result, tool, facts, reading.envelope.offset) if tool and facts else ()
+        ask = changed(self._plain(reading, Verdict.RECORDED), settle=settle, claims=told)
+        return Item(reading, ask, refused=refused)
 
     def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
         """Why a result does not count: its command then expires as spent in full."""
@@ -166,6 +220,15 @@ class Intake:
     def _control(self, reading: Reading, word: Control) -> Item:
         fault = self.control_fault(reading.envelope, word)
         return Item(reading, self._plain(reading, Verdict.RECORDED), refused=fault)
+
+
+def _history_keys(intent: Intent) -> dict[str, str]:
+    """The counters of a call's history; of one whose parameters cannot be read, which is denied, it does not matter."""
+    try:
+        _, canonical = read_strict(intent.params, max_bytes=PARAMS_BYTES_MAX)
+    except JsonError:
+        canonical = b""
+    return history_keys(intent.run_id, intent.tool, digest(canonical))
 
 
 def _actuals(result: Result) -> tuple[tuple[str, int], ...]:

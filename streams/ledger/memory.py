@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Visible
-from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Counter, Facts, Give, bucket, seen_key
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
 from toolgate.streams.ports import (
     NOBODY,
@@ -20,6 +20,7 @@ from toolgate.streams.ports import (
     CodeMismatchError,
     Decision,
     LedgerError,
+    Look,
     RejoinError,
     Reply,
     Seen,
@@ -237,6 +238,7 @@ class MemoryLedger:
             conflict=False,
             note="",
             policy_digest=ask.policy_digest,
+            given=ask.given,
         )
         decision, gives = self._judge(ask, decision)
         mark.decided[ask.offset] = decision
@@ -248,6 +250,8 @@ class MemoryLedger:
         image, clk = self._image, decision.clk
         if ask.settle is not None:
             note, ops = settle(ask.settle, image.accounts, clk)
+            if ops:  # what a result tells counts only when it ends something
+                ops += take(ask.claims, None, image.accounts, clk)
             return changed(decision, note=note, ops=ops), self._execute(ops, clk)
         first = self._first(ask.intent_id, clk) if ask.intent_id else None
         if first is None:
@@ -298,6 +302,17 @@ class MemoryLedger:
         oldest = bucket(image.clk) - BUCKETS_KEPT
         for born in [b for b in image.seen if b < oldest]:
             del image.seen[born]
+
+    def look(self, runs: Iterable[str], counters: Iterable[str]) -> Look:
+        """See `ports.Ledger`."""
+        self._script()
+        image = self._image
+        kept = {run: image.accounts.find(f"f:{run}", image.clk) for run in runs}
+        counted = {key: image.accounts.find(f"n:{key}", image.clk) for key in counters}
+        return Look(
+            {run: dict(facts.texts) for run, facts in kept.items() if isinstance(facts, Facts)},
+            {key: counter.live for key, counter in counted.items() if isinstance(counter, Counter)},
+        )
 
     # --- control ---
 

@@ -16,6 +16,7 @@ from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
 from toolgate.streams.ports import (
     NOBODY,
     CodeMismatchError,
+    Look,
     RejoinError,
     Reply,
     Share,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
 CHUNK = 2000
-KINDS = "cgnwr"  # of accounts: money, rates, counters, sets of records, owners of runs
+KINDS = "cgnwrf"  # of accounts: money, rates, counters, sets of records, owners of runs, facts
 
 
 def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
@@ -150,6 +151,12 @@ class RedisLedger:
         self.send(ctl, shares)
         return self.receive()
 
+    def look(self, runs: Iterable[str], counters: Iterable[str]) -> Look:
+        """See `ports.Ledger`."""
+        kept, counted = msgpack.unpackb(self._run("look", [list(runs), list(counters)]))
+        facts = {run: dict(zip(texts[::2], texts[1::2], strict=True)) for run, texts in kept}
+        return Look(facts, dict(counted))
+
     def apply_control(self, offset: int, before: int) -> int:
         """See `ports.Ledger`."""
         return int(self._run("control", [offset, before]))
@@ -254,6 +261,9 @@ class RedisLedger:
                 scores = self._slow.zrange(self._key(f"w:{name}"), 0, -1, withscores=True)
                 seen = {m.decode(): int(s) for m, s in scores if not window or s > clk - window}
                 return [dict(sorted(seen.items())), window, at, keep]
+            case "f":
+                texts = self._slow.hgetall(self._key(f"f:{name}"))
+                return [dict(sorted((k.decode(), text.decode()) for k, text in texts.items())), at, keep]
             case _:
                 return [rest[0], at, keep]
 

@@ -44,6 +44,8 @@ NUMBERS = {
     "RULE_FAILED": 29,
     "RULE_DENIED": 30,
     "READ_FIRST": 31,
+    "HISTORY_EXCEEDED": 50,
+    "HISTORY_REQUIRED": 51,
 }
 
 
