@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.claims import AMOUNT_MAX, FACT_BYTES_MAX, FACTS_BYTES_MAX, FACTS_MAX
+from toolgate.streams.ports import Look
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolgate.schemas.records import Op
 
 BUCKET_MS = 21_600_000  # reservations and decided ids live in buckets of six hours ...
@@ -167,6 +170,15 @@ class Accounts:
         if account is None or (account.keep and account.at + account.keep <= clk):
             return None
         return account
+
+    def look(self, runs: Iterable[str], counters: Iterable[str], clk: int) -> Look:
+        """What runs remember, as `ports.Ledger.look` says."""
+        kept = {run: self.find(f"f:{run}", clk) for run in runs}
+        counted = {key: self.find(f"n:{key}", clk) for key in counters}
+        return Look(
+            {run: dict(facts.texts) for run, facts in kept.items() if isinstance(facts, Facts)},
+            {key: counter.live for key, counter in counted.items() if isinstance(counter, Counter)},
+        )
 
     def reservation(self, reservation_id: str, clk: int) -> Reservation | None:
         """The reservation or its tombstone, within the horizon."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Visible
-from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Counter, Facts, Give, bucket, seen_key
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
 from toolgate.streams.ports import (
     NOBODY,
@@ -306,13 +306,7 @@ class MemoryLedger:
     def look(self, runs: Iterable[str], counters: Iterable[str]) -> Look:
         """See `ports.Ledger`."""
         self._script()
-        image = self._image
-        kept = {run: image.accounts.find(f"f:{run}", image.clk) for run in runs}
-        counted = {key: image.accounts.find(f"n:{key}", image.clk) for key in counters}
-        return Look(
-            {run: dict(facts.texts) for run, facts in kept.items() if isinstance(facts, Facts)},
-            {key: counter.live for key, counter in counted.items() if isinstance(counter, Counter)},
-        )
+        return self._image.accounts.look(runs, counters, self._image.clk)
 
     # --- control ---
 

@@ -363,10 +363,9 @@ def facts_of_what_ended_before(patch: pytest.MonkeyPatch) -> None:
 # A mutant that needs much of something shows itself sooner where there is much of it.
 OFTEN: dict[str, dict[str, float]] = {
     "control_not_compared": {"control": 0.05},
-} | dict.fromkeys(
-    ("ended_settled_again", "intents_before_results", "nothing_waited_for", "facts_of_what_ended_before"),
-    {"result": 0.15},
-)
+    **{name: {"result": 0.15} for name in ("ended_settled_again", "nothing_waited_for")},
+    **{name: {"result": 0.15} for name in ("intents_before_results", "facts_of_what_ended_before")},
+}
 MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     gives_at_once, visible_omitted, stable_of_own_partitions, ended_settled_again,
     duplicates_in_dd, dd_from_snapshot_on, scripts_reloaded, no_generation, claim_keeps_generation,

@@ -2,127 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from ledger_driver import CALLS, MINUTE, T0, TPS, USD, Driver, calls, intent, money, result
 
 from toolgate.processors.claims import (
-    FACT_BYTES_MAX,
-    FACTS_MAX,
-    RUN_KEEP_MS,
-    Charge,
     Count,
     Distinct,
     Forbid,
-    Label,
     Own,
     Rate,
-    Remember,
     Require,
-    Reserve,
     Settle,
 )
-from toolgate.streams.ledger.memory import MemoryLedger, Store
-from toolgate.streams.ledger.redis import RedisLedger, connect
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.ports import (
     Ask,
     CodeMismatchError,
-    Decision,
-    Look,
     RejoinError,
-    Share,
     StaleControlError,
     UnavailableError,
     UnverifiedError,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 pytestmark = pytest.mark.real
-
-T0 = 1_772_323_200_000
-MINUTE = 60_000
-USD = Label("BUDGET_EXCEEDED", "budgets[0]", "tenant", "usd_micros")
-CALLS = Label("BUDGET_EXCEEDED", "budgets[1]", "tenant", "calls")
-TPS = (("intents", 0), ("intents", 1), ("results", 0))
-
-
-class Driver:
-    """One worker that owns three topic-partitions of a fresh ledger."""
-
-    def __init__(self, ledger: Any, lose_scripts: Callable[[], Any], url: str = "") -> None:
-        self.ledger = ledger
-        self.url = url
-        self.lose_scripts = lose_scripts
-        self.next = dict.fromkeys(TPS, 0)
-        self.committed = dict.fromkeys(TPS, 0)
-        self.stable = 0
-        ledger.standing()
-        ledger.claim("g1")
-        ledger.wipe("g1")
-        ledger.finish("g1", 0, 0, {}, dict.fromkeys(TPS, 0))
-        ledger.standing()
-        self.epochs = {tp: ledger.take(tp, 0, ledger.owner(tp)) for tp in TPS}
-
-    def share(self, tp: tuple[str, int], **fields: Any) -> Share:
-        """An idle share of a topic-partition, with some fields otherwise."""
-        at = self.next[tp]
-        kept = {"epoch": self.epochs[tp], "expect": self.committed[tp], "start": at, "next": at} | fields
-        return Share(*tp, **kept)
-
-    def decide(self, tp: tuple[str, int], ask: Ask | None = None, ctl: int = 0) -> Decision | None:
-        """Decide one new record of `tp` (its offset is filled in), or none; all partitions are named."""
-        at = self.next[tp]
-        shares = [self.share(other) for other in TPS if other != tp]
-        asks = () if ask is None else (Ask(**{**_fields(ask), "offset": at}),)
-        self.next[tp] += len(asks)
-        reply = self.ledger.decide(ctl, [self.share(tp, start=at, next=at + len(asks), asks=asks), *shares])
-        self.stable = reply.stable
-        return reply.decisions[0][0] if asks else None
-
-    def commit(self) -> None:
-        """Everything decided so far is committed, and the ledger is told with the next call."""
-        self.committed = dict(self.next)
-
-
-def _fields(ask: Ask) -> dict[str, Any]:
-    return {name: getattr(ask, name) for name in Ask.__slots__}
-
-
-@pytest.fixture(params=["memory", "redis"])
-def driver(request: pytest.FixtureRequest) -> Driver:
-    """A worker on either ledger."""
-    if request.param == "memory":
-        store = Store()
-        return Driver(MemoryLedger(store), store.scripts.clear)
-    url = request.getfixturevalue("stack").redis_url
-    client = connect(url)
-    client.flushdb()
-    return Driver(RedisLedger(url, "contract"), client.script_flush, url)
-
-
-def intent(*claims: Any, name: str = "", time_ms: int = T0, hold: str = "", **fields: Any) -> Ask:
-    """An approved intent with these claims; `hold` names its reservation."""
-    reserve = Reserve(hold, 10 * MINUTE, "d", "tool") if hold else None
-    kept = {"digest": "d", "claims": claims, "reserve": reserve} | fields
-    return Ask(0, time_ms, "APPROVE", name, **kept)
-
-
-def result(reservation: str, time_ms: int = T0, *, void: bool = False, **actuals: int) -> Ask:
-    """The end of a reservation."""
-    return Ask(0, time_ms, "RECORDED", settle=Settle(reservation, "d", "tool", void, tuple(actuals.items())))
-
-
-def money(amount: int, cap: int) -> Charge:
-    """A charge of the tenant's money."""
-    return Charge("tenant:t:usd", amount, cap, USD)
-
-
-def calls(amount: int, cap: int) -> Charge:
-    """A charge of the tenant's calls, free again at expiry."""
-    return Charge("tenant:t:calls", amount, cap, CALLS, on_expiry="release")
-
 
 A, B, R = TPS
 
@@ -148,87 +53,6 @@ def test_a_call_that_does_not_fit_changes_nothing(
     with pytest.raises(error, match=says):
         driver.ledger.decide(0, [good, driver.share(A, **fields)])
     assert driver.ledger.dump() == before
-
-
-def told(reservation: str, *claims: Any, **fields: Any) -> Ask:
-    """A result that tells something."""
-    return Ask(**_fields(result(reservation, **fields)) | {"claims": claims})
-
-
-def test_what_a_result_tells_is_remembered_when_it_ends_something(driver: Driver) -> None:
-    """Not when it names nothing, is another's, or comes again: the first END wins."""
-    fact, counts = Remember("r", "f", "1"), Count("run:r:landed", 1, None, CALLS)
-    driver.decide(R, told("r1", fact, counts))
-    driver.decide(A, intent(money(1, 10), hold="r1"))
-    other = Settle("r1", "d", "other", void=False)
-    driver.decide(R, Ask(0, T0, "RECORDED", settle=other, claims=(fact, counts)))
-    assert driver.ledger.look(["r"], ["run:r:landed"]) == Look({}, {})
-    driver.decide(R, told("r1", fact, counts))
-    driver.decide(R, told("r1", Remember("r", "f", "2"), counts))
-    assert driver.ledger.look(["r", "s"], ["run:r:landed"]) == Look({"r": {"f": "1"}}, {"run:r:landed": 1})
-
-
-def test_facts_are_there_at_once_and_an_empty_text_forgets(driver: Driver) -> None:
-    """Only the run's own partition looks at them, in its order."""
-    driver.decide(A, intent(Remember("r", "f", "1"), Remember("r", "g", "2")))
-    driver.decide(A, intent(Remember("r", "f", "")))
-    assert driver.ledger.look(["r"], []).facts == {"r": {"g": "2"}}
-
-
-def test_facts_are_not_taken_by_what_is_not_approved(driver: Driver) -> None:
-    """A denied call leaves nothing for its result, and neither does a dry run."""
-    driver.decide(A, intent(money(11, 10), Remember("r", "f", "1")))
-    driver.decide(A, intent(Remember("r", "f", "1"), dry_run=True))
-    assert driver.ledger.look(["r"], []).facts == {}
-
-
-@pytest.mark.parametrize(
-    ("before", "name", "text", "kept"),
-    [
-        ({}, "f", "x" * FACT_BYTES_MAX, True),
-        ({}, "f", "x" * (FACT_BYTES_MAX + 1), False),
-        ({"f": "old"}, "f", "\u00e9" * (FACT_BYTES_MAX // 2 + 1), False),
-        ({f"n{n}": "x" for n in range(FACTS_MAX)}, "f", "x", False),
-        ({f"n{n}": "x" for n in range(FACTS_MAX)}, "n0", "y", True),
-        ({f"n{n}": "x" * 4_000 for n in range(16)}, "f", "x" * 1_600, False),
-        ({f"n{n}": "x" * 4_000 for n in range(16)}, "f", "x" * 1_400, True),
-    ],
-)
-def test_a_run_remembers_only_so_much(
-    driver: Driver, before: dict[str, str], name: str, text: str, *, kept: bool
-) -> None:
-    """What is too much is not remembered, and what it would have replaced is no longer true."""
-    driver.decide(A, intent(*(Remember("r", *one) for one in before.items())))
-    driver.decide(A, intent(Remember("r", name, text)))
-    expected = {key: value for key, value in before.items() if key != name} | ({name: text} if kept else {})
-    assert driver.ledger.look(["r"], []).facts == {"r": expected}
-
-
-def test_a_run_forgets_when_it_was_idle_for_long_enough(driver: Driver) -> None:
-    """And begins anew, without what lay there before."""
-    driver.decide(A, intent(Remember("r", "f", "1")))
-    later = T0 + RUN_KEEP_MS
-    driver.decide(A, intent(time_ms=later))
-    assert driver.ledger.look(["r"], []).facts == {}
-    driver.decide(A, intent(Remember("r", "g", "2"), time_ms=later))
-    assert driver.ledger.look(["r"], []).facts == {"r": {"g": "2"}}
-    assert driver.ledger.dump()["accounts"]["f:r"][0] == {"g": "2"}
-
-
-def test_a_redelivered_record_gets_what_it_was_judged_with(driver: Driver) -> None:
-    """Its publisher may know more by then, and must come to the same."""
-    driver.decide(A, intent(money(3, 10), name="i1", given="first"))
-    driver.next[A] = 0
-    again = driver.decide(A, intent(money(3, 10), name="i1", given="later"))
-    assert again is not None
-    assert again.given == "first"
-
-
-def test_only_a_verified_ledger_is_looked_into(driver: Driver) -> None:
-    """One that was restarted may have forgotten what the log says."""
-    driver.lose_scripts()
-    with pytest.raises(UnverifiedError):
-        driver.ledger.look(["r"], [])
 
 
 def test_a_redelivered_record_gets_its_stored_decision(driver: Driver) -> None:
