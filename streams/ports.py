@@ -181,6 +181,9 @@ class Ledger(Protocol):
     def owner(self, tp: TopicPartition) -> tuple[int, int]:
         """(slot, epoch) of the owner; slot -1 when released or never owned."""
 
+    def decided(self, tp: TopicPartition) -> int:
+        """The offset behind the last decision, committed or not, on a topic-partition that this worker has taken."""
+
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """Give a topic-partition up in order, after its last commit; nothing happens if it is another's by now."""
 

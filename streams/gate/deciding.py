@@ -30,11 +30,15 @@ TRIES = 3
 
 
 class Place(Protocol):
-    """A topic-partition that is owned: its epoch, committed offset, and consumer position before the batch."""
+    """A topic-partition that is owned: its epoch, committed offset, and consumer position before the batch.
+
+    `decided`: where the ledger had decided up to when it was taken.
+    """
 
     epoch: int
     committed: int
     position: int
+    decided: int
 
 
 @dataclass(slots=True)
@@ -76,7 +80,8 @@ class Deciding:
         readings = [self._intake.read(envelope) for envelope in envelopes]
         ends = {tp: place.position for tp, place in held.items()}
         after = ends | {(one.topic, one.partition): one.offset + 1 for one in envelopes}
-        readings, waiting = self._waiting.sort(readings, after)
+        decided = {tp: place.decided for tp, place in held.items()} if self._intake.policies.remembers else {}
+        readings, waiting = self._waiting.sort(readings, after, decided)
         for leg in self._legs(readings):
             ends = yield from self._leg(leg, ends, held, publish)
         return waiting

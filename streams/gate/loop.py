@@ -73,6 +73,7 @@ class Held:
     epoch: int
     committed: int
     position: int
+    decided: int  # by the ledger, when it was taken
     undropped: bool = True  # the ledger may hold decisions below `committed`
     new: bool = False  # nothing was ever committed: the next transaction does
 
@@ -226,7 +227,7 @@ class Gate:
             committed |= {tp: history.next_offset(tp) for tp in missing}
         for tp, epoch in epochs.items():
             offset = committed[tp]
-            self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
+            self._held[tp] = Held(epoch, offset, offset, self._ledger.decided(tp), new=tp in missing)
             self._log.seek(tp, offset)
         self._report.joined(assignment.partitions, self._gen)
         self._report.state("running", "")

@@ -24,7 +24,8 @@ from toolgate.streams.gate import snapshots
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.store import Store
 from toolgate.streams.log.memory import Broker, Entry, MemoryLog
 from toolgate.streams.ports import Ledger, Output, RejoinError
 
@@ -375,11 +376,14 @@ class Universe:
             e.offset: self.codecs[Control].decode(e.value) for e in self.broker.visible(("control", 0), 0)
         }
         dump = self.make_ledger().dump()
+        good = {
+            output.value for output in self.sent if output.topic == "intents" and len(output.value or b"") > 9
+        }
         read = {
             (p, e.offset): self.codecs[Intent].decode(e.value).results_seen_to
             for p in range(PARTITIONS)
             for e in self.broker.visible(("intents", p), 0)
-            if e.value and e.value[:1] == b"\0"
+            if e.value in good  # 9 bytes are the noise of `intent`
         }
         return checker.violations(self.audit(), self.commands(), self.inputs(), dump, words, read=read)
 

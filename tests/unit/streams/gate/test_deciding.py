@@ -89,7 +89,7 @@ class Desk:
         steering = Steering(self, self, self)  # type: ignore[arg-type]
         waiting = Waiting(lambda _: 0, lambda: 0)
         deciding = Deciding(self, self, steering, waiting, part_size)  # type: ignore[arg-type]
-        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0)}
+        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0, decided=0)}
         envelopes = [Envelope(*TP, offset, 0, b"r", b"x") for offset in range(count)]
         return list(deciding.run(envelopes, held, self.publish))  # type: ignore[arg-type]
 
@@ -178,7 +178,7 @@ def test_results_are_decided_before_intents_are_judged():
     )
     steering = Steering(desk, desk, desk)  # type: ignore[arg-type]
     deciding = Deciding(desk, desk, steering, Waiting(lambda _: 0, lambda: 0), 9)  # type: ignore[arg-type]
-    held = {tp: SimpleNamespace(epoch=1, committed=0, position=0) for tp in (TP, ("results", 0))}
+    held = {tp: SimpleNamespace(epoch=1, committed=0, position=0, decided=0) for tp in (TP, ("results", 0))}
     envelopes = [Envelope(topic, 0, 0, 0, b"r", b"x") for topic in ("intents", "results")]
     list(deciding.run(envelopes, held, desk.publish))  # type: ignore[arg-type]
     assert asked == [
