@@ -31,6 +31,11 @@ def load(directory: Path) -> PolicySet:
 
     Raises LoadError with every problem found; its places name files relative to the directory.
     """
+    return from_files(read_files(directory))
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    """The files of a directory that `load` looks at, by name within it. Raises LoadError when one cannot be read."""
     if not directory.is_dir():
         raise LoadError(
             [Problem(str(directory), 0, 0, "there is no such folder", "name the folder with tools.yaml")]
@@ -48,7 +53,7 @@ def load(directory: Path) -> PolicySet:
             unread.append(Problem(name, 0, 0, f"cannot be read: {error.strerror}"))
     if unread:
         raise LoadError(unread)
-    return from_files(files)
+    return files
 
 
 def from_files(files: Mapping[str, bytes]) -> PolicySet:
@@ -73,7 +78,7 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
     if problems:
         raise LoadError(problems)
     workflows = {(policy.tenant, policy.workflow_id): compile_policy(policy, tools) for _, policy in policies}
-    return PolicySet(_digest(files), tools, workflows)
+    return PolicySet(set_digest(files), tools, workflows)
 
 
 def _concerns(name: str) -> bool:
@@ -150,7 +155,8 @@ def _check_unique(policies: list[tuple[Document, Policy]]) -> list[Problem]:
     return problems
 
 
-def _digest(files: Mapping[str, bytes]) -> str:
+def set_digest(files: Mapping[str, bytes]) -> str:
+    """The digest that names a set of these files: over their names and bytes, each behind its length."""
     parts = [
         struct.pack(">QQ", len(name.encode()), len(files[name])) + name.encode() + files[name]
         for name in sorted(files)

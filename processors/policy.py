@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from toolgate.processors.problems import Path, Problem
     from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
+    from toolgate.schemas.records import Intent
 
-READ_ONLY = "read_only"
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
 )  # scopes that several workflows of a tenant have in common
@@ -68,6 +68,11 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
+
+    def sheet(self, intent: Intent) -> Sheet | None:
+        """The rules about the tool that an intent names, or None."""
+        policy = self.workflows.get((intent.tenant, intent.workflow_id))
+        return policy.rules.get(intent.tool) if policy else None
 
     @property
     def remembers(self) -> bool:

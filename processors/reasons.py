@@ -31,6 +31,7 @@ class Code(_Named):
     BAD_IDENTITY = auto()
     UNKNOWN_WORKFLOW = auto()
     KILLED = auto()
+    CONTROL_REFUSED = auto()
     ID_CONFLICT = auto()
     BAD_INTENT = auto()
     RUN_NOT_YOURS = auto()
@@ -96,6 +97,11 @@ TABLE: dict[Code, Entry] = {
         3,
         "an operator stopped this tenant, workflow, run, agent, tool or system",
         "An operator has stopped this. Stop work and report back.",
+    ),
+    Code.CONTROL_REFUSED: Entry(
+        40,
+        "a control record does not follow on what held before, or its policy set cannot be in force",
+        "An operator's word changed nothing.",
     ),
     Code.ID_CONFLICT: Entry(
         4,

@@ -14,6 +14,8 @@ import pytest
 import universe
 from facts_mutants import FACTS_MUTANTS
 
+from toolgate.processors.control_state import ControlState
+from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas.frozen import changed
 from toolgate.streams.gate import loop, recovery, snapshots
 from toolgate.streams.gate.deciding import Deciding
@@ -336,11 +338,24 @@ def parts_without_the_rest(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deciding, "run", hopeful)
 
 
+def older_sets_count(patch: pytest.MonkeyPatch) -> None:
+    """An activation counts whatever it follows on."""
+    patch.setattr(ControlState, "stale", lambda _self, _word: "")
+
+
+def sets_that_come_later_count(patch: pytest.MonkeyPatch) -> None:
+    """An activation counts as soon as its set is there, for whoever reads it then."""
+    files = PolicyStore.files
+    patch.setattr(PolicyStore, "files", lambda self, name, _below=None: files(self, name))
+
+
 # A mutant that needs much of something shows itself sooner where there is much of it.
 OFTEN: dict[str, dict[str, float]] = {
     "control_not_compared": {"control": 0.05},
     "ended_settled_again": {"result": 0.15},
     **{mutant.__name__: {"result": 0.12} for mutant in FACTS_MUTANTS},
+    "older_sets_count": {"control": 0.05},
+    "sets_that_come_later_count": {"control": 0.05},
 }
 MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     gives_at_once, visible_omitted, stable_of_own_partitions, ended_settled_again,
@@ -348,7 +363,7 @@ MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     any_claimer_goes_on, nobody_fenced, own_slot_fenced, control_as_committed, audit_merged,
     snapshot_by_offset, snapshot_of_live_ledger, clock_runs_back, post_state_folded, no_offset_ledger,
     control_not_compared, not_older_than_committed, commit_outcome_guessed,
-    parts_without_the_rest, *FACTS_MUTANTS,
+    parts_without_the_rest, older_sets_count, sets_that_come_later_count, *FACTS_MUTANTS,
 )  # fmt: skip
 
 

@@ -63,7 +63,11 @@ class Desk:
             raise UnavailableError("the registry is away")
         return SimpleNamespace(envelope=envelope, record=None)
 
-    def wants(self, readings: Any) -> tuple[set[str], set[str]]:
+    def remembers(self, _state: Any) -> bool:
+        """Whether rules look at facts."""
+        return bool(self.policies.remembers)
+
+    def wants(self, readings: Any, _state: Any) -> tuple[set[str], set[str]]:
         """What must be looked up: something for each."""
         return {str(one.envelope.offset) for one in readings}, set()
 
@@ -75,7 +79,9 @@ class Desk:
             raise found
         return found
 
-    def item(self, reading: Any, _state: Any, look: Look, given: str | None = None) -> Any:
+    def item(
+        self, reading: Any, _state: Any, look: Look, given: str | None = None, _refused: Any = None
+    ) -> Any:
         """What is asked about it."""
         ask = SimpleNamespace(offset=reading.envelope.offset, given=given or "".join(look.facts))
         return SimpleNamespace(reading=reading, ask=ask)
@@ -156,7 +162,7 @@ def test_a_stored_decision_is_published_as_it_was_judged():
     item = desk.item
     desk.item = lambda *given: judged.append(given[2:]) or item(*given)  # type: ignore[method-assign]
     desk.run(1)
-    assert judged == [(Look({"later": {}}, {}),), (Look({"later": {}}, {}), "")]
+    assert judged == [(Look({"later": {}}, {}), None, None), (Look({"later": {}}, {}), "", None)]
 
 
 def test_results_are_decided_before_intents_are_judged():
