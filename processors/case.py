@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from toolgate.processors.slots import Missing
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
+NO_HISTORY: Mapping[str, int] = MappingProxyType(
+    {"landed": 0, "failed": 0, "landed_writes": 0, "failed_writes": 0}
+)
 
 
 @frozen
@@ -54,6 +57,7 @@ class Case:
     on_deny: tuple[Count, ...] = ()
     reserve: Reserve | None = None
     facts: Mapping[str, str] = NO_FACTS  # what the run remembers, as the ledger keeps it
+    history: Mapping[str, int] = NO_HISTORY  # what became of its earlier calls
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known
 

@@ -24,6 +24,7 @@ class Label:
     rule: str  # "limits.max_cost_usd", "budgets[0]", ...
     scope: str
     unit: str
+    because: str = ""  # the policy's own sentence, where it has one
 
 
 @frozen
@@ -134,7 +135,31 @@ class Deadline:
     label: Label
 
 
-Claim = Charge | Spend | Rate | Distinct | Count | Require | Forbid | Own | Deadline
+FACTS = Label("", "facts", "run", "")
+FACTS_MAX, FACT_BYTES_MAX, FACTS_BYTES_MAX = (
+    512,
+    4_096,
+    65_536,
+)  # of a run: texts, bytes of each, bytes of all
+
+
+@frozen
+class Remember:
+    """Keep a text of at most 4,096 bytes under a name among a run's facts; an empty one forgets it. Never refused.
+
+    A run keeps at most 512 texts, names and texts at most 65,536 bytes: what is too much is not kept, and what stood
+    under the name before is forgotten.
+    """
+
+    run_id: str
+    name: str
+    value: str
+    trusted: bool = False
+    label: Label = FACTS
+    keep_ms: int = RUN_KEEP_MS
+
+
+Claim = Charge | Spend | Rate | Distinct | Count | Require | Forbid | Own | Deadline | Remember
 
 
 @frozen

@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors.condition_types import INT, Field, Type, fits_deeply, map_of, record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
 KEY_CHARS_MAX = 256
 HISTORY: Type = record(landed=INT, failed=INT, landed_writes=INT, failed_writes=INT)
 _APART = "\x1f"
-_LANDED, _FAILED = "~landed", "~failed"  # no fact has such a name
-_WRITES = "_writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +30,6 @@ class FactKind:
     told_by: tuple[str, ...]  # tools that read
 
 
-def account(run_id: str) -> str:
-    """The ledger's account of a run's facts."""
-    return f"run:{run_id}:facts"
-
-
 def fact_name(fact: str, key: str, source: str) -> str:
     """The ledger's name of what `source` told about the row `key`."""
     return _APART.join((fact, key, source))
@@ -47,21 +40,20 @@ def fact_value(fields: Mapping[str, Any], offset: int) -> str:
     return json.dumps({"at": offset, "is": fields}, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
 
-def history_names(tool: str, params_digest: str, *, writes: bool, landed: bool) -> tuple[str, ...]:
-    """The names that a result of a call counts under."""
-    stem = _LANDED if landed else _FAILED
-    own = _APART.join((stem, tool, params_digest))
-    return (own, stem + _WRITES) if writes else (own,)
+def history_keys(run_id: str, tool: str, params_digest: str) -> dict[str, str]:
+    """The ledger's counters of what became of a run's calls: of this very one, and of all its writes."""
+    stem, own = f"run:{run_id}", f"{tool}:{params_digest}"
+    return {
+        "landed": f"{stem}:landed:{own}",
+        "failed": f"{stem}:failed:{own}",
+        "landed_writes": f"{stem}:landed_writes",
+        "failed_writes": f"{stem}:failed_writes",
+    }
 
 
-def concerning(
-    texts: Mapping[str, str], kinds: Iterable[str], tool: str, params_digest: str
-) -> dict[str, str]:
-    """Of all that a run remembers, what a call's rules may look at."""
-    wanted = set(kinds)
-    own = {_APART.join((stem, tool, params_digest)) for stem in (_LANDED, _FAILED)}
-    own |= {_LANDED + _WRITES, _FAILED + _WRITES}
-    return {name: text for name, text in texts.items() if name in own or name.split(_APART, 1)[0] in wanted}
+def concerning(texts: Mapping[str, str], kinds: Collection[str]) -> dict[str, str]:
+    """Of all that a run remembers, facts of these kinds."""
+    return {name: text for name, text in texts.items() if name.partition(_APART)[0] in kinds}
 
 
 def rows_of(texts: Mapping[str, str], kinds: Mapping[str, FactKind]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -80,20 +72,6 @@ def rows_of(texts: Mapping[str, str], kinds: Mapping[str, FactKind]) -> dict[str
             {name: value for name, value in known.items() if fits_deeply(value, types[name].type)}
         )
     return tables
-
-
-def history_of(texts: Mapping[str, str], tool: str, params_digest: str) -> dict[str, int]:
-    """What became of earlier calls of the run: of this very call, and of all its writes."""
-
-    def count(*parts: str) -> int:
-        return int(texts.get(_APART.join(parts), "0"))
-
-    return {
-        "landed": count(_LANDED, tool, params_digest),
-        "failed": count(_FAILED, tool, params_digest),
-        "landed_writes": count(_LANDED + _WRITES),
-        "failed_writes": count(_FAILED + _WRITES),
-    }
 
 
 def tables_of(kinds: Mapping[str, FactKind]) -> Type:

@@ -24,6 +24,8 @@ from toolgate.processors.claims import (
     Reserve,
     Spend,
 )
+from toolgate.processors.history import HistoryError, history_claims
+from toolgate.processors.memos import memo_of
 from toolgate.processors.names import is_id
 from toolgate.processors.paths import values_at
 from toolgate.processors.plans import CALLS, COST, RECORDS, Account, Plan, standing
@@ -84,12 +86,16 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         claims += _charges(plan, intent, cost, len(records))
         claims += [_rate(rate, intent) for rate in plan.rates]
         claims += _distincts(plan, intent, params, records, must=tool.writes, named=bool(own))
-    except CostError as error:
-        return deny(case, Reason(Code.COST_INVALID, "cost", str(error)))
-    except RecordsError as error:
-        return deny(case, Reason(Code.RECORDS_INVALID, "records", str(error)))
+        for history in plan.histories:
+            claims += history_claims(history, intent.run_id, params, case.params_digest)
+    except (CostError, HistoryError, RecordsError) as error:
+        return deny(case, _untold(error))
     envelope = case.envelope
-    reserve = Reserve(f"{envelope.partition}-{envelope.offset}", HOLD_MS, case.digest, tool.name)
+    command_id = f"{envelope.partition}-{envelope.offset}"
+    digest_kept = case.params_digest if policy.history else ""
+    if memo := memo_of(tool, intent.run_id, command_id, params, digest_kept):
+        claims.append(memo)
+    reserve = Reserve(command_id, HOLD_MS, case.digest, tool.name)
     return changed(
         case,
         cost_micros=cost,
@@ -99,6 +105,17 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         on_deny=on_deny,
         reserve=reserve,
     )
+
+
+def _untold(error: CostError | HistoryError | RecordsError) -> Reason:
+    """Why it cannot be told what a call would take."""
+    match error:
+        case CostError():
+            return Reason(Code.COST_INVALID, "cost", str(error))
+        case HistoryError():
+            return Reason(Code.RULE_FAILED, error.rule, error.because)
+        case RecordsError():
+            return Reason(Code.RECORDS_INVALID, "records", str(error))
 
 
 def attempts(case: Case) -> tuple[tuple[Rate, ...], tuple[Count, ...]]:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.amounts import USD_MICROS, duration
 from toolgate.processors.claims import DAY_MS, FOREVER, RUN_KEEP_MS, Label
+from toolgate.processors.history import history_plans
 from toolgate.processors.paths import steps
 from toolgate.processors.reasons import Code
 
 if TYPE_CHECKING:
     from toolgate.processors.catalogue import Tool
+    from toolgate.processors.history import HistoryPlan
     from toolgate.processors.paths import Steps
     from toolgate.processors.policy_file import AttemptRate, BlastRadius, Budget, Policy, Rate
 
@@ -79,6 +81,7 @@ class Plan:
     charges: tuple[ChargePlan, ...] = ()
     rates: tuple[RatePlan, ...] = ()
     distincts: tuple[DistinctPlan, ...] = ()
+    histories: tuple[HistoryPlan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def call_plan(policy: Policy, tool: Tool) -> Plan:
             for place, blast in enumerate(policy.blast_radius)
             if counts(blast, tool)
         ),
+        history_plans(policy, tool),
     )
 
 

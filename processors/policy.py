@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from toolgate.processors.problems import Path, Problem
     from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
+    from toolgate.schemas.records import Intent
 
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
@@ -53,6 +54,7 @@ class WorkflowPolicy:
     written: Policy
     redact: tuple[Steps, ...]
     rules: Mapping[str, Sheet]  # of the allowed tools that any rule is about
+    history: bool  # whether any rule looks at what became of earlier calls
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -66,6 +68,18 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
+
+    def sheet(self, intent: Intent) -> Sheet | None:
+        """The rules about the tool that an intent names, or None."""
+        policy = self.workflows.get((intent.tenant, intent.workflow_id))
+        return policy.rules.get(intent.tool) if policy else None
+
+    @property
+    def remembers(self) -> bool:
+        """Whether anything of what calls return, or of how they ended, is kept for rules."""
+        return any(tool.remember for tool in self.tools.values()) or any(
+            policy.history for policy in self.workflows.values()
+        )
 
     def for_workflow(self, tenant: str, workflow_id: str) -> WorkflowPolicy | None:
         """The policy of a tenant's workflow, or None."""
@@ -91,6 +105,7 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         for tool in _allowed(policy, tools)
         if tool.name not in denied_names and denied_globs.fullmatch(tool.name) is None
     }
+    rules = compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values()))
     return WorkflowPolicy(
         tenant=policy.tenant,
         workflow_id=policy.workflow_id,
@@ -102,7 +117,8 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         denied_globs=denied_globs,
         written=policy,
         redact=tuple(steps(path) for path in policy.redact),
-        rules=compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values())),
+        rules=rules,
+        history=any(sheet.history for sheet in rules.values()),
     )
 
 
@@ -115,6 +131,7 @@ def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) 
         *_check_scopes(document, policy, allowed),
         *_check_records(document, policy, allowed),
         *_check_doubles(document, policy),
+        *_check_requirements(document, policy, allowed),
         *check_rules(document, policy, allowed, facts_of(tools.values())),
     ]
 
@@ -227,6 +244,32 @@ def _check_records(document: Document, policy: Policy, allowed: list[Tool]) -> I
                 yield document.problem(
                     (*path, "records"), f"no allowed tool has parameter {limit.records}", hint
                 )
+
+
+def _check_requirements(document: Document, policy: Policy, allowed: list[Tool]) -> Iterator[Problem]:
+    first: set[str] = {rule.id for rule in policy.rules}
+    for place, one in enumerate(policy.requires):
+        path = ("policy", "requires", place)
+        if one.id in first:
+            yield document.problem((*path, "id"), f"{one.id} is there twice", "give each its own id")
+        first.add(one.id)
+        about = [tool for tool in allowed if compile_globs(tuple(one.tools)).fullmatch(tool.name)]
+        earlier = [tool for tool in allowed if compile_globs(tuple(one.after or ())).fullmatch(tool.name)]
+        names = [tool.name for tool in allowed]
+        if not about:
+            yield document.problem((*path, "tools"), "no allowed tool matches", nearest(one.tools[0], names))
+        if one.after and not earlier:
+            what = "no allowed tool matches: what it is about could never be approved"
+            yield document.problem((*path, "after"), what, nearest(one.after[0], names))
+        for key, tools, at in (
+            ("by", about, one.by),
+            ("amount", about, one.amount),
+            ("after_by" if one.after_by else "by", earlier, one.after_by or one.by),
+        ):
+            for tool in tools if at else ():
+                if at and not tool.schema.may_have(steps(at)):
+                    what = f"tool {tool.name} has no parameter {at}"
+                    yield document.problem((*path, key), what, nearest(at, tool.schema.names))
 
 
 def _by_tool_records(limit: Budget | BlastRadius) -> bool:

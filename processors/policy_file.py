@@ -38,12 +38,12 @@ from toolgate.processors.tables import TABLES_MAX, Table
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"requires", "tier", "approvals", "contract", "on_breach"}),
+    "": frozenset({"tier", "approvals", "contract", "on_breach"}),
     "mode": frozenset({"shadow", "canary", "draft_only"}),
     "then": frozenset({"hold", "draft", "read_first"}),
 }
 MAX_DENIALS = 20
-BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX = 16, 16, 8, 128
+BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX, REQUIREMENTS_MAX = 16, 16, 8, 128, 16
 BECAUSE_CHARS_MAX = 200
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
@@ -194,6 +194,48 @@ class Rule(StrictModel):
     )
 
 
+class Requirement(StrictModel):
+    """Something about the calls of a run together: what must come first, or how often and for how much."""
+
+    id: Id = Field(description="how denials name it")
+    tools: Annotated[list[Glob], Field(min_length=1)] = Field(
+        description="names or patterns of the tools that it limits"
+    )
+    after: Annotated[list[Glob], Field(min_length=1)] | None = Field(
+        default=None, description="tools of which a call must have been approved before, in the same run"
+    )
+    at_most: Whole | None = Field(
+        default=None, description="approved calls of a run, or the sum of their amounts"
+    )
+    by: ParamPath | None = Field(
+        default=None, description="a path of the parameters: each value has a count of its own"
+    )
+    after_by: ParamPath | None = Field(
+        default=None, description="where the tools of `after` have that value; default: at the same path"
+    )
+    identical: bool = Field(
+        default=False, description="calls with the very same parameters are counted together"
+    )
+    amount: ParamPath | None = Field(
+        default=None, description="a path of the parameters: what is summed up, in place of the calls"
+    )
+    because: Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)] = Field(
+        description="why, in a sentence for people"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Requirement:
+        if (self.after is None) == (self.at_most is None):
+            raise refused((), "a requirement has either after or at_most", "write one of them")
+        if self.by is not None and self.identical:
+            raise refused(("by",), "by and identical exclude each other", "keep one of them")
+        if self.amount is not None and self.at_most is None:
+            raise refused(("amount",), "amount is what at_most limits", "write at_most, or remove amount")
+        if self.after_by is not None and (self.after is None or self.by is None):
+            raise refused(("after_by",), "after_by has no meaning without after and by", "remove it")
+        return self
+
+
 class AttemptRate(StrictModel):
     """How fast intents may come, approved or not."""
 
@@ -252,6 +294,10 @@ class Policy(StrictModel):
     )
     rules: Annotated[list[Rule], Field(max_length=RULES_MAX)] = Field(
         default_factory=list, description="what calls must not be, beyond what the tool's schema says"
+    )
+    requires: Annotated[list[Requirement], Field(max_length=REQUIREMENTS_MAX)] = Field(
+        default_factory=list,
+        description="what a run must have done before, and how often or for how much it may",
     )
     tables: Tables = Field(default_factory=dict, description="constants that rules look up by key")
     now: Moment | None = Field(

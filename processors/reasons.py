@@ -50,6 +50,8 @@ class Code(_Named):
     PARAMS_SCHEMA = auto()
     RULE_FAILED = auto()
     RULE_DENIED = auto()
+    HISTORY_EXCEEDED = auto()
+    HISTORY_REQUIRED = auto()
     READ_FIRST = auto()
     COST_INVALID = auto()
     RECORDS_INVALID = auto()
@@ -191,6 +193,17 @@ TABLE: dict[Code, Entry] = {
         30,
         "a rule of the policy denies this call",
         "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
+    ),
+    Code.HISTORY_EXCEEDED: Entry(
+        50,
+        "the run has done this as often, or for as much, as the policy allows",
+        "This run may not do this again, or not for so much. Finish with what you have or report back.",
+    ),
+    Code.HISTORY_REQUIRED: Entry(
+        51,
+        "the policy asks for an earlier call that the run has not made",
+        "Another call must come before this one. Make it, then send this one again under a new id.",
+        retryable=True,
     ),
     Code.READ_FIRST: Entry(
         31,

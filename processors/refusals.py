@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolgate.processors.amounts import USD_MICROS, amount, duration
-from toolgate.processors.claims import Charge, Count, Deadline, Distinct, Forbid, Own, Rate, Require, Spend
+from toolgate.processors.claims import (
+    Charge,
+    Count,
+    Deadline,
+    Distinct,
+    Forbid,
+    Own,
+    Rate,
+    Remember,
+    Require,
+    Spend,
+)
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
@@ -23,8 +35,14 @@ _STOPPED = {
 def refusal(claim: Claim, level: int) -> Reason:
     """Why the ledger refused a claim. `level` is what it found, as streams.ports.Decision.refused defines it.
 
-    Raises TypeError for a Spend, which is never refused.
+    Raises TypeError for what is never refused.
     """
+    reason = _refusal(claim, level)
+    said = claim.label.because
+    return changed(reason, because=f"{said} ({reason.because})") if said else reason
+
+
+def _refusal(claim: Claim, level: int) -> Reason:
     match claim:
         case Charge():
             window = _WINDOWS[claim.window.partition(":")[0]]
@@ -40,8 +58,8 @@ def refusal(claim: Claim, level: int) -> Reason:
             return _owned(claim, level)
         case Deadline():
             return _late(claim, level)
-        case Spend():
-            raise TypeError("a spend is never refused")
+        case Spend() | Remember():
+            raise TypeError(f"a {type(claim).__name__} is never refused")
 
 
 def _over(claim: Charge | Distinct | Count, cap: int, reached: int, asked: int, window: str = "") -> Reason:

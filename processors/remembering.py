@@ -117,9 +117,9 @@ def compile_remember(entry: Remember, source: str, params: Type, result: Type | 
 
 def remembered(
     entries: Iterable[Remembering], params: Mapping[str, Any], result: Any, offset: int
-) -> dict[str, str]:
-    """The facts that a result tells: by the ledger's name the ledger's text, at most FACTS_MAX."""
-    found: dict[str, str] = {}
+) -> dict[str, tuple[str, bool]]:
+    """The facts that a result tells: by the ledger's name its text and whether it is trusted, at most FACTS_MAX."""
+    found: dict[str, tuple[str, bool]] = {}
     for entry in entries:
         roots: dict[str, Any] = {"params": params, "result": result}
         for one in _each(entry, roots):
@@ -134,7 +134,7 @@ def remembered(
             }
             value = fact_value({name: it for name, it in values.items() if it is not None}, offset)
             if len(value.encode()) <= VALUE_BYTES_MAX and text.isprintable():
-                found[fact_name(entry.fact, text, entry.source)] = value
+                found[fact_name(entry.fact, text, entry.source)] = (value, entry.trusted)
     return found
 
 

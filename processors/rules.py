@@ -9,7 +9,7 @@ from toolgate.processors.amounts import USD_MICROS
 from toolgate.processors.case import deny
 from toolgate.processors.condition import Met, UnevaluatedError, UnreadError
 from toolgate.processors.condition_syntax import quoted
-from toolgate.processors.facts import history_of, rows_of
+from toolgate.processors.facts import rows_of
 from toolgate.processors.reasons import Code
 from toolgate.processors.slots import value_of
 from toolgate.schemas.frozen import changed
@@ -62,7 +62,7 @@ def _finder(case: Case, sheet: Sheet, params: dict[str, Any]) -> Callable[[Slot]
     if sheet.facts:
         roots["facts"] = rows_of(case.facts, sheet.facts)
     if sheet.history:
-        roots["history"] = history_of(case.facts, intent.tool, case.params_digest)
+        roots["history"] = dict(case.history)
     return lambda slot: value_of(slot, roots)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.capture import CAPTURED_BYTES_MAX
 from toolgate.processors.case import deny
-from toolgate.processors.claims import Distinct
+from toolgate.processors.claims import Distinct, Remember
 from toolgate.processors.limits import RECORD_BYTES_MAX
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Reason, Verdict
@@ -47,12 +47,15 @@ def size(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for 
 
 def decision_bytes(case: Case) -> int:
     """An upper bound of the largest record that a decision on this case makes."""
-    named = len(case.records)
+    named, kept = len(case.records), 0
     for claim in case.claims:
         if type(claim) is Distinct:
             named += len(claim.records)
+        elif type(claim) is Remember:
+            kept += len(claim.value.encode())
     return (
         len(case.envelope.value or b"")
+        + kept
         + CAPTURED_BYTES_MAX
         + named * ENTRY_BYTES_MAX
         + (len(case.always) + len(case.claims)) * CLAIM_BYTES_MAX

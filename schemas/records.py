@@ -203,7 +203,7 @@ class Op:
     """One change of the ledger; the fold of these in seq order is the ledger's state.
 
     `op` names the branch of the Avro union and decides which of `args` are there, in the order of the branch's
-    fields: reserve, settle, spend, rate, window, count, own.
+    fields: reserve, settle, spend, rate, window, count, own, remember.
     """
 
     op: str

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent, Op, Visible
 
 TopicPartition = tuple[str, int]
+GIVEN_BYTES_MAX = 524_288  # all that a run may remember, as JSON in JSON
 CONTROL = "control"  # the one input that every worker reads whole
 POLICIES = "policies"  # policy sets; one partition
 INPUTS = ("intents", "results", CONTROL)  # the topics that the gate decides on
@@ -35,7 +36,8 @@ class Ask:
     taken whatever the verdict, also for duplicates and dry runs; a refused `always` denies. `on_deny` is counted
     when the record is denied. `intent_id` is `seen_key` of tenant and id; an empty one is not deduplicated.
     `policy_digest` comes back with the decision: one made under a policy that its publisher does not have
-    cannot be published.
+    cannot be published. So does `given`, what the record was judged with besides itself: a run may remember more by
+    the time a stored decision is published. With `settle`, the claims are taken if it ends anything.
     """
 
     offset: int
@@ -50,6 +52,7 @@ class Ask:
     on_deny: tuple[Count, ...] = ()
     reserve: Reserve | None = None
     settle: Settle | None = None
+    given: str = ""
 
 
 @frozen
@@ -88,6 +91,7 @@ class Decision:
     conflict: bool  # same intent_id, other digest: denied
     note: str  # results: "settled", "void", "late", "uncovered", "unknown", "ended", "mismatch"; else ""
     policy_digest: str
+    given: str = ""
 
 
 @frozen
@@ -97,6 +101,17 @@ class Reply:
     gen: str
     stable: int
     decisions: tuple[tuple[Decision, ...], ...]
+
+
+@frozen
+class Look:
+    """What runs remember: by run the texts by name, and counters by key."""
+
+    facts: Mapping[str, Mapping[str, str]]
+    counts: Mapping[str, int]
+
+
+NOTHING = Look({}, {})
 
 
 @frozen
@@ -167,6 +182,9 @@ class Ledger(Protocol):
     def owner(self, tp: TopicPartition) -> tuple[int, int]:
         """(slot, epoch) of the owner; slot -1 when released or never owned."""
 
+    def decided(self, tp: TopicPartition) -> int:
+        """The offset behind the last decision, committed or not, on a topic-partition that this worker has taken."""
+
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """Give a topic-partition up in order, after its last commit; nothing happens if it is another's by now."""
 
@@ -175,6 +193,12 @@ class Ledger(Protocol):
 
     def receive(self) -> Reply:
         """The reply to what was sent last, once; every error of the call is raised here, never by `send`."""
+
+    def look(self, runs: Iterable[str], counters: Iterable[str]) -> Look:
+        """What runs remember, as of the ledger's clock; what is not there is left out.
+
+        Facts and counters of a run change only by decisions of its own partition: its owner sees them as they stand.
+        """
 
     def apply_control(self, offset: int, before: int) -> int:
         """Apply the control record at `offset` iff ctl == `before`; returns the seq after which it holds.
@@ -278,6 +302,9 @@ class Log(Protocol):
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
         """The next record of `tp` to deliver."""
+
+    def pause(self, tp: TopicPartition) -> None:
+        """Deliver nothing of `tp` until `seek` says where to go on."""
 
     def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Stable committed offsets of the group: waits for commits in progress. Missing ones are left out."""

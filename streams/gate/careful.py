@@ -19,7 +19,7 @@ import redis
 import structlog
 
 from toolgate.streams.gate.intake import Intake, Item, Reading
-from toolgate.streams.ports import CONTROL, UnavailableError
+from toolgate.streams.ports import CONTROL, NOTHING, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolgate.processors.policy_store import PolicyStore
     from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
-    from toolgate.streams.ports import TopicPartition
+    from toolgate.streams.ports import Look, TopicPartition
 
 KILLS = "kills_its_reader"
 _log = structlog.get_logger("toolgate.gate")
@@ -141,13 +141,20 @@ class CarefulIntake(Intake):
         with self._marker.note(name):
             return super().read(envelope)
 
-    def item(self, reading: Reading, control: ControlState, refused: Reason | None = None) -> Item:
+    def item(
+        self,
+        reading: Reading,
+        control: ControlState,
+        look: Look = NOTHING,
+        given: str | None = None,
+        refused: Reason | None = None,
+    ) -> Item:
         """`Intake.item`."""
         name = _name(reading.envelope)
         if reading.record is None or name not in self._noted:
-            return super().item(reading, control, refused)
+            return super().item(reading, control, look, given, refused)
         with self._marker.note(name):
-            return super().item(reading, control, refused)
+            return super().item(reading, control, look, given, refused)
 
     def _takes(self, envelope: Envelope, name: str) -> bool:
         """Whether care is due; a record that comes again is as dangerous as before."""

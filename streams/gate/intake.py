@@ -11,25 +11,33 @@ from typing import TYPE_CHECKING
 from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
+from toolgate.processors.contract import PARAMS_BYTES_MAX
 from toolgate.processors.control_state import ACTIVATE, supported
+from toolgate.processors.facts import concerning, history_keys
 from toolgate.processors.identity import check_control, check_result
 from toolgate.processors.limits import record_names
+from toolgate.processors.memos import told_by
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.frozen import frozen
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, Verdict
+from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict, read_strict
 from toolgate.streams.ledger.accounts import seen_key
-from toolgate.streams.ports import Ask, UnavailableError
+from toolgate.streams.ports import GIVEN_BYTES_MAX, NOTHING, Ask, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolgate.processors.case import Envelope
+    from toolgate.processors.claims import Claim
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
+    from toolgate.streams.ports import Look
 
 Record = Intent | Result | Control
 
@@ -46,6 +54,7 @@ class Reading:
     schema_id: int = 0
     digest: str = ""
     problem: tuple[str, str] | None = None
+    unseen: bool = False  # an intent that names results which are not there
 
 
 @frozen
@@ -103,19 +112,60 @@ class Intake:
             return Reading(envelope, problem=(error.reason_code, error.detail))
         return Reading(envelope, record, schema_id, digest)
 
-    def item(self, reading: Reading, control: ControlState, refused: Reason | None = None) -> Item:
+    def remembers(self, control: ControlState) -> bool:
+        """Whether the policies in force look at what runs remember.
+
+        Raises:
+            UnavailableError: as `in_force`.
+        """
+        return self.in_force(control).remembers
+
+    def wants(self, readings: Iterable[Reading], control: ControlState) -> tuple[set[str], set[str]]:
+        """What must be looked up before these are judged: runs whose facts count, and counters of their history.
+
+        Raises:
+            UnavailableError: as `in_force`.
+        """
+        runs: set[str] = set()
+        counters: set[str] = set()
+        policies = self.in_force(control)
+        for reading in readings:
+            match reading.record:
+                case Intent() as intent if sheet := policies.sheet(intent):
+                    if sheet.facts:
+                        runs.add(intent.run_id)
+                    if sheet.history:
+                        counters.update(_history_keys(intent).values())
+                case Result() as result if result.status != ResultStatus.STARTED:
+                    runs.add(result.run_id)
+        return runs, counters
+
+    def item(
+        self,
+        reading: Reading,
+        control: ControlState,
+        look: Look = NOTHING,
+        given: str | None = None,
+        refused: Reason | None = None,
+    ) -> Item:
         """What is asked of the ledger about a reading when `control` holds.
 
-        `refused` says why a control record changed nothing when it was read: that depends on what held before it.
+        Args:
+            reading: of an input record.
+            control: what holds.
+            look: what runs remember, as of now.
+            given: what an intent was judged with before, in place of what `look` has.
+            refused: why a control record changed nothing when it was read: that depends on what held before it.
 
         Raises:
             UnavailableError: this process cannot judge under the policies that are in force.
         """
         match reading.record:
             case Intent() as intent:
-                return self._intent(reading, intent, control)
+                text = self._given(reading, intent, control, look) if given is None else given
+                return self._intent(reading, intent, control, text)
             case Result() as result:
-                return self._result(reading, result, control)
+                return self._result(reading, result, control, look)
             case Control():
                 return Item(reading, self._plain(reading, Verdict.RECORDED, control), refused=refused)
             case None:
@@ -159,23 +209,35 @@ class Intake:
         fault = self.store.fault(word) if word.kind == ACTIVATE else ""
         return Reason(Code.CONTROL_REFUSED, "policies", fault) if fault else None
 
-    def _plain(
-        self, reading: Reading, verdict: Verdict, control: ControlState, settle: Settle | None = None
-    ) -> Ask:
+    def _plain(self, reading: Reading, verdict: Verdict, control: ControlState) -> Ask:
         envelope = reading.envelope
         return Ask(
             envelope.offset,
             envelope.time_ms,
             verdict.value,
             policy_digest=control.policy.digest or (self._local.digest if self._local else ""),
-            settle=settle,
         )
 
-    def _intent(self, reading: Reading, intent: Intent, control: ControlState) -> Item:
+    def _given(self, reading: Reading, intent: Intent, control: ControlState, look: Look) -> str:
+        """What an intent is judged with besides itself, as text; "" for nothing."""
+        sheet, given = self.in_force(control).sheet(intent), dict[str, object]()
+        if sheet and (facts := concerning(look.facts.get(intent.run_id, {}), sheet.facts)):
+            given["facts"] = facts
+        if sheet and sheet.history:
+            counts = {name: look.counts.get(key, 0) for name, key in _history_keys(intent).items()}
+            given |= {"history": counts} if any(counts.values()) else {}
+        if reading.unseen:
+            given["unseen"] = True
+        return dumps_canonical(given) if given else ""
+
+    def _intent(self, reading: Reading, intent: Intent, control: ControlState, given: str) -> Item:
         envelope = reading.envelope
         policies = self.in_force(control)
         world = World(policies, control, self._keys, self._partitions)
-        case = judge(Case(envelope, intent, reading.digest), world)
+        case = Case(envelope, intent, reading.digest)
+        if given:
+            case = changed(case, **loads_strict(given, max_bytes=GIVEN_BYTES_MAX))
+        case = judge(case, world)
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,
@@ -189,12 +251,14 @@ class Intake:
             always=case.always,
             on_deny=case.on_deny,
             reserve=case.reserve,
+            given=given,
         )
         return Item(reading, ask, case)
 
-    def _result(self, reading: Reading, result: Result, control: ControlState) -> Item:
+    def _result(self, reading: Reading, result: Result, control: ControlState, look: Look) -> Item:
         refused = self._result_fault(reading.envelope, result)
-        settle = None
+        settle: Settle | None = None
+        told: tuple[Claim, ...] = ()
         if refused is None and result.status != ResultStatus.STARTED:
             settle = Settle(
                 reservation_id=result.command_id,
@@ -204,7 +268,13 @@ class Intake:
                 actuals=_actuals(result),
                 records=record_names(result.actual_records or ()),
             )
-        return Item(reading, self._plain(reading, Verdict.RECORDED, control, settle), refused=refused)
+            tool, facts = (
+                self.in_force(control).tools.get(result.tool) if look.facts else None,
+                look.facts.get(result.run_id),
+            )
+            told = told_by(result, tool, facts, reading.envelope.offset) if tool and facts else ()
+        ask = changed(self._plain(reading, Verdict.RECORDED, control), settle=settle, claims=told)
+        return Item(reading, ask, refused=refused)
 
     def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
         """Why a result does not count: its command then expires as spent in full."""
@@ -216,6 +286,15 @@ class Intake:
                 Code.COST_INVALID, "actual_cost_micros", f"{cost} is not between 0 and {AMOUNT_MAX}"
             )
         return None
+
+
+def _history_keys(intent: Intent) -> dict[str, str]:
+    """The counters of a call's history; of one whose parameters cannot be read, which is denied, it does not matter."""
+    try:
+        _, canonical = read_strict(intent.params, max_bytes=PARAMS_BYTES_MAX)
+    except JsonError:
+        canonical = b""
+    return history_keys(intent.run_id, intent.tool, digest(canonical))
 
 
 def _actuals(result: Result) -> tuple[tuple[str, int], ...]:

@@ -17,6 +17,7 @@ from toolgate.streams.gate.points import PATIENCE, PAUSE
 from toolgate.streams.gate.publish import DisagreementError, Rollups
 from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.steering import Steering
+from toolgate.streams.gate.waiting import Waiting
 from toolgate.streams.ports import (
     CONTROL,
     NOBODY,
@@ -76,6 +77,7 @@ class Held:
     epoch: int
     committed: int
     position: int
+    decided: int  # by the ledger, when it was taken
     undropped: bool = True  # the ledger may hold decisions below `committed`
     new: bool = False  # nothing was ever committed: the next transaction does
 
@@ -119,9 +121,13 @@ class Gate:
         self._nonce = nonce
         self._registry = registry
         self._steering = Steering(self._log, ledger, intake)
-        self._deciding = Deciding(ledger, intake, self._steering, fixed.part_size)
+        waiting = Waiting(lambda tp: self._log.bounds(tp)[1], now_ms)
+        self._deciding = Deciding(ledger, intake, self._steering, waiting, fixed.part_size)
         self._held: dict[TopicPartition, Held] = {}
         self._assignment: Assignment | None = None
+        self._waiting: dict[
+            TopicPartition, int
+        ] = {}  # paused while the results come that their intents wait for
         self._take_over_code = fixed.take_over_code
         self._gen = ""
         self._policy_digest = ""  # of the policies that were reported last
@@ -234,7 +240,7 @@ class Gate:
             committed |= {tp: history.next_offset(tp) for tp in missing}
         for tp, epoch in epochs.items():
             offset = committed[tp]
-            self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
+            self._held[tp] = Held(epoch, offset, offset, self._ledger.decided(tp), new=tp in missing)
             self._log.seek(tp, offset)
         self._report.joined(assignment.partitions, self._gen)
         self._report.state("running", "")
@@ -251,6 +257,7 @@ class Gate:
     def _round(self) -> Iterator[str]:
         yield "poll"
         envelopes = self._log.poll(self._fixed.batch_size, self._fixed.poll_s)
+        waiting, self._waiting = self._waiting, {}
         assignment = self._log.assignment()
         if self._assignment is None or assignment.generation != self._assignment.generation:
             # What this poll brought belongs to no position yet: it comes again after `seek`.
@@ -258,6 +265,8 @@ class Gate:
             return
         if not self._held:
             return
+        for tp, offset in waiting.items():  # this poll was for what they wait for
+            self._log.seek(tp, offset)
         yield "control"
         self._follow()
         if not envelopes and not any(held.undropped for held in self._held.values()):
@@ -281,19 +290,24 @@ class Gate:
             self._log.produce(self._publisher.outputs(pairs, reply, after, rollups))
             decided.extend(pairs)
 
-        yield from self._deciding.run(envelopes, self._held, publish)
-        ends = {(envelope.topic, envelope.partition): envelope.offset + 1 for envelope in envelopes}
-        if decided:
-            self._log.produce(self._publisher.pulses(rollups))
-            new = {tp: held.position for tp, held in self._held.items() if held.new}
-            yield from self._log.commit(new | ends, assignment)
+        waiting = yield from self._deciding.run(envelopes, self._held, publish)
+        for tp in waiting:
+            self._log.pause(tp)
+        self._waiting = waiting
+        ends = {(envelope.topic, envelope.partition): envelope.offset + 1 for envelope in envelopes} | waiting
+        if not decided:
+            for held in self._held.values():
+                held.undropped = False
+            return
+        self._log.produce(self._publisher.pulses(rollups))
+        new = {tp: held.position for tp, held in self._held.items() if held.new}
+        yield from self._log.commit(new | ends, assignment)
         for tp, held in self._held.items():
             held.undropped = tp in ends
-            held.new = held.new and not decided
+            held.new = False
             held.committed = held.position = ends.get(tp, held.position)
-        if decided:
-            self._failures = 0
-            self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
+        self._failures = 0
+        self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
 
     def _check_clocks(self, envelopes: Sequence[Envelope]) -> None:
         latest = self._now_ms() + self._fixed.clock_lead_ms_max

@@ -7,12 +7,13 @@
 --   rate     3 increment_us keep tau_us        0         distinct 4 max keep window_ms trued  {record, ...}
 --   count    5 n keep max or -1                0         require  6 n keep  0           forbid 7 n keep  0
 --   own      8 idle_ms keep touch              owner     deadline 9  at_ms
+--   remember 10 trusted keep                   {name, text}
 -- `resolve` puts in place of its name the account's slot; or, where there is a window, a number of `bases`, until the
 -- time says which account that is (settle_windows).
 --
 -- An ask is ASK values (decide.lua), then its claims: always, claims, on_deny; known by their place from 0 on.
 -- Ops lie flat behind each other, each beginning with a place or a negative number:
---   place                                                          rate, count, own, window
+--   place                                                          rate, count, own, window, remember
 --   -1, place, label, spent, uncovered                             spend
 --   -2, place                                                      count of a spend's latch
 --   -3, expires_at, n, label of each charge...                     reserve: all charges of the ask, and its sets
@@ -20,8 +21,9 @@
 -- A label is a number of the reply's own names: accounts whose name the ledger makes. 0 is the claim's own name.
 
 local CHARGE, SPEND, RATE, DISTINCT, COUNT, REQUIRE, FORBID, OWN, DEADLINE = 1, 2, 3, 4, 5, 6, 7, 8, 9
-local KIND = {'c', 'c', 'g', 'w', 'n', 'n', 'n', 'r'}
-local ASK, SPENT, LATCHED, RESERVED, SETTLED = 15, -1, -2, -3, -4
+local REMEMBER = 10
+local KIND = {'c', 'c', 'g', 'w', 'n', 'n', 'n', 'r', '', 'f'}
+local ASK, SPENT, LATCHED, RESERVED, SETTLED = 16, -1, -2, -3, -4
 
 local C = {} -- the list of terms in use
 local own_names, label_of = {}, {} -- the reply's own names, and their numbers by slot
@@ -115,10 +117,10 @@ end
 
 -- Takes the ask's charges and remembers them, and its sets, as its reservation.
 local function reserve(ask, i, expires_at, clk)
-  local id, from = ask[i + 8], i + ASK + 3 * ask[i + 12]
+  local id, from = ask[i + 8], i + ASK + 3 * ask[i + 13]
   local text, size, parts, sets_kept = scratch, 6, 0, ''
   local kept = 0
-  for j = from, from + 3 * ask[i + 13] - 1, 3 do
+  for j = from, from + 3 * ask[i + 14] - 1, 3 do
     local k = ask[j]
     local kind = C[k]
     if kind == CHARGE then
@@ -190,6 +192,8 @@ local function execute_simple(k, slot, value, clk, gives)
     count(slot, C[k + 1], C[k + 2], clk, gives)
   elseif kind == DISTINCT then
     add_records(slot, value, C[k + 3], C[k + 2], clk)
+  elseif kind == REMEMBER then
+    put_fact(slot, touch(slot, C[k + 2], clk), value[1], value[2])
   else
     local row = touch(slot, C[k + 2], clk)
     if row[3] == 0 then row[3] = value end

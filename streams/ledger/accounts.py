@@ -10,9 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.processors.claims import AMOUNT_MAX, FACT_BYTES_MAX, FACTS_BYTES_MAX, FACTS_MAX
+from toolgate.streams.ports import Look
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolgate.schemas.records import Op
 
 BUCKET_MS = 21_600_000  # reservations and decided ids live in buckets of six hours ...
@@ -110,7 +113,32 @@ class Owner:
     owner: str
 
 
-Account = Money | Arrival | Counter | Records | Owner
+@dataclass(slots=True)
+class Facts:
+    """What a run remembers: texts by name. Read by its own partition alone, in order: there at once."""
+
+    keep: int
+    at: int
+    texts: dict[str, str] = field(default_factory=dict)
+    size: int = 0  # bytes of names and texts
+
+    def put(self, name: str, text: str) -> None:
+        """Keep a text; what is too much is not kept, and what stood there before is no longer true."""
+        before = self.texts.pop(name, None)
+        if before is not None:
+            self.size -= _bytes(name, before)
+        size = _bytes(name, text)
+        short = len(text.encode()) <= FACT_BYTES_MAX and self.size + size <= FACTS_BYTES_MAX
+        if text and short and len(self.texts) < FACTS_MAX:
+            self.texts[name] = text
+            self.size += size
+
+
+def _bytes(name: str, text: str) -> int:
+    return len(name.encode()) + len(text.encode())
+
+
+Account = Money | Arrival | Counter | Records | Owner | Facts
 
 
 @dataclass(slots=True)
@@ -127,7 +155,10 @@ class Reservation:
 
 
 class Accounts:
-    """All accounts, reservations and their changes. Names carry their kind: c money, g rate, n count, w set, r run."""
+    """All accounts, reservations and their changes. Names carry their kind.
+
+    c money, g rate, n count, w set, r run, f facts.
+    """
 
     def __init__(self) -> None:
         self.table: dict[str, Account] = {}
@@ -139,6 +170,15 @@ class Accounts:
         if account is None or (account.keep and account.at + account.keep <= clk):
             return None
         return account
+
+    def look(self, runs: Iterable[str], counters: Iterable[str], clk: int) -> Look:
+        """What runs remember, as `ports.Ledger.look` says."""
+        kept = {run: self.find(f"f:{run}", clk) for run in runs}
+        counted = {key: self.find(f"n:{key}", clk) for key in counters}
+        return Look(
+            {run: dict(facts.texts) for run, facts in kept.items() if isinstance(facts, Facts)},
+            {key: counter.live for key, counter in counted.items() if isinstance(counter, Counter)},
+        )
 
     def reservation(self, reservation_id: str, clk: int) -> Reservation | None:
         """The reservation or its tombstone, within the horizon."""
@@ -248,6 +288,18 @@ class Accounts:
         self._touch(f"r:{run_id}", Owner, keep, clk, owner=owner)
         return []
 
+    def _remember(
+        self,
+        clk: int,
+        run_id: str,
+        name: str,
+        text: str,
+        _trusted: bool,  # noqa: FBT001 - for people
+        expires_at: int,
+    ) -> list[Give]:
+        self._touch(f"f:{run_id}", Facts, expires_at - clk, clk).put(name, text)
+        return []
+
     def forget(self, clk: int) -> None:
         """Let go of what the rules already ignore at `clk`; nothing that can be seen changes."""
         for name in [name for name in self.table if self.find(name, clk) is None]:
@@ -273,6 +325,8 @@ class Accounts:
                     table[name] = [seen, account.window, account.at, account.keep]
                 case Owner():
                     table[name] = [account.owner, account.at, account.keep]
+                case Facts():
+                    table[name] = [dict(sorted(account.texts.items())), account.at, account.keep]
                 case None:
                     pass
         reservations = {
@@ -291,7 +345,7 @@ class Accounts:
         return {"accounts": dict(sorted(table.items())), "reservations": dict(sorted(reservations.items()))}
 
     @classmethod
-    def restore(cls, state: dict[str, Any], clk: int) -> Accounts:
+    def restore(cls, state: dict[str, Any], clk: int) -> Accounts:  # noqa: C901 - one case a kind
         """Accounts from a canonical state taken at or before `clk`."""
         made = cls()
         for name, row in state["accounts"].items():
@@ -304,6 +358,9 @@ class Accounts:
                     made.table[name] = Counter(row[2], row[1], row[0], row[0])
                 case "w":
                     made.table[name] = Records(row[3], row[2], row[1], dict(row[0]))
+                case "f":
+                    size = sum(_bytes(*one) for one in row[0].items())
+                    made.table[name] = Facts(row[2], row[1], dict(row[0]), size)
                 case _:
                     made.table[name] = Owner(row[2], row[1], row[0])
         for name, (born, expires_at, digest, tool, parts, end, sets) in state["reservations"].items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.claims import Charge, Claim, Count, Distinct, Own, Rate, Spend
+from toolgate.processors.claims import Charge, Claim, Count, Distinct, Own, Rate, Remember, Spend
 from toolgate.schemas.records import Op, Visible
 from toolgate.streams.ports import Decision
 
@@ -18,12 +18,13 @@ SPENT, LATCHED, RESERVED, SETTLED = -1, -2, -3, -4
 FIRST, CONFLICT = 1, 2
 _NO_LEVEL = ("", 0)
 
-# The ops that a claim alone says.
-_OPS: dict[type[Any], Callable[[Any], Op]] = {
-    Rate: lambda c: Op("rate", (c.key, c.increment_us, c.keep_ms)),
-    Count: lambda c: Op("count", (c.key, c.n, c.keep_ms)),
-    Distinct: lambda c: Op("window", (c.key, c.records, c.window_ms, c.keep_ms)),
-    Own: lambda c: Op("own", (c.run_id, c.owner, c.keep_ms)),
+# The ops that a claim alone says, at a time of the ledger's clock.
+_OPS: dict[type[Any], Callable[[Any, int], Op]] = {
+    Rate: lambda c, _: Op("rate", (c.key, c.increment_us, c.keep_ms)),
+    Count: lambda c, _: Op("count", (c.key, c.n, c.keep_ms)),
+    Distinct: lambda c, _: Op("window", (c.key, c.records, c.window_ms, c.keep_ms)),
+    Own: lambda c, _: Op("own", (c.run_id, c.owner, c.keep_ms)),
+    Remember: lambda c, clk: Op("remember", (c.run_id, c.name, c.value, c.trusted, clk + c.keep_ms)),
 }
 
 
@@ -48,7 +49,7 @@ class Answer:
                 refused = tuple(zip(levels[::2], levels[1::2], strict=True))
                 at += 2 * count
             ask = asks[offset]
-            ops, at = self._read_ops(ask, at)
+            ops, at = self._read_ops(ask, at, clk)
             after: tuple[tuple[str, int], ...] = ()
             at += 1
             if values[at - 1]:
@@ -68,10 +69,11 @@ class Answer:
                 flags == CONFLICT,
                 note,
                 policy,
+                ask.given,
             )
             seq += 1
 
-    def _read_ops(self, ask: Ask, at: int) -> tuple[tuple[Op, ...], int]:
+    def _read_ops(self, ask: Ask, at: int, clk: int) -> tuple[tuple[Op, ...], int]:
         values = self._values
         claims = (*ask.always, *ask.claims, *ask.on_deny)
         ops = []
@@ -81,7 +83,7 @@ class Answer:
             place = values[at]
             if place >= 0:
                 claim = claims[place]
-                ops.append(_OPS[type(claim)](claim))
+                ops.append(_OPS[type(claim)](claim, clk))
                 at += 1
             else:
                 op, at = self._special(place, ask, claims, at)

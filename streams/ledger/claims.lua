@@ -99,7 +99,7 @@ local function level_against(k, slot, value, clk)
     return found > C[k + 1] and found or nil
   elseif kind == DEADLINE then
     return clk > value and clk - value or nil
-  elseif kind == SPEND then
+  elseif kind == SPEND or kind == REMEMBER then
     return nil
   end
   local row = rows[slot]
@@ -139,7 +139,7 @@ end
 -- Says the ops that take the claim at `place`, but for what the reservation takes; returns how many.
 local function take(k, ref, value, place, clk)
   local kind = C[k]
-  if kind == RATE or kind == COUNT or (kind == DISTINCT and value[1])
+  if kind == RATE or kind == COUNT or kind == REMEMBER or (kind == DISTINCT and value[1])
     or (kind == OWN and (C[k + 3] or not find(ref, clk))) then
     at = at + 1
     out[at] = place

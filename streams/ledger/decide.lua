@@ -3,8 +3,9 @@
 -- Argument: {ctl, zones, shares}; share {topic, partition, epoch, expect, start, next, packed {terms, asks, settles}}
 -- Asks lie flat behind each other, '' for none:
 --   +0 offset, time_ms, verdict, intent_id, digest, policy_digest, dry_run, settle (a number of settles, or 0)
---   +8 reservation, hold_ms, its digest, its tool, +12 n of always, n of claims, n of on_deny
---   +15 {terms, name, value} for each of always, claims and on_deny (accounts.lua)
+--   +8 reservation, hold_ms, its digest, its tool, +12 what it was judged with besides itself (kept for the answer)
+--   +13 n of always, n of claims, n of on_deny
+--   +16 {terms, name, value} for each of always, claims and on_deny (accounts.lua)
 -- Return: {gen, stable, {{rows or '', stored chunk...}...}}, one for each share; rows packed {ctl, {{topic, p, offset}...},
 -- own names, first seq, values}. The values of one decision:
 --   size, offset, clk, verdict, first + 2 * conflict, note, first_seq or -1, policy_digest,
@@ -27,7 +28,7 @@ local function check(share)
   return nil
 end
 
-local function next_ask(asks, i) return i + ASK + 3 * (asks[i + 12] + asks[i + 13] + asks[i + 14]) end
+local function next_ask(asks, i) return i + ASK + 3 * (asks[i + 13] + asks[i + 14] + asks[i + 15]) end
 
 -- Unpacks a share's asks and finds which of them were decided before, what the others name, and how far time goes.
 local function read_share(share, ids)
@@ -75,7 +76,7 @@ end
 -- The attempts that are refused are said, unless `silent`, and those that are not paid for are struck out of the ask.
 local function attempts(ask, i, clk, silent)
   local refused, first = 0, i + ASK
-  for j = first, first + 3 * ask[i + 12] - 1, 3 do
+  for j = first, first + 3 * ask[i + 13] - 1, 3 do
     local level = level_against(ask[j], ask[j + 1], ask[j + 2], clk)
     if level then
       ask[j] = 0
@@ -108,8 +109,8 @@ local function execute_said(ask, i, from, ops, clk, gives)
 end
 
 local function judge_claims(ask, i, row, clk, gives)
-  local approve, dry, always = ask[i + 2] == 'APPROVE', ask[i + 6], ask[i + 12]
-  local behind = always + ask[i + 13]
+  local approve, dry, always = ask[i + 2] == 'APPROVE', ask[i + 6], ask[i + 13]
+  local behind = always + ask[i + 14]
   local first, upto = i + ASK + 3 * always, i + ASK + 3 * behind - 1
   local refused = attempts(ask, i, clk)
   if approve then
@@ -134,7 +135,7 @@ local function judge_claims(ask, i, row, clk, gives)
     ops = ops + take_all(ask, i, always, behind, clk)
     if ask[i + 8] ~= '' then ops = ops + take_reserve(ask, i, first, upto, clk) end
   elseif not dry and verdict == 'DENY' then
-    ops = ops + take_all(ask, i, behind, behind + ask[i + 14], clk)
+    ops = ops + take_all(ask, i, behind, behind + ask[i + 15], clk)
   end
   execute_said(ask, i, said, ops, clk, gives)
   if ask[i + 3] ~= '' and not dry then
@@ -154,7 +155,7 @@ local function judge_again(ask, i, row, clk, gives, digest, seq)
   at = at + 1
   local said = at
   out[said] = 0
-  execute_said(ask, i, said, take_all(ask, i, 0, ask[i + 12], clk), clk, gives)
+  execute_said(ask, i, said, take_all(ask, i, 0, ask[i + 13], clk), clk, gives)
   at = at + 1
   out[at] = 0
   out[row + 6] = seq
@@ -170,7 +171,10 @@ local function judge_result(ask, i, row, asked, clk, gives)
   local said = at
   out[said] = 0
   out[row + 5] = settle(asked, clk)
-  execute_said(ask, i, said, at > said and 1 or 0, clk, gives)
+  local ops = 0
+  -- What a result tells counts only when it ends something.
+  if at > said then ops = 1 + take_all(ask, i, ask[i + 13], ask[i + 13] + ask[i + 14], clk) end
+  execute_said(ask, i, said, ops, clk, gives)
   at = at + 1
   out[at] = 0
 end

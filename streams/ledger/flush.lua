@@ -6,6 +6,7 @@ local DUE_MS = 3600000
 local function unlink_under(kind, name)
   if kind == 'c' then call('UNLINK', L .. 'o:' .. name) end
   if kind == 'w' then call('UNLINK', L .. 'w:' .. name) end
+  if kind == 'f' then call('UNLINK', L .. 'f:' .. name) end
 end
 
 local function write_set(slot)
@@ -30,6 +31,21 @@ local function write_parts(slot)
     values[#values + 1] = id .. '|' .. int(part[2])
   end
   write_many('ZADD', key, values)
+end
+
+local function write_facts(slot)
+  local key, put, gone = L .. 'f:' .. names[slot], {}, {}
+  for name in pairs(changed_facts[slot]) do
+    local text = facts[slot][name]
+    if text then
+      put[#put + 1] = name
+      put[#put + 1] = text
+    else
+      gone[#gone + 1] = name
+    end
+  end
+  write_many('HDEL', key, gone)
+  write_many('HSET', key, put)
 end
 
 -- Accounts that are kept for a time are listed under the hour in which that time may be over.
@@ -63,6 +79,7 @@ local function write_accounts()
   for slot in pairs(sets) do
     if dirty[slot] then write_set(slot) end
   end
+  for slot in pairs(changed_facts) do write_facts(slot) end
   for _, slot in ipairs(touched) do
     if added[slot] or removed[slot] then write_parts(slot) end
   end

@@ -33,7 +33,7 @@ local function wipe(argument)
   return 'OK'
 end
 
--- {clk, accounts {{kind, name, row, {record, at, ...}}...}, reservations {{id, row}...}}: accounts before reservations
+-- {clk, accounts {{kind, name, row, {record, at, ...} or {fact, text, ...}}...}, reservations {{id, row}...}}: accounts before reservations
 local function load_state(argument)
   local refused = claimed()
   if refused then return refused end
@@ -42,7 +42,11 @@ local function load_state(argument)
     local slot, members = slot_for(one[1], one[2]), one[4]
     rows[slot], fresh[slot] = parse(one[1], one[3]), true
     soil(slot)
-    if #members > 0 then
+    if one[1] == 'f' then
+      local known, changed = {}, {}
+      for i = 1, #members, 2 do known[members[i]], changed[members[i]] = members[i + 1], true end
+      facts[slot], changed_facts[slot] = known, changed
+    elseif #members > 0 then
       local set = {at = {}, new = {}}
       for i = 1, #members, 2 do
         set.new[#set.new + 1] = members[i]

@@ -16,6 +16,7 @@ from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
 from toolgate.streams.ports import (
     NOBODY,
     CodeMismatchError,
+    Look,
     RejoinError,
     Reply,
     Share,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
 CHUNK = 2000
-KINDS = "cgnwr"  # of accounts: money, rates, counters, sets of records, owners of runs
+KINDS = "cgnwrf"  # of accounts: money, rates, counters, sets of records, owners of runs, facts
 
 
 def connect(url: str, timeout_s: float = TIMEOUT_S) -> redis.Redis:
@@ -103,12 +104,22 @@ class RedisLedger:
             raise UnavailableError(f"Redis: {error}") from error
         if raw is None:
             return NOBODY, 0
-        epoch, slot = rows.mark(raw)
+        epoch, slot, _ = rows.mark(raw)
         return slot, epoch
 
     def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
         """See `ports.Ledger`."""
         return int(self._run("take", [wire.tp_name(tp), slot, *expected]))
+
+    def decided(self, tp: TopicPartition) -> int:
+        """See `ports.Ledger`."""
+        try:
+            raw = self._redis.hget(self._key("tp"), wire.tp_name(tp))
+        except redis.exceptions.RedisError as error:
+            raise UnavailableError(f"Redis: {error}") from error
+        if raw is None:
+            raise UnverifiedError(f"the ledger knows nothing of {wire.tp_name(tp)}")
+        return max(rows.mark(raw)[2], 0)
 
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """See `ports.Ledger`."""
@@ -149,6 +160,12 @@ class RedisLedger:
         """`send` and `receive` in one."""
         self.send(ctl, shares)
         return self.receive()
+
+    def look(self, runs: Iterable[str], counters: Iterable[str]) -> Look:
+        """See `ports.Ledger`."""
+        kept, counted = msgpack.unpackb(self._run("look", [list(runs), list(counters)]))
+        facts = {run: dict(zip(texts[::2], texts[1::2], strict=True)) for run, texts in kept}
+        return Look(facts, dict(counted))
 
     def apply_control(self, offset: int, before: int) -> int:
         """See `ports.Ledger`."""
@@ -254,6 +271,9 @@ class RedisLedger:
                 scores = self._slow.zrange(self._key(f"w:{name}"), 0, -1, withscores=True)
                 seen = {m.decode(): int(s) for m, s in scores if not window or s > clk - window}
                 return [dict(sorted(seen.items())), window, at, keep]
+            case "f":
+                texts = self._slow.hgetall(self._key(f"f:{name}"))
+                return [dict(sorted((k.decode(), text.decode()) for k, text in texts.items())), at, keep]
             case _:
                 return [rest[0], at, keep]
 

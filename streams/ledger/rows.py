@@ -8,14 +8,14 @@ from typing import Any
 import msgpack
 
 
-def mark(raw: bytes) -> tuple[int, int]:
-    """Epoch and owning slot of a topic-partition."""
-    epoch, _next, slot, _low, _gives = struct.unpack("<5d", raw)
-    return int(epoch), int(slot)
+def mark(raw: bytes) -> tuple[int, int, int]:
+    """Epoch and owning slot of a topic-partition, and the offset behind the last decision."""
+    epoch, following, slot, _low, _gives = struct.unpack("<5d", raw)
+    return int(epoch), int(slot), int(following)
 
 
 def account(name: str, row: list[Any]) -> list[Any]:
-    """An account of a canonical state as `load` takes it: kind, name, stored row, and a set's members with times."""
+    """An account of a canonical state as `load` takes it: kind, name, stored row, records with times or facts."""
     kind, _, bare = name.partition(":")
     match kind:
         case "c":
@@ -29,6 +29,11 @@ def account(name: str, row: list[Any]) -> list[Any]:
             members = [value for pair in seen.items() for value in pair]
             oldest = min(seen.values(), default=0)
             return [kind, bare, struct.pack("<5d", at, keep, window, len(seen), oldest), members]
+        case "f":
+            texts, at, keep = row
+            size = sum(len(name.encode()) + len(text.encode()) for name, text in texts.items())
+            members = [value for pair in texts.items() for value in pair]
+            return [kind, bare, struct.pack("<4d", at, keep, len(texts), size), members]
         case "r":
             owner, at, keep = row
             return [kind, bare, struct.pack("<2d", at, keep) + owner.encode(), []]

@@ -8,9 +8,9 @@ from importlib.resources import files
 
 # Stored decisions hold asks as wire.py and claim_terms.py lay them out: raise this with any change there, so that
 # workers of two layouts do not read each other's.
-LAYOUT = b"asks-1"
+LAYOUT = b"asks-2"
 PARTS = (
-    "state", "expiry", "accounts", "claims", "stored", "flush", "decide", "marks", "recovery", "main",
+    "state", "expiry", "facts", "accounts", "claims", "stored", "flush", "decide", "marks", "recovery", "main",
 )  # fmt: skip
 
 

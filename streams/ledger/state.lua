@@ -55,10 +55,11 @@ end
 --   c {at, keep, used, freed, uncovered, parts in o:<name>, none of them expires before}  g {at, keep, tat}
 --   n {at, keep, live, committed}  w {at, keep, window, members in w:<name>, none of them is older}
 --   r {at, keep, owner}: the owner's text stands behind the numbers
+--   f {at, keep, names, bytes}: a run's facts, name -> text in f:<run>
 -- In a call an account is a number, its slot: kind, name and row by slot, false where there is none.
-local CODES = {c = '<ddddddd', g = '<ddd', n = '<dddd', w = '<ddddd', r = '<dd'}
+local CODES = {c = '<ddddddd', g = '<ddd', n = '<dddd', w = '<ddddd', r = '<dd', f = '<dddd'}
 local kinds, names, rows, slots = {}, {}, {}, 0
-local slot_of = {c = {}, g = {}, n = {}, w = {}, r = {}}
+local slot_of = {c = {}, g = {}, n = {}, w = {}, r = {}, f = {}}
 local wanted = {} -- slots whose accounts have not been read
 local dirty, touched, changes, fresh, stale = {}, {}, 0, {}, {}
 
@@ -81,14 +82,14 @@ end
 
 local function row_text(kind, row)
   if kind == 'c' then return encode('<ddddddd', row[1], row[2], row[3], row[4], row[5], row[6], row[7]) end
-  if kind == 'n' then return encode('<dddd', row[1], row[2], row[3], row[4]) end
+  if kind == 'n' or kind == 'f' then return encode('<dddd', row[1], row[2], row[3], row[4]) end
   if kind == 'g' then return encode('<ddd', row[1], row[2], row[3]) end
   if kind == 'w' then return encode('<ddddd', row[1], row[2], row[3], row[4], row[5]) end
   return encode('<dd', row[1], row[2]) .. row[3]
 end
 
 local function by_kind(list)
-  local lists = {c = {}, g = {}, n = {}, w = {}, r = {}}
+  local lists = {c = {}, g = {}, n = {}, w = {}, r = {}, f = {}}
   for _, slot in ipairs(list) do
     local of = lists[kinds[slot]]
     of[#of + 1] = slot
@@ -128,8 +129,8 @@ local function soil(slot)
   end
 end
 
--- sliding sets and releasable parts by slot, see expiry.lua
-local sets, added, removed = {}, {}, {}
+-- sliding sets and releasable parts by slot, see expiry.lua; facts by slot, see facts.lua
+local sets, added, removed, facts, changed_facts = {}, {}, {}, {}, {}
 
 -- The account to be changed, made if it is not there; row[1] = at, row[2] = keep.
 local function touch(slot, keep, clk)
@@ -138,7 +139,7 @@ local function touch(slot, keep, clk)
     -- Whatever lay under a forgotten account of this name is gone with it.
     if row and not fresh[slot] then stale[slot] = true end
     fresh[slot] = true
-    sets[slot], added[slot], removed[slot] = nil, nil, nil
+    sets[slot], added[slot], removed[slot], facts[slot], changed_facts[slot] = nil, nil, nil, nil, nil
     row = {clk, keep, 0, 0, 0, 0, 0}
     rows[slot] = row
   end

@@ -17,6 +17,7 @@ from toolgate.processors.claims import (
     Forbid,
     Own,
     Rate,
+    Remember,
     Require,
     Reserve,
     Settle,
@@ -67,7 +68,7 @@ def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:  # 
             return _own_level(accounts, claim, clk)
         case Deadline():
             return clk - claim.at_ms if clk > claim.at_ms else None
-        case Spend():
+        case Spend() | Remember():
             return None
 
 
@@ -124,6 +125,9 @@ def take(  # noqa: C901 - one case a claim
                     ops.append(Op("window", (claim.key, claim.records, claim.window_ms, claim.keep_ms)))
             case Count():
                 ops.append(Op("count", (claim.key, claim.n, claim.keep_ms)))
+            case Remember():
+                kept = (claim.run_id, claim.name, claim.value, claim.trusted, clk + claim.keep_ms)
+                ops.append(Op("remember", kept))
             case Own() if claim.touch or accounts.find(f"r:{claim.run_id}", clk) is None:
                 ops.append(Op("own", (claim.run_id, claim.owner, claim.keep_ms)))
             case _:

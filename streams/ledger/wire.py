@@ -16,6 +16,7 @@ from toolgate.streams.ledger.claim_terms import (
     NO_MAX,
     OWN,
     RATE,
+    REMEMBER,
     SPEND,
     WIDTH,
     TermList,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent, Op
     from toolgate.streams.ports import Decision, Seen, Share, TopicPartition
 
-HEAD = 15  # values of an ask before its claims
+HEAD = 16  # values of an ask before its claims
 _NO_RESERVE = ("", 0, "", "")
 
 
@@ -78,7 +79,7 @@ def _stored(chunk: bytes) -> Iterator[Decision]:
 
 def _read_ask(terms: Sequence[Any], flat: Sequence[Any], settles: Sequence[Any], at: int) -> tuple[Ask, int]:
     offset, time_ms, verdict, intent_id, digest, policy, dry_run, settle = flat[at : at + 8]
-    reserve, counts = flat[at + 8 : at + 12], flat[at + 12 : at + HEAD]
+    reserve, given, counts = flat[at + 8 : at + 12], flat[at + 12], flat[at + 13 : at + HEAD]
     at += HEAD
     groups: list[Any] = []
     for count in counts:
@@ -90,6 +91,7 @@ def _read_ask(terms: Sequence[Any], flat: Sequence[Any], settles: Sequence[Any],
         *(offset, time_ms, verdict, intent_id, digest, policy, dry_run, claims, always, on_deny),
         Reserve(*reserve) if reserve[0] else None,
         _read_settle(settles[settle - 1]) if settle else None,
+        given,
     )
     return ask, at
 
@@ -123,7 +125,7 @@ def _ask(ask: Ask, terms: TermList, settle: int) -> list[Any]:
         row += _NO_RESERVE
     else:
         row += (reserve.reservation_id, reserve.hold_ms, reserve.digest, reserve.tool)
-    row += (len(always), len(claims), len(on_deny))
+    row += (ask.given, len(always), len(claims), len(on_deny))
     row += terms.triples((*always, *claims, *on_deny))
     return row
 
@@ -144,7 +146,9 @@ def events_argument(events: Sequence[AuditEvent]) -> list[Any]:
     rows = []
     for event in events:
         key = seen_key(event.tenant, event.intent_id)
-        rows.append([event.seq, event.clk, event.first, key, event.digest, *_Ops(terms).rows(event.ops)])
+        rows.append(
+            [event.seq, event.clk, event.first, key, event.digest, *_Ops(terms, event.clk).rows(event.ops)]
+        )
     settled = [op.args[0] for event in events for op in event.ops if op.op == "settle"]
     return [terms.flat, settled, rows]
 
@@ -158,8 +162,9 @@ def seen_argument(seen: Sequence[Seen]) -> list[Any]:
 class _Ops:
     """An event's ops as accounts.lua executes them, and an ask with their claims. Limits play no part."""
 
-    def __init__(self, terms: TermList) -> None:
+    def __init__(self, terms: TermList, clk: int) -> None:
         self._terms = terms
+        self._clk = clk
         self._simple: list[Any] = []  # the ask's `always`
         self._reserved: list[Any] = []  # its claims
         self._reserve: tuple[Any, ...] = _NO_RESERVE
@@ -168,7 +173,7 @@ class _Ops:
         """The ask and the ops."""
         flat = [value for op in ops for value in self._op(op)]
         counts = (len(self._simple) // 3, len(self._reserved) // 3, 0)
-        ask = [0, 0, "", "", "", "", False, 0, *self._reserve, *counts, *self._simple, *self._reserved]
+        ask = [0, 0, "", "", "", "", False, 0, *self._reserve, "", *counts, *self._simple, *self._reserved]
         return ask, flat
 
     def _op(self, op: Op) -> list[Any]:  # noqa: PLR0911 - one a kind of op
@@ -186,6 +191,9 @@ class _Ops:
             case "window":
                 key, records, window_ms, keep = args
                 return [self._claim((DISTINCT, 0, keep, window_ms, False), key, records)]
+            case "remember":
+                run_id, name, value, trusted, expires_at = args
+                return [self._claim((REMEMBER, trusted, expires_at - self._clk), run_id, (name, value))]
             case "spend":
                 name, spent, uncovered, keep = args
                 return [SPENT, self._claim((SPEND, 0, keep, "", ""), name, (0, "")), 0, spent, uncovered]

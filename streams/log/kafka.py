@@ -146,6 +146,11 @@ class KafkaLog:
         self._next[tp] = offset
         self._sought = True
 
+    def pause(self, tp: LogicalPartition) -> None:
+        """`Log.pause`."""
+        self._next.pop(tp, None)
+        self._sought = True
+
     def poll(self, limit: int, timeout_s: float) -> list[Envelope]:
         """`Log.poll`. Returns what cannot be delivered as envelopes whose `problem` says so.
 

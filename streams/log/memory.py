@@ -259,6 +259,10 @@ class MemoryLog:
         """See `ports.Log`."""
         self._position[tp] = offset
 
+    def pause(self, tp: TopicPartition) -> None:
+        """See `ports.Log`."""
+        self._position.pop(tp, None)
+
     def committed(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """See `ports.Log`."""
         pending = {tp for transaction in self._broker.open.values() for tp in transaction.offsets}

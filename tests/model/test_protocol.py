@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import universe
+from facts_mutants import FACTS_MUTANTS
 
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.policy_store import PolicyStore
@@ -24,7 +25,8 @@ from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
 from toolgate.streams.ledger import memory, taking
 from toolgate.streams.ledger.accounts import HistoryError, Money, bucket
 from toolgate.streams.ledger.fold import OrderError
-from toolgate.streams.ledger.memory import Image, MemoryLedger
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.store import Image
 from toolgate.streams.log.memory import MemoryLog
 from toolgate.streams.ports import FatalError, UnavailableError, UnverifiedError
 
@@ -329,9 +331,9 @@ def parts_without_the_rest(patch: pytest.MonkeyPatch) -> None:
 
     def hopeful(self: Deciding, *rest: Any) -> Any:
         try:
-            yield from run(self, *rest)
+            return (yield from run(self, *rest))
         except UnavailableError:
-            return
+            return {}
 
     patch.setattr(Deciding, "run", hopeful)
 
@@ -351,6 +353,7 @@ def sets_that_come_later_count(patch: pytest.MonkeyPatch) -> None:
 OFTEN: dict[str, dict[str, float]] = {
     "control_not_compared": {"control": 0.05},
     "ended_settled_again": {"result": 0.15},
+    **{mutant.__name__: {"result": 0.12} for mutant in FACTS_MUTANTS},
     "older_sets_count": {"control": 0.05},
     "sets_that_come_later_count": {"control": 0.05},
 }
@@ -360,7 +363,7 @@ MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     any_claimer_goes_on, nobody_fenced, own_slot_fenced, control_as_committed, audit_merged,
     snapshot_by_offset, snapshot_of_live_ledger, clock_runs_back, post_state_folded, no_offset_ledger,
     control_not_compared, not_older_than_committed, commit_outcome_guessed,
-    parts_without_the_rest, older_sets_count, sets_that_come_later_count,
+    parts_without_the_rest, older_sets_count, sets_that_come_later_count, *FACTS_MUTANTS,
 )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ accounts are folded by `streams.ledger.fold`, which a differential test holds to
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ def violations(
     dump: Mapping[str, Any] | None = None,
     words: Mapping[int, Control] | None = None,
     *,
+    read: Mapping[tuple[int, int], int | None] | None = None,
     sets: Sets | None = None,
 ) -> list[str]:
     """Everything that a history shows to be wrong.
@@ -37,6 +39,7 @@ def violations(
         inputs: the offsets of all input records, by topic-partition.
         dump: the ledger's committed view at rest; compared with the fold.
         words: control records by offset; no approval may stand under a kill of its run.
+        read: `results_seen_to` of intents by partition and offset; with it, that rules see what was read.
         sets: the policy sets that there are; every decision is made under the one in force at its control position.
     """
     events = sorted(audit, key=lambda event: event.seq)
@@ -52,6 +55,7 @@ def violations(
         *_caps(events),
         *_sets(events),
         *([] if dump is None else _equal(events, dump)),
+        *([] if read is None else [*_read(events, read), *_facts(events)]),
     ]
 
 
@@ -245,6 +249,46 @@ def _sets(events: list[AuditEvent]) -> list[str]:
             live = {r for at, r in touched[key] if not window_ms or at > event.clk - window_ms}
             if event.verdict == "APPROVE" and key in caps and len(live) > caps[key]:
                 found.append(f"{_at(event)}: {key} holds {len(live)} records, at most {caps[key]}")
+    return found
+
+
+def _read(events: list[AuditEvent], read: Mapping[tuple[int, int], int | None]) -> list[str]:
+    """What an agent had read when it asked was decided before its intent, or the intent was denied for it."""
+    decided = {(e.partition, e.offset): e.seq for e in events if e.topic == "results"}
+    found = []
+    for event in calls(events):
+        upto = read.get((event.partition, event.offset))
+        denied = any(reason.code == "UNSEEN_RESULTS" for reason in event.reasons)
+        if upto is None or denied or event.verdict in {"DUPLICATE", "QUARANTINE"}:
+            continue
+        found += [
+            f"{_at(event)}: its agent had read results up to {upto}, and {offset} was decided later"
+            for (partition, offset), seq in decided.items()
+            if partition == event.partition and offset <= upto and seq > event.seq
+        ]
+    return found
+
+
+def _facts(events: list[AuditEvent]) -> list[str]:
+    """`paint` is approved where the run has read another color than red, and told to read where it has read none."""
+    colors: dict[tuple[str, str], str] = {}
+    found = []
+    for event in events:
+        for op in event.ops:
+            if op.op == "remember" and op.args[1].startswith("thing"):
+                run, name, text = op.args[:3]
+                colors[run, name.split("\x1f")[1]] = json.loads(text)["is"].get("color", "")
+        if event.topic != "intents" or event.tool != "paint" or event.verdict not in {"APPROVE", "DENY"}:
+            continue
+        (thing,) = json.loads(event.captured)["params.id"]
+        color = colors.get((event.run_id, thing), "")
+        codes = {reason.code for reason in event.reasons}
+        judged = codes & {"READ_FIRST", "RULE_DENIED"}
+        right = {"red": {"RULE_DENIED"}, "": {"READ_FIRST"}}.get(color, set())
+        if judged != right and not codes & {"UNSEEN_RESULTS", "KILLED", "ID_CONFLICT"}:
+            found.append(
+                f"{_at(event)}: the run knew color {color!r}, and the rule said {judged or 'nothing'}"
+            )
     return found
 
 

@@ -26,7 +26,8 @@ from toolgate.streams.gate import snapshots
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.store import Store
 from toolgate.streams.log.memory import Broker, Entry, MemoryLog
 from toolgate.streams.ports import Ledger, Output, RejoinError
 
@@ -43,6 +44,10 @@ tools:
     system: bank
     records: []
     params: {type: object, properties: {id: {type: string}}, required: [id]}
+    result: {type: object, properties: {color: {type: string}}, required: [color]}
+    remember:
+      - {fact: thing, key: params.id, trusted: true, fields: {color: result.color}}
+  - {name: paint, effect: write, system: wall, records: [], params: {properties: {id: {type: string}}, required: [id]}}
   - name: pay
     version: "1"
     effect: write
@@ -53,7 +58,7 @@ tools:
 POLICY = b"""
 policy:
   workflow_id: w
-  allowed_tools: [look, pay]
+  allowed_tools: [look, paint, pay]
   limits: {max_tool_calls: 40, max_denials: 10000}
   attempts: {run: {max: 100000, per: 1m}, agent: {max: 100000, per: 1m}}
   budgets:
@@ -62,6 +67,9 @@ policy:
     - {scope: system, unit: calls, max: 6, window: none, on_expiry: release}
   blast_radius:
     - {scope: workflow, max: 5, window: 1h}
+  rules:
+    - {id: color, tools: [paint], when: 'facts.thing[params.id].color == "red"', because: red stays red}
+  logging: {capture: [params.id]}
 """
 FIRST = {"tools.yaml": TOOLS, "policies/w.yaml": POLICY}  # in force until another is activated
 
@@ -170,7 +178,8 @@ class Universe:
         self.made += 1
         partition = r.randrange(PARTITIONS)
         run = f"r{partition}-{r.randrange(3)}"
-        params = orjson.dumps({"id": f"x{r.randrange(9)}"}).decode()
+        tool = r.choice(("pay", "pay", "pay", "look", "look", "paint"))
+        params = orjson.dumps({"id": f"x{r.randrange(9 if tool == 'pay' else 2)}"}).decode()
         intent = Intent(
             intent_id=f"i{self.made}",
             kind="call",
@@ -178,8 +187,9 @@ class Universe:
             workflow_id="w",
             run_id=run,
             agent_id="a",
-            tool=r.choice(("pay", "pay", "pay", "look")),
+            tool=tool,
             params=params,
+            results_seen_to=self._seen_to(partition) if r.random() < 0.3 else None,
             declared_cost_micros=r.randrange(12),
             dry_run=r.random() < 0.03,
             ttl_ms=r.choice((None, None, None, 60_000)),
@@ -192,6 +202,12 @@ class Universe:
             self.send(Output("intents", partition, run.encode(), r.randbytes(9)))
         if r.random() < 0.05 and self.sent:
             self.send(r.choice(self.sent))
+
+    def _seen_to(self, partition: int) -> int:
+        """The last result that an agent could have read, or one that is not there."""
+        read = [e.offset for e in self.broker.visible(("results", partition), 0)]
+        beyond = len(self.broker.log["results", partition]) + 3
+        return self.random.choice(read[-2:]) if read and self.random.random() < 0.9 else beyond
 
     def result(self) -> None:
         """An executor answers a committed command, sometimes twice, sometimes late."""
@@ -213,6 +229,7 @@ class Universe:
             digest=command.digest,
             status=r.choice(("started", "ok", "ok", "ok", "error", "void")),
             executor_id="e",
+            body=r.choice(('{"color":"red"}', '{"color":"blue"}', '{"color":7}', "no JSON", "")),
             actual_cost_micros=r.choice((None, 0, 1, 3, 20)),
             actual_records=r.choice((None, (f"x{r.randrange(9)}",))),
         )
@@ -353,8 +370,19 @@ class Universe:
     def violations(self) -> list[str]:
         """What is wrong with the history."""
         dump = self.make_ledger().dump()
+        good = {
+            output.value for output in self.sent if output.topic == "intents" and len(output.value or b"") > 9
+        }
+        read = {
+            (p, e.offset): self.codecs[Intent].decode(e.value).results_seen_to
+            for p in range(PARTITIONS)
+            for e in self.broker.visible(("intents", p), 0)
+            if e.value in good  # 9 bytes are the noise of `intent`
+        }
         words, sets = self.operators.words(), self.operators.sets()
-        return checker.violations(self.audit(), self.commands(), self.inputs(), dump, words, sets=sets)
+        return checker.violations(
+            self.audit(), self.commands(), self.inputs(), dump, words, read=read, sets=sets
+        )
 
 
 FAULTS = (

@@ -20,13 +20,15 @@ from toolgate.processors.claims import (
     Label,
     Own,
     Rate,
+    Remember,
     Require,
     Reserve,
     Settle,
     Spend,
 )
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.redis import RedisLedger, connect
+from toolgate.streams.ledger.store import Store
 from toolgate.streams.ports import Ask, Share, StaleControlError
 
 if TYPE_CHECKING:
@@ -82,8 +84,16 @@ class Maker:
                 Forbid(scope, r.randint(6, 40), MONEY),
                 Own(r.choice("ab"), r.choice(("t/w/1",) * 9 + ("t/w/2",)), MONEY, touch=r.random() < 0.7),
                 Deadline(T0 + r.choice((HOUR, 900 * HOUR)), MONEY),
+                self.fact(),
             )
         )
+
+    def fact(self) -> Remember:
+        """Something to remember, or to forget; now and then as much as a run may keep, or more."""
+        r = self.random
+        size = r.choice((0, 1, 30, 4_097, *(4_096,) * 6))
+        text = "\u00e9" * (size // 2) if r.random() < 0.3 else "x" * size
+        return Remember(r.choice("ab"), f"f{r.randint(0, 25)}", text, r.random() < 0.5)
 
     def ask(self, offset: int, time_ms: int, reservation: str) -> Ask:
         """An intent's ask; at most one charge an account, as the policy loader guarantees."""
@@ -103,6 +113,7 @@ class Maker:
             always=(Rate("run:a/try", 1_000_000, 20_000_000, MONEY),) if r.random() < 0.3 else (),
             on_deny=(Count("run:a:denials", 1, None, MONEY),) if r.random() < 0.5 else (),
             reserve=Reserve(reservation, r.choice((60_000, 900_000)), "d1", "tool"),
+            given=r.choice(("", "", f"g{offset}")),
         )
 
     def settle(self, offset: int, time_ms: int, made: int) -> Ask:
@@ -113,7 +124,9 @@ class Maker:
         which, digest = str(made - r.randint(0, 9)), r.choice(("d1",) * 9 + ("d9",))
         touched = tuple(r.sample("uvwxyz", r.choice((0, 0, 1, 2))))
         settle = Settle(which, digest, "tool", r.random() < 0.2, r.choice(actuals), touched)
-        return Ask(offset, time_ms, "RECORDED", settle=settle)
+        told = tuple(self.fact() for _ in range(r.choice((0, 0, 1, 9))))
+        counted = (Count("run:a:landed", 1, None, MONEY),) if told else ()
+        return Ask(offset, time_ms, "RECORDED", settle=settle, claims=told + counted)
 
 
 class Pair:
@@ -150,6 +163,10 @@ class Pair:
             for one, other in zip(ours, theirs, strict=True):
                 assert one == other
         assert real == memory
+        keys = ("run:a:landed", "run:b", "run:c", "tenant:t")
+        looks = [ledger.look(("a", "b", "c"), keys) for ledger in self.both]
+        assert looks[0] == looks[1]
+        COVERED["full"] += any(sum(map(len, texts.values())) > 40_000 for texts in looks[0].facts.values())
         for decision in (d for share in real.decisions for d in share):
             COVERED[decision.verdict] += 1
             COVERED[f"note {decision.note}"] += 1
@@ -207,8 +224,8 @@ def test_both_ledgers_answer_alike(stack: Stack, seed: int) -> None:
 def test_the_sequences_reached_every_verdict_note_and_op() -> None:
     """The differential test above is worth what it reaches: every kind of answer occurred, and often."""
     wanted = (
-        "APPROVE DENY QUARANTINE RECORDED DUPLICATE reserve settle spend rate window count own visible "
+        "APPROVE DENY QUARANTINE RECORDED DUPLICATE reserve settle spend rate window count own remember full visible "
         "conflict note|settled note|void note|late note|uncovered note|unknown note|ended note|mismatch"
     )
     rare = {name: COVERED[name.replace("|", " ")] for name in wanted.split()}
-    assert all(count >= 10 for count in rare.values()), rare
+    assert {name: count for name, count in rare.items() if count < 10} == {}

@@ -8,7 +8,7 @@ import pytest
 
 from toolgate.processors.catalogue import facts_of
 from toolgate.processors.chain import judge
-from toolgate.processors.facts import concerning, fact_name, fact_value, history_names, history_of, rows_of
+from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code, retryable
 from toolgate.processors.remembering import FACTS_MAX, remembered
@@ -129,7 +129,8 @@ def read(tools):
     def make(*calls):
         texts = {}
         for offset, (tool, params, result) in enumerate(calls):
-            texts |= remembered(tools[tool].remember, params, result, offset)
+            told = remembered(tools[tool].remember, params, result, offset)
+            texts |= {name: text for name, (text, _) in told.items()}
         return texts
 
     return make
@@ -284,32 +285,24 @@ def test_long_values_and_odd_keys_are_not_remembered(read):
     assert not read(("get_booking", {"id": "B" * 300}, BOOKING))
 
 
-def test_history_counts_by_call_and_by_writes():
-    """What became of this very call, and of all writes of the run."""
-    texts = {
-        name: "2"
-        for landed in (True, False)
-        for name in history_names("change", "d1", writes=True, landed=landed)
-    }
-    assert history_of(texts, "change", "d1") == {
-        "landed": 2,
-        "failed": 2,
-        "landed_writes": 2,
-        "failed_writes": 2,
-    }
-    assert history_of(texts, "change", "d2")["landed"] == 0
-    assert (
-        history_names("search", "d", writes=False, landed=True)
-        == history_names("search", "d", writes=True, landed=True)[:1]
+def test_rules_look_at_what_became_of_earlier_calls(world, case):
+    """What the ledger counted; nothing where it counted nothing."""
+    rule = "    - {id: r, tools: [change], because: not so, when: history.failed_writes >= 3 || history.landed > 0}\n"
+    given = changed(
+        case(tool="change", params=json.dumps(PARAMS)),
+        history={"landed": 0, "failed": 0, "landed_writes": 0, "failed_writes": 3},
+    )
+    (reason,) = judge(given, world(POLICY + rule, tools=TOOLS)).reasons
+    assert (reason.because, reason.distance) == (
+        "not so (history.failed_writes is 3, history.landed is 0)",
+        1,
     )
 
 
-def test_only_what_concerns_a_call_goes_with_it(all_read):
-    """What a decision was given is kept with it, so it is no more than its rules may look at."""
-    texts = {**all_read, **dict.fromkeys(history_names("change", "d", writes=True, landed=False), "1")}
-    found = concerning(texts, {"leg"}, "change", "d")
-    assert {name.split("\x1f")[0] for name in found} == {"leg", "~failed", "~failed_writes"}
-    assert not concerning(texts, (), "search", "e").keys() - {"~failed_writes"}
+def test_only_facts_that_rules_look_at_go_with_a_call(all_read):
+    """What a decision was given is kept with it."""
+    assert {name.split("\x1f")[0] for name in concerning(all_read, {"leg"})} == {"leg"}
+    assert not concerning(all_read, ())
 
 
 def test_an_untrusted_fact_proves_nothing_unless_the_rule_says_so(world):

@@ -11,7 +11,8 @@ from toolgate.processors.case import Envelope
 from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.points import PATIENCE, PAUSE
 from toolgate.streams.gate.steering import Steering
-from toolgate.streams.ports import Reply, StaleControlError, UnavailableError
+from toolgate.streams.gate.waiting import Waiting
+from toolgate.streams.ports import Look, Reply, StaleControlError, UnavailableError
 
 TP = ("intents", 0)
 
@@ -25,6 +26,8 @@ class Desk:
         self.events: list[Any] = []
         self.unreadable: set[int] = set()
         self.control: list[Envelope] = []
+        self.policies = SimpleNamespace(remembers=False)
+        self.looks: list[Look | Exception] = []
 
     def send(self, ctl: int, shares: Any) -> None:
         """A question."""
@@ -38,7 +41,9 @@ class Desk:
         if ctl != self.ctl:
             raise StaleControlError(self.ctl)
         self.events.append(("received", share.start))
-        return Reply("g", 0, (tuple(SimpleNamespace(offset=ask.offset, ctl=ctl) for ask in share.asks),))  # type: ignore[misc]
+        return Reply(
+            "g", 0, (tuple(SimpleNamespace(offset=ask.offset, ctl=ctl, given="") for ask in share.asks),)
+        )  # type: ignore[misc]
 
     def apply_control(self, _offset: int, _before: int) -> int:
         """Nothing."""
@@ -58,9 +63,28 @@ class Desk:
             raise UnavailableError("the registry is away")
         return SimpleNamespace(envelope=envelope, record=None)
 
-    def item(self, reading: Any, _state: Any, _refused: Any) -> Any:
+    def remembers(self, _state: Any) -> bool:
+        """Whether rules look at facts."""
+        return bool(self.policies.remembers)
+
+    def wants(self, readings: Any, _state: Any) -> tuple[set[str], set[str]]:
+        """What must be looked up: something for each."""
+        return {str(one.envelope.offset) for one in readings}, set()
+
+    def look(self, runs: Any, _counters: Any) -> Look:
+        """What is remembered."""
+        self.events.append(("looked", *sorted(runs)))
+        found = self.looks.pop(0) if self.looks else Look({}, {})
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def item(
+        self, reading: Any, _state: Any, look: Look, given: str | None = None, _refused: Any = None
+    ) -> Any:
         """What is asked about it."""
-        return SimpleNamespace(reading=reading, ask=SimpleNamespace(offset=reading.envelope.offset))
+        ask = SimpleNamespace(offset=reading.envelope.offset, given=given or "".join(look.facts))
+        return SimpleNamespace(reading=reading, ask=ask)
 
     def publish(self, pairs: Any, _reply: Reply) -> None:
         """Note whose decision goes with what."""
@@ -69,8 +93,9 @@ class Desk:
     def run(self, count: int, part_size: int = 2) -> list[str]:
         """Decide so many records; the points that were passed."""
         steering = Steering(self, self, self)  # type: ignore[arg-type]
-        deciding = Deciding(self, self, steering, part_size)  # type: ignore[arg-type]
-        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0)}
+        waiting = Waiting(lambda _: 0, lambda: 0)
+        deciding = Deciding(self, self, steering, waiting, part_size)  # type: ignore[arg-type]
+        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0, decided=0)}
         envelopes = [Envelope(*TP, offset, 0, b"r", b"x") for offset in range(count)]
         return list(deciding.run(envelopes, held, self.publish))  # type: ignore[arg-type]
 
@@ -106,6 +131,66 @@ def test_a_record_that_must_wait_stops_the_batch_before_anything_is_asked():
     with pytest.raises(UnavailableError, match="registry"):
         desk.run(5)
     assert desk.events == []
+
+
+def test_facts_are_looked_up_before_intents_are_judged():
+    """Once for a batch, and again when Redis gave no answer."""
+    desk = Desk()
+    desk.policies.remembers = True
+    desk.looks = [UnavailableError("away"), Look({"m": {}}, {})]
+    points = desk.run(2)
+    assert desk.events[:3] == [("looked", "0", "1"), ("looked", "0", "1"), ("sent", 0, 2)]
+    assert points[:3] == ["look", PAUSE, "look"]
+
+
+def test_a_ledger_that_cannot_be_looked_into_decides_nothing():
+    """The batch comes again."""
+    desk = Desk()
+    desk.policies.remembers = True
+    desk.looks = [UnavailableError("away")] * 9
+    with pytest.raises(UnavailableError):
+        desk.run(2)
+    assert {event[0] for event in desk.events} == {"looked"}
+
+
+def test_a_stored_decision_is_published_as_it_was_judged():
+    """The run may remember more by now than when it was decided."""
+    desk = Desk()
+    desk.policies.remembers = True
+    desk.looks = [Look({"later": {}}, {})]
+    judged = []
+    item = desk.item
+    desk.item = lambda *given: judged.append(given[2:]) or item(*given)  # type: ignore[method-assign]
+    desk.run(1)
+    assert judged == [(Look({"later": {}}, {}), None, None), (Look({"later": {}}, {}), "", None)]
+
+
+def test_results_are_decided_before_intents_are_judged():
+    """What they tell is what the intents are judged by."""
+    desk = Desk()
+    desk.policies.remembers = True
+    asked = []
+    desk.send = lambda ctl, shares: (  # type: ignore[method-assign]
+        asked.append([(s.topic, s.start, s.next) for s in shares]),
+        setattr(desk, "asked", (ctl, shares)),
+    )
+    desk.receive = lambda: Reply(  # type: ignore[method-assign]
+        "g",
+        0,
+        tuple(
+            tuple(SimpleNamespace(offset=ask.offset, ctl=0, given="") for ask in share.asks)
+            for share in desk.asked[1]
+        ),
+    )
+    steering = Steering(desk, desk, desk)  # type: ignore[arg-type]
+    deciding = Deciding(desk, desk, steering, Waiting(lambda _: 0, lambda: 0), 9)  # type: ignore[arg-type]
+    held = {tp: SimpleNamespace(epoch=1, committed=0, position=0, decided=0) for tp in (TP, ("results", 0))}
+    envelopes = [Envelope(topic, 0, 0, 0, b"r", b"x") for topic in ("intents", "results")]
+    list(deciding.run(envelopes, held, desk.publish))  # type: ignore[arg-type]
+    assert asked == [
+        [("intents", 0, 0), ("results", 0, 1)],
+        [("intents", 0, 1), ("results", 1, 1)],
+    ]
 
 
 def test_control_that_the_topic_shows_a_moment_later_is_waited_for():

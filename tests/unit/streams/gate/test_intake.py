@@ -117,7 +117,7 @@ def test_a_refused_word_is_recorded_with_its_reason():
         Envelope("control", 0, 7, 0, b"k", Codec(Control).encode(Control("c", "kill", "all", "", "x", ())))
     )
     refused = Reason("BAD_IDENTITY", "identity", "nobody")
-    item = INTAKE.item(reading, ControlState(), refused)
+    item = INTAKE.item(reading, ControlState(), refused=refused)
     assert (item.refused, item.ask.verdict) == (refused, "RECORDED")
 
 

@@ -1,0 +1,83 @@
+"""Memos: what a run keeps of a call that was approved, so that facts can be made of its result.
+
+A result names its command and not the call's parameters, and the call itself may lie far back in the log.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolgate.processors.claims import FACT_BYTES_MAX, FACTS, RUN_KEEP_MS, Count, Remember
+from toolgate.processors.facts import history_keys
+from toolgate.processors.remembering import remembered
+from toolgate.schemas.frozen import frozen
+from toolgate.schemas.records import ResultStatus
+from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolgate.processors.catalogue import Tool
+    from toolgate.schemas.records import Result
+
+_MEMO = "~memo\x1f"  # no fact has such a name
+_BODY_BYTES_MAX = 1_048_576
+_ENDS = {ResultStatus.OK: "landed", ResultStatus.ERROR: "failed", ResultStatus.UNKNOWN: "landed"}
+
+
+@frozen
+class Memo:
+    """The parameters that the tool's `remember` looks at, and the call's digest where its history counts."""
+
+    params: Mapping[str, Any]
+    digest: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Memo:
+        """What `memo_of` made."""
+        found = loads_strict(text, max_bytes=FACT_BYTES_MAX)
+        return cls(found["params"], found["digest"])
+
+
+def memo_of(
+    tool: Tool, run_id: str, command_id: str, params: Mapping[str, Any], digest: str
+) -> Remember | None:
+    """What an approval leaves for its result, or None. `digest`: of the parameters, "" where no history counts."""
+    if not tool.remember and not digest:
+        return None
+    names = frozenset().union(*(entry.params for entry in tool.remember))
+    kept = {name: params[name] for name in names if name in params}
+    return Remember(run_id, _MEMO + command_id, dumps_canonical({"params": kept, "digest": digest}))
+
+
+def told_by(
+    result: Result, tool: Tool, facts: Mapping[str, str], offset: int
+) -> tuple[Remember | Count, ...]:
+    """What the run remembers of a command's end: facts of one that succeeded, and that it landed or failed.
+
+    One whose end is not known may have landed, so it counts as if it had: it must not be run again. `facts`: what
+    the run remembers so far, with what the approval left.
+    """
+    name, run_id = _MEMO + result.command_id, result.run_id
+    if name not in facts:
+        return ()
+    memo, status = Memo.read(facts[name]), ResultStatus(result.status)
+    found: list[Remember | Count] = [Remember(run_id, name, "")]
+    if status == ResultStatus.OK:
+        told = remembered(tool.remember, memo.params, _body(result), offset)
+        found += (Remember(run_id, fact, value, trusted) for fact, (value, trusted) in told.items())
+    if memo.digest and (end := _ENDS.get(status)):
+        keys = history_keys(run_id, tool.name, memo.digest)
+        ends = (end, f"{end}_writes") if tool.writes else (end,)
+        found += (Count(keys[one], 1, None, FACTS, RUN_KEEP_MS) for one in ends)
+    return tuple(found)
+
+
+def _body(result: Result) -> Any:
+    """What the call returned; None where that is no JSON, or lies elsewhere."""
+    try:
+        # A result may be a list or a text: strict reading takes objects.
+        found = loads_strict(f'{{"result":{result.body or "null"}}}', max_bytes=_BODY_BYTES_MAX)
+    except JsonError:
+        return None
+    return found["result"] if len(found) == 1 else None
