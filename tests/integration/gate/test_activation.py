@@ -15,6 +15,7 @@ from patience import until
 from toolgate import __version__
 from toolgate.processors.keyring import framed
 from toolgate.processors.loader import set_digest
+from toolgate.processors.policy_store import FILE_BYTES_MAX
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Control
@@ -219,3 +220,12 @@ def test_a_mode_is_ordered_and_taken_back_by_those_who_may(site: Site):
     site.check()
     assert [e for e in site.audit() if e.tool == "pay" and e.verdict == "APPROVE"]
     assert said(site, "mode", "--keys", str(ring)) == {"orders": []}
+
+
+def test_a_file_of_the_largest_size_is_published_and_not_twice(site: Site):
+    """What the command lets through fits the topic; what stands already is not written again."""
+    files = {"tools.yaml": b"#" * FILE_BYTES_MAX, "policy.yaml": b"# small"}
+    with Operating(site.settings, keys.load_operators(people(site)), bundled()) as operating:
+        assert operating.publish(files) == 3
+        assert operating.publish(files) == 3
+    assert len(site.envelopes("policies")) == 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolgate.processors.control import control
 from toolgate.processors.control_state import ControlState, malformed, supported
@@ -154,3 +156,39 @@ def test_a_mode_is_ordered_for_workflows_and_what_has_them():
     word = changed(record("mode", "run", "r1"), mode="read_only")
     assert "a mode is ordered for scope" in malformed(word)
     assert malformed(changed(word, scope="tenant")) == ""
+
+
+ACTIVATIONS = st.lists(
+    st.builds(
+        lambda digest, version, rollback: activate(digest, version, rollback=rollback),
+        digest=st.sampled_from([A, B, "c" * 32]),
+        version=st.integers(0, 6),
+        rollback=st.booleans(),
+    ),
+    max_size=20,
+)
+
+
+@given(ACTIVATIONS)
+def test_versions_rise_by_one_and_no_record_counts_twice(words):
+    """Whatever is written, in whatever order: a record that has counted never counts again, wherever it is copied."""
+    state, counted = ControlState(), []
+    for offset, word in enumerate(words):
+        if not state.stale(word):
+            state = state.apply(word, offset)
+            counted.append(word)
+        assert all(state.stale(before) for before in counted)
+    assert [word.version for word in counted] == list(range(1, len(counted) + 1))
+    assert state.policy.digest == (counted[-1].policy_digest if counted else "")
+
+
+@given(ACTIVATIONS)
+def test_a_set_comes_back_only_by_a_rollback(words):
+    """Once it was replaced, that is; to activate what is in force is no rollback."""
+    state, held = ControlState(), [""]
+    for offset, word in enumerate(words):
+        if not state.stale(word):
+            state = state.apply(word, offset)
+            if word.policy_digest in held[:-1] and word.policy_digest != held[-1]:
+                assert word.rollback
+            held.append(word.policy_digest)

@@ -71,12 +71,14 @@ def test_shows_partitions_lag_and_ledger(status: Status, clock: Clock, ask):
     """An end that the broker did not tell is unknown, not zero."""
     status.joined(TPS, "g1")
     status.state("running", "")
+    status.policy_digest = "5e"
     committed(status)
     clock.now += 2
     code, page = ask("/health")
     assert code == 200
     assert (page["slot"], page["state"], page["prefix"]) == (3, "running", "p")
     assert page["ledger"] == {"generation": "g1", "seq": 41, "control": 2}
+    assert page["policy_digest"] == "5e"
     assert page["last_batch_age_s"] == 2.0
     assert page["partitions"] == [
         {"topic": "intents", "partition": 0, "position": 7, "committed": 7, "end": 9, "lag": 2},
