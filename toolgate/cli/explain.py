@@ -17,6 +17,7 @@ from toolgate.cli.hints import say_next
 from toolgate.cli.options import Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.inspection.decoding import Decoder
 from toolgate.inspection.explanation import how_to_undo
+from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers, Search
 from toolgate.processors import loader
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from toolgate.inspection import search
     from toolgate.inspection.explanation import Explanation
+    from toolgate.processors.policy import PolicySet
     from toolgate.streams.settings import Settings
 
 app = typer.Typer()
@@ -40,7 +42,9 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     run: Annotated[str | None, typer.Option(help="Its run: then one partition is searched, not all.")] = None,
     policies: Annotated[
         Path | None,
-        typer.Option(help="Folder with tools.yaml and the policies: says how to undo the command."),
+        typer.Option(
+            help="Folder that says how to undo the command. Default: the set it was approved under."
+        ),
     ] = None,
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
@@ -67,7 +71,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
         typer.echo(json.dumps(found.as_json()))
         return
     story.tell(found)
-    say_next(*_next(found, settings))
+    say_next(*_next(found))
 
 
 @contextmanager
@@ -92,15 +96,19 @@ def _progress() -> Iterator[Callable[[search.Progress], None]]:
 
 
 def _with_undo(found: Explanation, settings: Settings) -> Explanation:
-    if found.command is None or found.command.record is None or settings.policies_dir is None:
+    if found.command is None or found.command.record is None:
         return found
-    undo = how_to_undo(found.command.record, found.results, loader.load(settings.policies_dir))
-    return replace(found, undo=undo)
+    command = found.command.record
+    if settings.policies_dir is not None:
+        policies: PolicySet | None = loader.load(settings.policies_dir)
+    else:
+        policies = published(settings, command.policy_digest)
+    return replace(found, undo=how_to_undo(command, found.results, policies)) if policies else found
 
 
-def _next(found: Explanation, settings: Settings) -> Iterator[str]:
+def _next(found: Explanation) -> Iterator[str]:
     runs = [each.event.run_id for each in found.decisions if each.event.run_id]
     if runs:
         yield f"toolgate tail audit --from beginning --run {runs[0]}"
-    if found.command is not None and settings.policies_dir is None:
+    if found.command is not None and found.undo is None:
         yield f"toolgate explain {found.intent_id} --policies DIR    # says how to undo it"

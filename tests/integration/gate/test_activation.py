@@ -153,6 +153,9 @@ def test_a_worker_without_a_folder_waits_for_a_set_and_finds_it_again_after_a_re
     worker.running()
     assert worker.health()["policy_digest"] == set_digest(SECOND)
     assert {e.policy_digest for e in site.audit() if e.topic == "intents"} == {set_digest(SECOND)}
+    paid = next(event for event in site.audit() if event.tool == "pay" and event.verdict == "APPROVE")
+    undo = said(site, "explain", paid.intent_id)["undo"]
+    assert undo["why"] == "the catalogue names no inverse of this tool"  # which only the topic says
     site.redis().flushall()
     worker.stop()
     site.with_folder = True

@@ -1,0 +1,34 @@
+"""The policies that something was decided under, where they were activated: they are on the log like all else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolgate import __version__
+from toolgate.inspection.reader import TopicReader
+from toolgate.processors.policy_store import PolicyStore
+from toolgate.processors.problems import LoadError
+from toolgate.streams.errors import RefusedError
+from toolgate.streams.ports import POLICIES
+
+if TYPE_CHECKING:
+    from toolgate.processors.policy import PolicySet
+    from toolgate.streams.settings import Settings
+
+
+def published(settings: Settings, digest: str) -> PolicySet | None:
+    """The set of this digest; None where it is not published, does not load here, or may not be read.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    store = PolicyStore(__version__)
+    try:
+        with TopicReader(settings, POLICIES) as reader:
+            first, end = reader.span(0)
+            for envelopes in reader.read({0: first}, {0: end}):
+                for envelope in envelopes:
+                    store.take(envelope)
+        return store.policies(digest) if store.files(digest) else None
+    except (RefusedError, LoadError):
+        return None
