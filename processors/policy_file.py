@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -42,6 +43,7 @@ LATER: dict[str, frozenset[str]] = {
 MAX_DENIALS = 20
 BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX = 16, 16, 8, 128
 BECAUSE_CHARS_MAX = 200
+CEDAR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.cedar$"
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
 
@@ -49,6 +51,14 @@ def _captured(name: str) -> str:
     if name in CAPTURES or (name.startswith("params.") and not path_fault(name)):
         return name
     raise refused((), f"{name!r} cannot be captured", nearest(name, (*CAPTURES, "params.<path>")))
+
+
+def _cedar_file(name: str) -> str:
+    if re.fullmatch(CEDAR_PATTERN, name):
+        return name
+    raise refused(
+        (), f"{name[:140]!r} is no Cedar file", "write the name of a file beside this one: desk.cedar"
+    )
 
 
 Share = Annotated[
@@ -227,6 +237,14 @@ class Policy(StrictModel):
     rules: Annotated[list[Rule], Field(max_length=RULES_MAX)] = Field(
         default_factory=list, description="what calls must not be, beyond what the tool's schema says"
     )
+    cedar: (
+        Annotated[
+            str,
+            AfterValidator(_cedar_file),
+            WithJsonSchema({"type": "string", "pattern": CEDAR_PATTERN}),
+        ]
+        | None
+    ) = Field(default=None, description="a file of Cedar policies beside this one; needs the extra `cedar`")
     attempts: Attempts = Field(default_factory=Attempts, description="how fast intents may come")
     logging: Logging = Field(default_factory=Logging, description="what the audit shows")
     redact: list[ParamPath] = Field(

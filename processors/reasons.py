@@ -49,6 +49,8 @@ class Code(_Named):
     PARAMS_SCHEMA = auto()
     RULE_FAILED = auto()
     RULE_DENIED = auto()
+    CEDAR_FAILED = auto()
+    CEDAR_DENIED = auto()
     COST_INVALID = auto()
     RECORDS_INVALID = auto()
     OUTPUT_TOO_LARGE = auto()
@@ -184,6 +186,16 @@ TABLE: dict[Code, Entry] = {
         30,
         "a rule of the policy denies this call",
         "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
+    ),
+    Code.CEDAR_FAILED: Entry(
+        41,
+        "a Cedar policy could not be evaluated for this call; what cannot be judged is not approved",
+        "A policy of this workflow could not be evaluated for these parameters. Correct them or report back.",
+    ),
+    Code.CEDAR_DENIED: Entry(
+        40,
+        "the workflow's Cedar policies do not allow this call: a forbid matches, or no permit does",
+        "A policy of this workflow does not allow this call as it is. Change what it names or report back.",
     ),
     Code.COST_INVALID: Entry(
         20,

@@ -43,6 +43,8 @@ NUMBERS = {
     "CANNOT_JUDGE": 28,
     "RULE_FAILED": 29,
     "RULE_DENIED": 30,
+    "CEDAR_DENIED": 40,
+    "CEDAR_FAILED": 41,
 }
 
 
