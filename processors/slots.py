@@ -6,6 +6,7 @@ takes all its elements. What CEL itself cannot compute is computed here, so that
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from toolgate.processors.amounts import parse_usd
 from toolgate.processors.condition_types import (
     DOUBLE,
     INT,
+    ROUNDED,
     STRING,
     TIMESTAMP,
     Type,
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 ELEMENTS_MAX = 256
 STRING_CHARS_MAX = 16_384
 EACH = "*"
+LENGTH = "size"  # of text, in characters
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?\Z",
+    re.ASCII,
+)
 
 
 class UnfitError(Exception):
@@ -68,9 +76,9 @@ def value_of(slot: Slot, roots: Mapping[str, Any]) -> Any:
         return value
     value = _checked(value, slot.type)
     for function in slot.functions:
-        if value is None:
+        if value is None or (isinstance(value, list) and None in value):
             raise UnfitError("it is null")
-        value = FUNCTIONS[function].apply(value)
+        value = len(value) if function == LENGTH else FUNCTIONS[function].apply(value)
     return value
 
 
@@ -92,7 +100,8 @@ def _at_each(items: Any, rest: tuple[str, ...]) -> Any:
         below = _at(item, rest)
         if below is MISSING:
             return MISSING
-        found += below if EACH in rest else (below,)
+        # A list in each element becomes one list of all, as its type says.
+        found += below if isinstance(below, list) else (below,)
     return found
 
 
@@ -138,7 +147,9 @@ def _mapped(apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _number_of_list(given: Type) -> Type | None:
-    return given.item if given.kind == "list" and given.item in {INT, DOUBLE} else None
+    if given.kind != "list" or given.item not in {INT, DOUBLE}:
+        return None
+    return INT if given.item == INT else ROUNDED
 
 
 def _ordered_of_list(given: Type) -> Type | None:
@@ -157,6 +168,8 @@ def _usd(value: str) -> int:
 
 
 def _date(value: str) -> datetime:
+    if not _DATE.match(value):
+        raise UnfitError("it is no date (YYYY-MM-DD)")
     try:
         return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
     except ValueError:
@@ -164,6 +177,8 @@ def _date(value: str) -> datetime:
 
 
 def _time(value: str) -> datetime:
+    if not _TIME.match(value):
+        raise UnfitError("it is no time (RFC 3339)")
     try:
         found = datetime.fromisoformat(value)
     except ValueError:
