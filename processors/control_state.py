@@ -51,7 +51,7 @@ def _malformed_activation(control: Control) -> str:
         return f"a policy set is activated for scope all, not {control.scope}"
     if _DIGEST.fullmatch(control.policy_digest) is None:
         return "policy_digest is not 32 hex digits"
-    return "" if control.checked_by else "checked_by does not say which version has taken the set"
+    return "" if control.checked_by else "checked_by does not say who has loaded the set"
 
 
 def _malformed_order(control: Control) -> str:

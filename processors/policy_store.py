@@ -9,6 +9,7 @@ activation names, so it is there for every worker that has read so far, or for n
 from __future__ import annotations
 
 from collections import OrderedDict
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors import loader
@@ -36,12 +37,17 @@ def records(files: Mapping[str, bytes]) -> Iterator[tuple[bytes, bytes]]:
     yield f"{_SET}{loader.set_digest(files)}".encode(), dumps_canonical({"files": names}).encode()
 
 
-class PolicyStore:
-    """The policies topic below `end`. `version` is that of this code: whether a set loads may depend on it."""
+def loader_of(version: str) -> str:
+    """Who says whether a set loads: this version of toolgate, with the extra without which some sets do not."""
+    return f"{version}+cedar" if find_spec("cedarpy") else version
 
-    def __init__(self, version: str) -> None:
+
+class PolicyStore:
+    """The policies topic below `end`. `loader` is ours, as `loader_of` names it: what loads may depend on it."""
+
+    def __init__(self, loader: str) -> None:
         self.end = 0
-        self._version = version
+        self._loader = loader
         self._blobs: dict[str, tuple[int, bytes]] = {}  # by digest, with the offset where they were first
         self._manifests: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self._faults: dict[str, str] = {}
@@ -79,8 +85,8 @@ class PolicyStore:
     def fault(self, control: Control) -> str:
         """Why the set of an activation cannot be in force, or ""; the topic must be read up to its `policies_end`.
 
-        A set that does not load here, but was taken by the loader of another version, has no fault: it is in force,
-        and `policies` says what keeps this version from judging under it.
+        A set that does not load here, but was taken by another loader, has no fault: it is in force, and `policies`
+        says what keeps this process from judging under it.
         """
         name = control.policy_digest
         if self.files(name, control.policies_end) is None:
@@ -89,14 +95,14 @@ class PolicyStore:
             )
         problem = self._problem(name)
         return (
-            f"set {name} does not load: {problem}" if problem and control.checked_by == self._version else ""
+            f"set {name} does not load: {problem}" if problem and control.checked_by == self._loader else ""
         )
 
     def policies(self, name: str) -> PolicySet:
         """The set of that digest, compiled.
 
         Raises:
-            LoadError: it does not load in this version.
+            LoadError: it does not load here.
             KeyError: it does not stand in the topic.
         """
         if name not in self._compiled:

@@ -193,7 +193,7 @@ class Control:
     version: int = 0  # activate, mode: one more than that of the word it replaces
     policies_end: int = 0  # activate: the set stands whole below this offset of the policies topic
     rollback: bool = False  # activate: the set may have been in force before
-    checked_by: str = ""  # activate: the version of toolgate whose loader has taken the set
+    checked_by: str = ""  # activate: who has loaded the set: toolgate's version, with its extras
     expires_at: int | None = None  # grant
     evidence: str = ""  # JSON; the figures that caused a demotion
 

@@ -17,7 +17,7 @@ from toolgate.processors.case import Envelope
 from toolgate.processors.control_state import ACTIVATE
 from toolgate.processors.keyring import framed
 from toolgate.processors.loader import set_digest
-from toolgate.processors.policy_store import PolicyStore, records
+from toolgate.processors.policy_store import PolicyStore, loader_of, records
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import KID, MAC, event_headers
 from toolgate.schemas.records import Control
@@ -81,7 +81,7 @@ class Operating:
     def __init__(self, settings: Settings, keyring: Keyring, registry: Registry) -> None:
         self._settings = settings
         self._codec = Codec(Control, registry)
-        self._store = PolicyStore(__version__)
+        self._store = PolicyStore(loader_of(__version__))
         self._intake = Intake(None, keyring, registry, store=self._store)
         self._log = KafkaLog(settings, lambda _: None)
         self._steering = Steering(self._log, _NoLedger(), self._intake)

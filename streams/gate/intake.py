@@ -175,7 +175,7 @@ class Intake:
         """The policies that intents are judged under when `control` holds.
 
         Raises:
-            UnavailableError: there are none, or they do not load in this version.
+            UnavailableError: there are none, or they do not load here.
         """
         digest = control.policy.digest
         if self._local is not None and (not digest or digest == self._local.digest):
@@ -185,9 +185,7 @@ class Intake:
         try:
             return self.store.policies(digest)
         except LoadError as error:
-            text = (
-                f"policy set {digest}, which is in force, does not load in this version: {error.problems[0]}"
-            )
+            text = f"policy set {digest}, which is in force, does not load here: {error.problems[0]}"
             raise UnavailableError(text) from error
 
     def control_fault(self, envelope: Envelope, word: Control, before: ControlState) -> Reason | None:

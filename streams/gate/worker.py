@@ -22,7 +22,7 @@ import structlog
 from toolgate import __version__
 from toolgate.processors import loader
 from toolgate.processors.keyring import Keyring
-from toolgate.processors.policy_store import PolicyStore
+from toolgate.processors.policy_store import PolicyStore, loader_of
 from toolgate.schemas import confluent
 from toolgate.streams import redis_check, topic_admin
 from toolgate.streams.errors import (
@@ -98,7 +98,7 @@ def run(
         topic_admin.check(topic_admin.connect(settings), settings)
         marker = Marker(client, settings.hash_tag, settings.slot, _nonce())
         registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
-        store = PolicyStore(__version__)
+        store = PolicyStore(loader_of(__version__))
         intake = CarefulIntake(policies, keyring, registry, marker, settings.partitions, store)
         publisher = Publisher(__version__, registry)
         # All that a faulty setting can stop is done before the mark: it tells of workers that may have read.

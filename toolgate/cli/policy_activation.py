@@ -17,7 +17,7 @@ from toolgate.cli.wording import located, safe
 from toolgate.inspection.decoding import as_time
 from toolgate.processors import loader
 from toolgate.processors.control_state import ACTIVATE, ALL
-from toolgate.processors.policy_store import FILE_BYTES_MAX
+from toolgate.processors.policy_store import FILE_BYTES_MAX, loader_of
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control
@@ -73,7 +73,7 @@ def activate(  # noqa: PLR0913 - one parameter for each option
                 policy_digest=policies.digest,
                 version=before.version + 1,
                 rollback=rollback,
-                checked_by=__version__,
+                checked_by=loader_of(__version__),
             )
             operating.check(word, private)  # whoever may not activate need not publish
             offset = operating.say(changed(word, policies_end=operating.publish(files)), private)

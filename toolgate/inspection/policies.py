@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolgate import __version__
 from toolgate.inspection.reader import TopicReader
-from toolgate.processors.policy_store import PolicyStore
+from toolgate.processors.policy_store import PolicyStore, loader_of
 from toolgate.processors.problems import LoadError
 from toolgate.streams.errors import RefusedError
 from toolgate.streams.ports import POLICIES
@@ -22,7 +22,7 @@ def published(settings: Settings, digest: str) -> PolicySet | None:
     Raises:
         UnreachableError: Kafka does not answer.
     """
-    store = PolicyStore(__version__)
+    store = PolicyStore(loader_of(__version__))
     try:
         with TopicReader(settings, POLICIES) as reader:
             first, end = reader.span(0)

@@ -15,7 +15,7 @@ from patience import until
 from toolgate import __version__
 from toolgate.processors.keyring import framed
 from toolgate.processors.loader import set_digest
-from toolgate.processors.policy_store import FILE_BYTES_MAX
+from toolgate.processors.policy_store import FILE_BYTES_MAX, loader_of
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Control
@@ -103,7 +103,7 @@ def switch(site: Site, ring: Path, sets: checker.Sets, halfway: Callable[[], Non
             version=number + 1,
             policies_end=sets.below[name],
             rollback=True,
-            checked_by=__version__,
+            checked_by=loader_of(__version__),
         )
         value = codec.encode(word)
         signature = pair.sign(framed("control", b"all/", value)).signature

@@ -120,6 +120,14 @@ def test_a_set_that_does_not_load_is_refused_by_the_version_that_is_said_to_take
         store.policies(name)
 
 
+def test_a_loader_without_an_extra_is_another_one(monkeypatch):
+    """What needs the extra loads on one machine and not on the next, by the same version."""
+    monkeypatch.setattr(policy_store, "find_spec", lambda _: None)
+    assert policy_store.loader_of("1") == "1"
+    monkeypatch.setattr(policy_store, "find_spec", lambda name: name)
+    assert policy_store.loader_of("1") == "1+cedar"
+
+
 def test_only_the_newest_sets_stay_compiled_and_all_can_be_had(files):
     """Years of sets do not fill the memory."""
     store, names = PolicyStore(VERSION), []

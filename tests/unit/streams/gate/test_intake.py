@@ -151,7 +151,7 @@ def test_an_intent_is_judged_under_the_set_that_control_names():
     ("control", "says"),
     [
         (ControlState(), "no policies are in force"),
-        (activated(BROKEN)[0], "does not load in this version: policy.yaml"),
+        (activated(BROKEN)[0], "does not load here: policy.yaml"),
     ],
 )
 def test_nothing_is_judged_where_there_is_no_set_to_judge_by(control, says):
