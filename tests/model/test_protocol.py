@@ -353,6 +353,7 @@ def sets_that_come_later_count(patch: pytest.MonkeyPatch) -> None:
 OFTEN: dict[str, dict[str, float]] = {
     "control_not_compared": {"control": 0.05},
     "ended_settled_again": {"result": 0.15},
+    "commit_outcome_guessed": {"timeout": 0.03, "intent": 0.2},
     **{mutant.__name__: {"result": 0.12} for mutant in FACTS_MUTANTS},
     "older_sets_count": {"control": 0.05},
     "sets_that_come_later_count": {"control": 0.05},
