@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.case import deny
+from toolgate.processors.case import deny, place_of
 from toolgate.processors.catalogue import CostError
 from toolgate.processors.claims import (
     RUN_KEEP_MS,
@@ -60,7 +60,7 @@ class RecordsError(Exception):
 def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
     """Claim what a call costs, touches and counts as, under every limit of its workflow's policy."""
     intent, policy = case.intent, case.policy
-    if policy is None or case.verdict != Verdict.APPROVE:
+    if policy is None or case.verdict == Verdict.DENY:
         return case
     owner = f"{intent.tenant}/{intent.workflow_id}"
     always, on_deny = _attempts_of_run(policy.standing, owner, intent.run_id, intent.agent_id)
@@ -88,8 +88,7 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         return deny(case, Reason(Code.COST_INVALID, "cost", str(error)))
     except RecordsError as error:
         return deny(case, Reason(Code.RECORDS_INVALID, "records", str(error)))
-    envelope = case.envelope
-    reserve = Reserve(f"{envelope.partition}-{envelope.offset}", HOLD_MS, case.digest, tool.name)
+    reserve = Reserve(place_of(case), HOLD_MS, case.digest, tool.name)
     return changed(
         case,
         cost_micros=cost,

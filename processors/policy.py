@@ -21,6 +21,7 @@ from toolgate.processors.plans import (
 )
 from toolgate.processors.problems import closest, nearest
 from toolgate.processors.rule_sheets import check_rules, compile_rules
+from toolgate.processors.tiers import TIERS, check_tier
 
 if TYPE_CHECKING:
     import re
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
 
-READ_ONLY = "read_only"
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
 )  # scopes that several workflows of a tenant have in common
@@ -54,6 +54,8 @@ class WorkflowPolicy:
     written: Policy
     redact: tuple[Steps, ...]
     rules: Mapping[str, Sheet]  # of the allowed tools that any rule is about
+    holds_writes: bool  # by its tier
+    approvals: int  # how many people a hold needs
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -92,6 +94,7 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         for tool in _allowed(policy, tools)
         if tool.name not in denied_names and denied_globs.fullmatch(tool.name) is None
     }
+    tier = TIERS[policy.tier] if policy.tier else None
     return WorkflowPolicy(
         tenant=policy.tenant,
         workflow_id=policy.workflow_id,
@@ -104,19 +107,22 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         written=policy,
         redact=tuple(steps(path) for path in policy.redact),
         rules=compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values())),
+        holds_writes=tier is not None and tier.holds_writes,
+        approvals=tier.approvals if tier else 1,
     )
 
 
 def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) -> list[Problem]:
     """What is wrong with a policy in the light of the catalogue."""
-    allowed = _allowed(policy, tools)
+    allowed, facts = _allowed(policy, tools), facts_of(tools.values())
     return [
         *_check_names(document, policy, tools),
         *_check_budgets(document, policy, allowed),
         *_check_scopes(document, policy, allowed),
         *_check_records(document, policy, allowed),
         *_check_doubles(document, policy),
-        *check_rules(document, policy, allowed, facts_of(tools.values())),
+        *check_rules(document, policy, allowed, facts),
+        *check_tier(document, policy, allowed, facts),
     ]
 
 

@@ -31,19 +31,22 @@ from toolgate.processors.fields import (
     WindowMs,
     refused,
 )
+from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, canary_percent
 from toolgate.processors.names import is_unit
 from toolgate.processors.paths import path_fault
-from toolgate.processors.problems import nearest
+from toolgate.processors.problems import closest, nearest
 from toolgate.processors.tables import TABLES_MAX, Table
+from toolgate.processors.tiers import TIERS
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"requires", "tier", "approvals", "contract", "on_breach"}),
-    "mode": frozenset({"shadow", "canary", "draft_only"}),
-    "then": frozenset({"hold", "draft", "read_first"}),
+    "": frozenset({"requires", "approvals", "contract", "on_breach"}),
 }
+TierName = Literal[
+    "read_only_knowledge", "draft_and_suggest", "low_risk_writes", "revenue_impacting", "security_access"
+]
 MAX_DENIALS = 20
-BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX = 16, 16, 8, 128
+BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX, ROLES_MAX = 16, 16, 8, 128, 8
 BECAUSE_CHARS_MAX = 200
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
@@ -71,6 +74,22 @@ def _moment(text: object) -> datetime:
     return found
 
 
+def _mode(value: object) -> object:
+    text = value if isinstance(value, str) else ""
+    if text in MODES or canary_percent(text) is not None:
+        return text
+    shown = "a mapping" if isinstance(value, dict) else repr(value)[:80]
+    hint = closest(text, MODES) or "write canary:10% to enforce one run in ten"
+    raise refused((), f"mode must be one of {', '.join(MODES)} or canary:<1 to 99>%, not {shown}", hint)
+
+
+Mode = Annotated[
+    str,
+    BeforeValidator(_mode),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(MODES)}, {"type": "string", "pattern": CANARY_PATTERN}], "type": "string"}
+    ),
+]
 Tables = Annotated[dict[Name, Table], Field(max_length=TABLES_MAX)]
 Moment = Annotated[
     datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -171,7 +190,7 @@ class BlastRadius(StrictModel):
 
 
 class Rule(StrictModel):
-    """Something that a call must not be: where the condition holds, the call is denied."""
+    """Something that a call must not be: where the condition holds, it is denied, held or drafted."""
 
     id: Id = Field(description="how denials name it")
     tools: Annotated[list[Glob], Field(min_length=1)] = Field(
@@ -181,7 +200,17 @@ class Rule(StrictModel):
     when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
         description="a condition in CEL over params, facts, history, tables, intent, workflow, agent and now"
     )
-    then: Literal["deny"] = Field(default="deny", description="what becomes of a call for which it holds")
+    then: Literal["deny", "read_first", "hold", "draft"] = Field(
+        default="deny",
+        description="what becomes of a call for which it holds: denied, denied until something was read, held for "
+        "people, or, of a write, made a draft",
+    )
+    mode: Literal["enforce", "shadow"] = Field(
+        default="enforce", description="shadow: the audit shows what it would have done, and it does nothing"
+    )
+    roles: Annotated[list[Id], Field(min_length=1, max_length=ROLES_MAX)] | None = Field(
+        default=None, description="with `then: hold`, of which an approver needs one; default: approver"
+    )
     missing: Literal["read_first", "deny"] = Field(
         default="read_first",
         description="what becomes of a call when a fact is not known: the agent is told to read first, or denied",
@@ -192,6 +221,14 @@ class Rule(StrictModel):
     because: Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)] = Field(
         description="why, in a sentence for people"
     )
+
+    @model_validator(mode="after")
+    def _check_roles(self) -> Rule:
+        if self.roles is not None and self.then != "hold":
+            raise refused(
+                ("roles",), "roles are of people who decide on holds", "remove it, or say then: hold"
+            )
+        return self
 
 
 class AttemptRate(StrictModel):
@@ -230,8 +267,16 @@ class Policy(StrictModel):
 
     workflow_id: Id = Field(description="the workflow it is written for; one policy each")
     tenant: Id = Field(default="default", description="whose workflow it is")
-    mode: Literal["enforce", "read_only"] = Field(
-        default="enforce", description="read_only: tools that change something are denied"
+    tier: TierName | None = Field(
+        default=None, description="how much autonomy: sets the defaults, and what the policy must have"
+    )
+    mode: Mode = Field(
+        default=ENFORCE,
+        description="read_only denies writes, draft_only makes them drafts, shadow records verdicts and commands "
+        "nothing, `canary:10%` enforces one run in ten and has the others in shadow; a tier has its own default",
+    )
+    show_limits: bool = Field(
+        default=False, description="whether agents are told limits and distances in what they can repair"
     )
     allowed_tools: Annotated[list[Glob], Field(min_length=1)] = Field(
         description="names, or patterns with * and ?, which allow only tools that read"
@@ -263,6 +308,13 @@ class Policy(StrictModel):
     redact: list[ParamPath] = Field(
         default_factory=list, description="paths never shown outside the intent itself"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_of_tier(cls, data: Any) -> Any:
+        """The tier's mode, where the policy names none."""
+        tier = TIERS.get(str(data.get("tier"))) if isinstance(data, dict) and "mode" not in data else None
+        return data if tier is None else {**data, "mode": tier.mode}
 
 
 class PolicyFile(StrictModel):

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
+from toolgate.schemas.records import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -24,8 +26,41 @@ class _Named(StrEnum):
         return name
 
 
+class Effect(StrEnum):
+    """What a reason makes of an intent, the most severe first: of several reasons the most severe decides."""
+
+    DENY = "deny"
+    READ_FIRST = "read_first"
+    HOLD = "hold"
+    DRAFT = "draft"
+    RECORD = "record"
+    APPROVE = "approve"  # what no reason leaves
+
+
+VERDICTS: dict[Effect, Verdict] = {
+    Effect.DENY: Verdict.DENY,
+    Effect.READ_FIRST: Verdict.DENY,
+    Effect.HOLD: Verdict.HOLD,
+    Effect.DRAFT: Verdict.DRAFT,
+    Effect.RECORD: Verdict.RECORDED,
+    Effect.APPROVE: Verdict.APPROVE,
+}
+
+
+class Do(StrEnum):
+    """What an agent can do about a reason, what helps least first: see repairs.py."""
+
+    STOP = "stop"
+    CHANGE = "change"
+    READ_FIRST = "read_first"
+    AGAIN = "again"
+    WAIT = "wait"
+    ASK = "ask"
+    NOTHING = "nothing"
+
+
 class Code(_Named):
-    """Why an intent was refused, the most severe first."""
+    """Why an intent was not approved, the most severe first."""
 
     CANNOT_JUDGE = auto()
     BAD_IDENTITY = auto()
@@ -49,7 +84,6 @@ class Code(_Named):
     PARAMS_SCHEMA = auto()
     RULE_FAILED = auto()
     RULE_DENIED = auto()
-    READ_FIRST = auto()
     COST_INVALID = auto()
     RECORDS_INVALID = auto()
     OUTPUT_TOO_LARGE = auto()
@@ -58,6 +92,10 @@ class Code(_Named):
     BLAST_RADIUS = auto()
     RATE_LIMITED = auto()
     ATTEMPTS_LIMITED = auto()
+    READ_FIRST = auto()
+    HELD_BY_RULE = auto()
+    DRAFTED = auto()
+    SHADOWED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +105,10 @@ class Entry:
     number: int
     meaning: str
     for_agent: str
-    retryable: bool = False  # the same intent may pass later without anybody changing anything
+    retryable: bool = False  # the same call may pass later, under a new id
     ends_case: bool = False  # nothing further can be said about such an intent
+    effect: Effect = Effect.DENY
+    do: Do = Do.STOP
 
 
 TABLE: dict[Code, Entry] = {
@@ -99,12 +139,14 @@ TABLE: dict[Code, Entry] = {
         4,
         "the intent id was used before with other content",
         "This intent id was used before for something else. Use a new id for a new intent.",
+        do=Do.AGAIN,
     ),
     Code.BAD_INTENT: Entry(
         12,
         "a field of the intent is malformed, too long, or at odds with another",
         "The intent is malformed. Correct the field that is named and send it under a new id.",
         ends_case=True,
+        do=Do.CHANGE,
     ),
     Code.RUN_NOT_YOURS: Entry(
         5,
@@ -135,11 +177,13 @@ TABLE: dict[Code, Entry] = {
         10,
         "the intent's ttl passed before it was decided",
         "The intent expired before it was decided. Send it again under a new id if it is still wanted.",
+        do=Do.AGAIN,
     ),
     Code.UNSEEN_RESULTS: Entry(
         11,
         "results_seen_to lies beyond the end of the run's results",
         "The intent names results that do not exist. Read the results again and name the last one read.",
+        do=Do.AGAIN,
     ),
     Code.TOOL_UNKNOWN: Entry(
         13,
@@ -170,42 +214,43 @@ TABLE: dict[Code, Entry] = {
         18,
         "the parameters are no strict JSON object",
         "The parameters are no valid JSON object. Send one object without duplicate keys or huge numbers.",
+        do=Do.CHANGE,
     ),
     Code.PARAMS_SCHEMA: Entry(
         19,
         "the parameters do not fit the tool's schema",
         "The parameters do not fit the tool's schema. Correct them and send a new intent.",
+        do=Do.CHANGE,
     ),
     Code.RULE_FAILED: Entry(
         29,
         "a rule of the policy could not be evaluated for these parameters; what cannot be judged is not approved",
         "A rule of this workflow could not be evaluated for these parameters. Correct them or report back.",
+        do=Do.CHANGE,
     ),
     Code.RULE_DENIED: Entry(
         30,
         "a rule of the policy denies this call",
         "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
-    ),
-    Code.READ_FIRST: Entry(
-        31,
-        "a rule looks at something that the run has not read yet",
-        "Something must be read before this call can be judged. Read it, then send the call again under a new id.",
-        retryable=True,
+        do=Do.CHANGE,
     ),
     Code.COST_INVALID: Entry(
         20,
         "the cost of this call cannot be told from the catalogue and the parameters",
         "The cost of this call cannot be told from its parameters. Correct them or report back to a person.",
+        do=Do.CHANGE,
     ),
     Code.RECORDS_INVALID: Entry(
         21,
         "the records that this call touches cannot be told from its parameters",
         "The records that this call touches cannot be told. Name them in the parameters.",
+        do=Do.CHANGE,
     ),
     Code.OUTPUT_TOO_LARGE: Entry(
         22,
         "what the gate would have to write is larger than its topic takes",
         "The intent is too large. Send less, or a reference.",
+        do=Do.CHANGE,
     ),
     Code.CALLS_EXCEEDED: Entry(
         23,
@@ -227,12 +272,43 @@ TABLE: dict[Code, Entry] = {
         "calls came faster than a rate of the policy allows",
         "Too fast. Wait and send the call again under a new id.",
         retryable=True,
+        do=Do.WAIT,
     ),
     Code.ATTEMPTS_LIMITED: Entry(
         27,
         "intents came faster than attempts are counted out, approved or not",
         "Too many intents in a short time. Slow down, then send it again under a new id.",
         retryable=True,
+        do=Do.WAIT,
+    ),
+    Code.READ_FIRST: Entry(
+        31,
+        "a rule wants something read before this call: the run has not read it yet, or not lately",
+        "Something must be read before this call can be judged. Read it, then send the call again under a new id.",
+        retryable=True,
+        effect=Effect.READ_FIRST,
+        do=Do.READ_FIRST,
+    ),
+    Code.HELD_BY_RULE: Entry(
+        32,
+        "a rule of the policy, or its tier, holds this call until people have decided",
+        "People decide about this call. Do not send it again; go on with other work or report back.",
+        effect=Effect.HOLD,
+        do=Do.ASK,
+    ),
+    Code.DRAFTED: Entry(
+        33,
+        "a rule of the policy, or its mode, turns this write into a draft",
+        "This call became a draft that people may carry out. Nothing was changed. Do not send it again.",
+        effect=Effect.DRAFT,
+        do=Do.NOTHING,
+    ),
+    Code.SHADOWED: Entry(
+        34,
+        "the policy, or this run of it, is in shadow: what it would have decided is recorded, nothing is commanded",
+        "This was recorded for comparison only. Nothing was decided or changed here.",
+        effect=Effect.RECORD,
+        do=Do.NOTHING,
     ),
 }
 
@@ -245,15 +321,29 @@ def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: (_PRECEDENCE.get(reason.code, _LAST), reason.rule)))
 
 
+def effect_of(reasons: Iterable[Reason]) -> Effect:
+    """The most severe of what the reasons make of an intent. A code of a later version denies."""
+    found = {entry.effect if (entry := entry_of(reason.code)) else Effect.DENY for reason in reasons}
+    return next((effect for effect in Effect if effect in found), Effect.APPROVE)
+
+
+def verdict_of(reasons: Iterable[Reason]) -> Verdict:
+    """The verdict that the reasons lead to together."""
+    return VERDICTS[effect_of(reasons)]
+
+
 def retryable(reasons: Iterable[Reason]) -> bool:
-    """Whether waiting is enough: every reason is retryable, and there is one."""
-    found = [_entry(reason.code) for reason in reasons]
+    """Whether the same call may pass later: every reason that refuses it is retryable, and there is one.
+
+    Reasons that only hold or draft do not refuse: they are what the call comes to once nothing refuses it.
+    """
+    found = [entry for reason in reasons if (entry := entry_of(reason.code)) is None or _refuses(entry)]
     return bool(found) and all(entry is not None and entry.retryable for entry in found)
 
 
 def ends_case(reasons: Iterable[Reason]) -> bool:
     """Whether one of the reasons leaves nothing further to say."""
-    return any((entry := _entry(reason.code)) is None or entry.ends_case for reason in reasons)
+    return any((entry := entry_of(reason.code)) is None or entry.ends_case for reason in reasons)
 
 
 def table() -> str:
@@ -262,20 +352,34 @@ def table() -> str:
         "# Reason codes",
         "",
         "The most severe first: a decision lists its reasons in this order. Numbers and names are for ever.",
-        "A retryable code may pass later with nothing changed; the others are terminal for the intent.",
+        "A retryable code may pass later under a new id; the others are terminal for the intent.",
         "Printed by `python -m toolgate.processors.reasons`.",
         "",
-        "| code | number | retryable | meaning | what the agent is told |",
-        "| --- | --- | --- | --- | --- |",
+        "Every reason has an effect, and the most severe effect decides the verdict, in this order:",
+        "",
+        "| effect | verdict |",
+        "| --- | --- |",
+        *(f"| {effect} | `{verdict}` |" for effect, verdict in VERDICTS.items()),
+        "",
+        "`repair` is the word that an agent finds in its outcome; [repairs](repairs.md) says what stands beside it.",
+        "",
+        "| code | number | effect | retryable | repair | meaning | what the agent is told |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for code in Code:
         entry = TABLE[code]
         again = "yes" if entry.retryable else "no"
-        lines.append(f"| `{code}` | {entry.number} | {again} | {entry.meaning} | {entry.for_agent} |")
+        fixed = f"{entry.number} | {entry.effect} | {again} | {entry.do}"
+        lines.append(f"| `{code}` | {fixed} | {entry.meaning} | {entry.for_agent} |")
     return "\n".join(lines) + "\n"
 
 
-def _entry(code: str) -> Entry | None:
+def _refuses(entry: Entry) -> bool:
+    return VERDICTS[entry.effect] == Verdict.DENY
+
+
+def entry_of(code: str) -> Entry | None:
+    """What is fixed about a code, or None for one of a later version."""
     return TABLE[Code(code)] if code in _PRECEDENCE else None
 
 

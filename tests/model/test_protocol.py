@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import universe
+from universe_policies import PROPOSING_FILES
 
 from toolgate.schemas.frozen import changed
 from toolgate.streams.gate import loop, recovery, snapshots
@@ -37,6 +38,18 @@ def test_every_history_holds(block: int) -> None:
     """Each input decided once, no cap passed, no kill forgotten, the ledger equal to the fold of the audit."""
     for seed in range(block * SEEDS, (block + 1) * SEEDS):
         assert universe.history(seed) == [], f"seed {seed}"
+
+
+def test_every_history_with_holds_drafts_and_shadow_holds() -> None:
+    """One hold or draft for each that was decided, however often it is decided again; shadow moves no account."""
+    verdicts: set[str] = set()
+    for seed in range(30):
+        world = universe.Universe(seed, files=PROPOSING_FILES)
+        world.live(1500)
+        assert world.rest(), f"seed {seed}"
+        assert world.violations() == [], f"seed {seed}"
+        verdicts |= {f"{event.verdict} {event.would_have}".strip() for event in world.audit()}
+    assert verdicts >= {"HOLD", "DRAFT", "RECORDED APPROVE", "RECORDED DENY"}
 
 
 def test_a_long_recovery_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

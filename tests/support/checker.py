@@ -15,16 +15,17 @@ from toolgate.streams.ledger.fold import Fold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from toolgate.schemas.records import AuditEvent, Command, Control
+    from toolgate.schemas.records import AuditEvent, Command, Control, Draft, Hold
     from toolgate.streams.ports import TopicPartition
 
 
-def violations(
+def violations(  # noqa: PLR0917 - one argument for each topic
     audit: Iterable[AuditEvent],
     commands: Iterable[Command],
     inputs: Mapping[TopicPartition, Iterable[int]],
     dump: Mapping[str, Any] | None = None,
     words: Mapping[int, Control] | None = None,
+    proposals: Iterable[Hold | Draft] | None = None,
 ) -> list[str]:
     """Everything that a history shows to be wrong.
 
@@ -34,6 +35,7 @@ def violations(
         inputs: the offsets of all input records, by topic-partition.
         dump: the ledger's committed view at rest; compared with the fold.
         words: control records by offset; no approval may stand under a kill of its run.
+        proposals: all committed holds and drafts.
     """
     events = sorted(audit, key=lambda event: event.seq)
     return [
@@ -41,6 +43,8 @@ def violations(
         *_order(events),
         *_firsts(events),
         *_commands(events, list(commands)),
+        *_shadow(events),
+        *([] if proposals is None else _proposals(events, proposals)),
         *_reservations(events),
         *_control(events),
         *_kills(events, words or {}),
@@ -106,6 +110,28 @@ def _commands(events: list[AuditEvent], commands: list[Command]) -> list[str]:
     found = [f"command {one} is there {n} times" for one, n in made.items() if n > 1]
     found += [f"command {one} was never approved" for one in set(made) - approved]
     return found + [f"approval {one} has no command" for one in approved - set(made)]
+
+
+def _shadow(events: list[AuditEvent]) -> list[str]:
+    """What is in shadow moves no account, and makes nothing."""
+    return [
+        f"{_at(event)} is in shadow and moves {[op.op for op in event.ops]}"
+        for event in events
+        if event.topic == "intents" and event.would_have and event.verdict == "RECORDED"
+        if event.ops or event.command_id
+    ]
+
+
+def _proposals(events: list[AuditEvent], proposals: Iterable[Hold | Draft]) -> list[str]:
+    """A hold for each held call and a draft for each drafted one, with the same digest and seq, and no other."""
+    wanted = Counter(
+        (event.verdict, event.digest, event.seq)
+        for event in events
+        if event.verdict in {"HOLD", "DRAFT"} and not event.dry_run
+    )
+    made = Counter((type(one).__name__.upper(), one.digest, one.seq) for one in proposals)
+    found = [f"{one} is there, but was never decided" for one in (made - wanted)]
+    return found + [f"{one} was decided, and is not there" for one in (wanted - made)]
 
 
 def _reservations(events: list[AuditEvent]) -> list[str]:

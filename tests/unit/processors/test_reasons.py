@@ -44,6 +44,9 @@ NUMBERS = {
     "RULE_FAILED": 29,
     "RULE_DENIED": 30,
     "READ_FIRST": 31,
+    "HELD_BY_RULE": 32,
+    "DRAFTED": 33,
+    "SHADOWED": 34,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import universe
+import universe_policies
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.claims import Own
@@ -18,7 +18,7 @@ from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.ports import UnavailableError
 
-POLICIES = from_files({"tools.yaml": universe.TOOLS, "policies/w.yaml": universe.POLICY})
+POLICIES = from_files({"tools.yaml": universe_policies.TOOLS, "policies/w.yaml": universe_policies.POLICY})
 INTAKE = Intake(POLICIES, Keyring.insecure())
 RESULT = Result("0-1", "i", "r", "pay", "d" * 32, "ok", "e")
 INTENT = Intent("i", "call", "default", "w", "r", "a", tool="pay", params='{"id":"x"}')
