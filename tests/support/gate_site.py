@@ -19,7 +19,7 @@ from gate_load import WORKFLOW, Load
 from patience import LIMIT_S, until
 
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command
+from toolgate.schemas.records import AuditEvent, Command, Draft, Hold
 from toolgate.streams.gate import keys
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import KafkaLog
@@ -286,7 +286,9 @@ class Site:
             dump = ledger.dump()
         finally:
             ledger.close()
-        return checker.violations(self.audit(), self.read("commands", Command), inputs, dump)
+        proposals = [*self.read("holds", Hold), *self.read("drafts", Draft)]
+        commands = self.read("commands", Command)
+        return checker.violations(self.audit(), commands, inputs, dump, proposals=proposals)
 
     def check(self, approved: int = 1) -> list[AuditEvent]:
         """Wait for rest, let the checker look, and see that at least so many calls were approved."""
