@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors import cedar_text
 from toolgate.processors.cedar_text import CedarText, syntax_problem
 from toolgate.processors.cedar_types import agent_of, context_type, entities_of, schema_of
+from toolgate.processors.fields import BECAUSE_CHARS_MAX
 from toolgate.processors.names import id_fault
-from toolgate.processors.policy_file import BECAUSE_CHARS_MAX
 from toolgate.processors.problems import LoadError, nearest
 
 if TYPE_CHECKING:
