@@ -54,9 +54,9 @@ CONDITIONS = [
 ]
 PERMITS = [
     "permit (principal, action, resource);",
-    'permit (principal, action, resource == Tool::"look");',
+    'permit (principal, action, resource) when { resource.effect == "read" };',
     "permit (principal, action, resource) when { context.params.n < 8 };",
-    'permit (principal, action, resource in System::"bank");',
+    'permit (principal, action, resource) unless { context.params.id == "A-1" };',
 ]
 FORBIDS = [
     "forbid (principal, action, resource) when { context.params.n > 6 };",
