@@ -76,7 +76,11 @@ def test_the_airline_recording_is_decided_to_the_last_call(airline_runs):
     assert found["commands"] + found["denials"] == 1164
     totals = {label: sum(row.values()) for label, row in found["by_label"].items()}
     assert totals == {"right": 88, "wrong": 89, "failed": 73}
-    assert found["denials"] < 60
+    assert set(found["by_trials"]) == {"trials 0, 1", "trials 2, 3"}
+    stopped = {label: 1 - row["approved"] / totals[label] for label, row in found["by_label"].items()}
+    assert stopped["wrong"] >= 0.5
+    assert stopped["failed"] >= 0.9
+    assert stopped["right"] <= 0.2
 
 
 @pytest.mark.real
