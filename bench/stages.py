@@ -135,6 +135,9 @@ class _Decided:
     def joined(self, *_: Any) -> None:
         """Partitions are owned now."""
 
+    def policies(self, *_: Any) -> None:
+        """These are in force."""
+
     def state(self, *_: Any) -> None:
         """What the loop is at."""
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from toolgate.processors.access import access
 from toolgate.processors.case import Case, deny
+from toolgate.processors.cedar import cedar
 from toolgate.processors.contract import contract
 from toolgate.processors.control import control
 from toolgate.processors.identity import identity
@@ -23,7 +24,7 @@ from toolgate.schemas.records import Reason, Verdict
 
 Processor = Callable[[Case, World], Case]
 
-CHAIN: tuple[Processor, ...] = (identity, control, contract, access, rules, limits, size)
+CHAIN: tuple[Processor, ...] = (identity, control, contract, access, rules, cedar, limits, size)
 
 
 def judge(case: Case, world: World) -> Case:

@@ -16,6 +16,7 @@ from toolgate.processors.condition_syntax import (
     Call,
     Choice,
     ConditionError,
+    Items,
     Literal,
     Name,
     Node,
@@ -38,7 +39,7 @@ from toolgate.processors.condition_types import (
 )
 from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.problems import nearest
-from toolgate.processors.slots import CALL, CONSTANT, Slot
+from toolgate.processors.slots import CALL, CONSTANT, LENGTH, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,10 +131,18 @@ class Calls:
         return self._texts.filled(self.computed(node), node)
 
     def _size(self, node: Call) -> Typed:
-        found = self._texts.typed(node.arguments[0] if node.target is None else node.target)
-        if found.type.kind not in {"string", "list"}:
+        argument = node.arguments[0] if node.target is None else node.target
+        assert argument is not None  # noqa: S101 - a method has a target
+        found = self._texts.typed(argument)
+        if found.type.kind == "list":
+            return Typed(f"size({found.text})", INT)
+        if found.type.kind != "string":
             raise ConditionError(node.at, f"size() takes text or a list, not {a(found.type)}")
-        return Typed(f"size({found.text})", INT)
+        if found.slot is None:
+            # CEL's library counts bytes: two for "é". Characters are counted before it begins.
+            raise ConditionError(node.at, "size() of text takes a path", "write size(params.name)")
+        slot = replace(found.slot, functions=(*found.slot.functions, LENGTH))
+        return self._texts.filled(Typed("", INT, slot), node)
 
     def _part_of_time(self, node: Call) -> Typed:
         found = self._target(node)
@@ -176,6 +185,12 @@ class Calls:
         argument = node.arguments[0]
         if not isinstance(argument, Select) or not isinstance(argument.base, Name):
             raise ConditionError(argument.at, "within a macro has() asks for a member of its variable")
+        if argument.base.name in self._texts.roots:
+            raise ConditionError(
+                node.at,
+                "has() is a condition, not a value",
+                "combine it with &&, || or !, or write has(x) ? ... : ...",
+            )
         owner = self._texts.variable(argument.base)
         field_of(owner.type, argument.field, argument.at, owner.text)
         return Typed(f"has({owner.text}.{argument.field})", BOOL)
@@ -210,6 +225,7 @@ class Calls:
         found, given = self._target(node), self._texts.typed(argument)
         if found.type != STRING or given.type != STRING:
             raise ConditionError(node.at, f"{name}() is of text and takes text")
+        check_folded(found, argument)
         if name == "matches":
             if not isinstance(argument, Literal):
                 raise ConditionError(argument.at, "matches() takes a constant pattern")
@@ -255,6 +271,17 @@ def field_of(owner: Type, name: str, at: int, shown: str) -> Field:
             at, f"the tool's schema does not say what {shown} is", "give it a plain type in tools.yaml"
         )
     raise ConditionError(at, f"{shown} is {a(owner)} and has no members")
+
+
+def check_folded(folded: Typed, node: Node) -> None:
+    """Text that went through lower() never equals a constant with capitals in it."""
+    if folded.slot is None or "lower" not in folded.slot.functions:
+        return
+    for item in node.items if isinstance(node, Items) else (node,):
+        if isinstance(item, Literal) and isinstance(item.value, str) and item.value != item.value.casefold():
+            raise ConditionError(
+                item.at, f"lower() never gives {quoted(item.value)}", f"write {quoted(item.value.casefold())}"
+            )
 
 
 def a(kind: Type) -> str:

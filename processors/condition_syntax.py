@@ -234,6 +234,10 @@ class _Trees(Transformer[Token, Node]):
         return Name(meta.start_pos, str(parts[0]))
 
     def int(self, meta: Any, parts: list[Token]) -> Node:
+        if len(parts[0]) > 1 and parts[0][0] == "0":
+            raise ConditionError(
+                meta.start_pos, f"{parts[0][:24]} is octal elsewhere", "write it without the 0"
+            )
         if len(parts[0]) > len(str(INTEGER_MAX)) or int(parts[0]) > INTEGER_MAX:
             raise ConditionError(meta.start_pos, f"{parts[0][:24]} is beyond 2^53 - 1")
         return Literal(meta.start_pos, int(parts[0]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.condition_calls import Calls, Typed, Variable, a, field_of, is_computed
+from toolgate.processors.condition_calls import Calls, Typed, Variable, a, check_folded, field_of, is_computed
 from toolgate.processors.condition_syntax import (
     Binary,
     Call,
@@ -26,11 +26,11 @@ from toolgate.processors.condition_syntax import (
 )
 from toolgate.processors.condition_types import (
     BOOL,
-    DOUBLE,
     DURATION,
     INT,
     NUMBERS,
     ORDERED,
+    ROUNDED,
     STRING,
     TIMESTAMP,
     UNKNOWN,
@@ -38,6 +38,7 @@ from toolgate.processors.condition_types import (
     comparable,
     list_of,
     of_constant,
+    rounds,
 )
 from toolgate.processors.problems import nearest
 from toolgate.processors.slots import CONSTANT, EACH, ROW, Slot
@@ -143,7 +144,8 @@ class Texts:
         first, other = self.typed(node.yes), self.typed(node.no)
         if first.type != other.type:
             raise ConditionError(node.at, f"the choice is {a(first.type)} or {a(other.type)}")
-        return Typed(f"({self.condition(node.condition)} ? {first.text} : {other.text})", first.type)
+        kind = other.type if rounds(other.type) else first.type
+        return Typed(f"({self.condition(node.condition)} ? {first.text} : {other.text})", kind)
 
     def filled(self, found: Typed, node: Node) -> Typed:
         """A path as its slot; one whose type is not known cannot be judged."""
@@ -222,6 +224,12 @@ class Texts:
     def _member(self, node: Select) -> Typed:
         """A member of something that is no path: of a macro's variable, or of an element."""
         base, name = node.base, node.field
+        if not name.isidentifier():
+            raise ConditionError(
+                node.at,
+                f"{name!r} cannot be asked for in a macro or behind [ ]",
+                "take a path: params.lines.name",
+            )
         owner = self.variable(base) if isinstance(base, Name) else self.typed(base)
         field = field_of(owner.type, name, node.at, owner.text)
         guarded = isinstance(base, Name) and name in self.scope[base.name].guarded
@@ -276,6 +284,8 @@ class Texts:
             fits = (
                 left.type.kind in ORDERED and comparable(left.type, right.type) and right.type.kind in ORDERED
             )
+        if fits and operator in {"==", "!=", "in"}:
+            self._check_equality(node, left, right)
         if not fits:
             raise ConditionError(
                 node.at,
@@ -283,6 +293,17 @@ class Texts:
                 _unlike(left.type, right.type),
             )
         return Typed(f"({left.text} {operator} {right.text})", BOOL)
+
+    @staticmethod
+    def _check_equality(node: Binary, left: Typed, right: Typed) -> None:
+        if rounds(left.type) or rounds(right.type):
+            raise ConditionError(
+                node.at,
+                f"{node.operator} on a number that is computed with decimals: rounding makes it differ",
+                "use < or >, or whole numbers: usd(), cents",
+            )
+        check_folded(left, node.right)
+        check_folded(right, node.left)
 
     def _arithmetic(self, node: Binary, left: Typed, right: Typed) -> Typed:
         operator, kinds = node.operator, {left.type.kind, right.type.kind}
@@ -299,7 +320,7 @@ class Texts:
                 raise ConditionError(node.at, "% takes whole numbers")
             double = "double" in kinds
             texts = [f"double({one.text})" if double else one.text for one in (left, right)]
-            return Typed(f"({texts[0]} {operator} {texts[1]})", DOUBLE if double else INT)
+            return Typed(f"({texts[0]} {operator} {texts[1]})", ROUNDED if double else INT)
         result = _SUMS.get((left.type.kind, operator, right.type.kind))
         if result is None:
             raise ConditionError(node.at, f"{a(left.type)} {operator} {a(right.type)} has no meaning")

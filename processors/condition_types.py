@@ -27,6 +27,7 @@ class Type:
     item: Type | None = None
     fields: tuple[tuple[str, Field], ...] | None = None
     null: bool = field(default=False, compare=False)  # it may be null as well
+    rounded: bool = field(default=False, compare=False)  # a double that was computed: near its value, or none
 
     def field(self, name: str) -> Field | None:
         """The member of an object, or None."""
@@ -46,6 +47,7 @@ class Field:
 
 
 BOOL, INT, DOUBLE, STRING = Type("bool"), Type("int"), Type("double"), Type("string")
+ROUNDED = Type("double", rounded=True)
 NULL, TIMESTAMP, DURATION, UNKNOWN = Type("null"), Type("timestamp"), Type("duration"), Type("unknown")
 
 
@@ -116,6 +118,11 @@ def _kind_of(value: Any) -> str:
 def of_constant(value: Any) -> Type:
     """The type of a constant."""
     return Type(_kind_of(value))
+
+
+def rounds(kind: Type) -> bool:
+    """Whether values of this type, or those in it, were computed as doubles."""
+    return kind.rounded or (kind.item is not None and rounds(kind.item))
 
 
 def comparable(one: Type, other: Type) -> bool:

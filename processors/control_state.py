@@ -1,15 +1,20 @@
 """Control state: the fold of the operators' words.
 
 A kill names a scope and a value: a bare name (`billing`) stops it in every tenant, `tenant/name` in one. It
-stands until a lift of exactly the same scope and value. Kinds of control that this version does not act on change
-nothing; `supported` says so, and whoever reads the topic puts such records aside.
+stands until a lift of exactly the same scope and value. An activation names the policy set that is in force from
+then on; an order names the loosest mode that a workflow, a tenant or everything may be in. Kinds of control that
+this version does not act on change nothing; `supported` says so, and whoever reads the topic puts such records
+aside.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from toolgate.processors import modes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +23,9 @@ if TYPE_CHECKING:
 
 ALL = "all"
 SCOPES = (ALL, "tenant", "workflow", "run", "agent", "tool", "system")
-_SUPPORTED = frozenset({"kill", "lift"})
+ACTIVATE, MODE = "activate", "mode"
+_SUPPORTED = frozenset({"kill", "lift", ACTIVATE, MODE})
+_DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
 def supported(kind: str) -> bool:
@@ -34,7 +41,23 @@ def malformed(control: Control) -> str:
         return f"scope all takes no value, but names {control.value!r}"
     if control.scope != ALL and not control.value:
         return f"scope {control.scope} names no {control.scope}"
-    return ""
+    if control.kind == ACTIVATE:
+        return _malformed_activation(control)
+    return _malformed_order(control) if control.kind == MODE else ""
+
+
+def _malformed_activation(control: Control) -> str:
+    if control.scope != ALL:
+        return f"a policy set is activated for scope all, not {control.scope}"
+    if _DIGEST.fullmatch(control.policy_digest) is None:
+        return "policy_digest is not 32 hex digits"
+    return "" if control.checked_by else "checked_by does not say which version has taken the set"
+
+
+def _malformed_order(control: Control) -> str:
+    if control.scope not in modes.SCOPES:
+        return f"a mode is ordered for scope {', '.join(modes.SCOPES)}, not {control.scope}"
+    return modes.mode_fault(control.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +70,32 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
+class Order:
+    """A mode that an operator, or the watch, has ordered; `enforce` takes back what was ordered before."""
+
+    mode: str
+    version: int
+    control_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The policy set that is in force: its digest, "" as long as none was activated, and the version it came with."""
+
+    digest: str = ""
+    version: int = 0
+    replaced: frozenset[str] = frozenset()  # digests of sets that were in force before
+
+
+@dataclass(frozen=True, slots=True)
 class ControlState:
     """What holds after the control records below `position`; every worker that read as far has the same."""
 
     position: int = 0
     kills: Mapping[tuple[str, str], Kill] = field(default_factory=lambda: MappingProxyType({}))
+    orders: Mapping[tuple[str, str], Order] = field(default_factory=lambda: MappingProxyType({}))
+    policy: Activation = field(default_factory=Activation)
 
     def apply(self, control: Control, offset: int) -> ControlState:
         """The state after the record at `offset`; a record that was applied before changes nothing."""
@@ -59,13 +103,68 @@ class ControlState:
             return self
         after = replace(self, position=offset + 1)
         target = (control.scope, control.value)
-        if control.kind == "kill":
-            kill = Kill(control.control_id, control.reason, offset)
-            return replace(after, kills=MappingProxyType({**self.kills, target: kill}))
-        if control.kind == "lift":
-            kept = {key: kill for key, kill in self.kills.items() if key != target}
-            return replace(after, kills=MappingProxyType(kept))
+        match control.kind:
+            case "kill":
+                kill = Kill(control.control_id, control.reason, offset)
+                return replace(after, kills=MappingProxyType({**self.kills, target: kill}))
+            case "lift":
+                kept = {key: kill for key, kill in self.kills.items() if key != target}
+                return replace(after, kills=MappingProxyType(kept))
+            case "mode":
+                return replace(after, orders=MappingProxyType({**self.orders, target: self._order(control)}))
+            case "activate":
+                return replace(after, policy=self._activation(control))
         return after
+
+    def _order(self, control: Control) -> Order:
+        version = self.order(control.scope, control.value).version + 1
+        return Order(control.mode, version, control.control_id, control.reason)
+
+    def _activation(self, control: Control) -> Activation:
+        now = self.policy
+        left = {now.digest} - {"", control.policy_digest}
+        return Activation(control.policy_digest, control.version, now.replaced | left)
+
+    def stale(self, control: Control) -> str:
+        """Why a well-formed record does not follow on what holds now, or "".
+
+        A kill, a lift and an order that tightens always do: whatever was said meanwhile, they hold. A signed record
+        that somebody copies to the topic again does not: its version has passed.
+        """
+        if control.kind == MODE and self.loosens(control):
+            standing = self.order(control.scope, control.value)
+            if control.version != standing.version + 1:
+                return (
+                    f"version {control.version} cannot follow on version {standing.version}, {standing.mode}"
+                )
+        if control.kind == ACTIVATE:
+            now = self.policy
+            if control.version != now.version + 1:
+                return f"version {control.version} cannot follow on version {now.version}, set {now.digest or 'none'}"
+            if control.policy_digest in now.replaced and not control.rollback:
+                return f"set {control.policy_digest} was replaced before: only a rollback may name it"
+        return ""
+
+    def loosens(self, control: Control) -> bool:
+        """Whether an order lets through more than the one that stands for exactly the same, or takes it back."""
+        standing = self.order(control.scope, control.value).mode
+        return control.mode == modes.ENFORCE or modes.looser(control.mode, standing)
+
+    def order(self, scope: str, value: str) -> Order:
+        """The order that stands for exactly this; `enforce` in version 0 where none ever was."""
+        return self.orders.get((scope, value), _NO_ORDER)
+
+    def mode(self, tenant: str, workflow: str, written: str) -> tuple[str, str]:
+        """The mode that holds for a workflow whose policy says `written`, and for people who ordered it, or ""."""
+        if not self.orders:
+            return written, ""
+        places = ((ALL, ""), ("tenant", tenant), ("workflow", workflow), ("workflow", f"{tenant}/{workflow}"))
+        standing = {order.mode: order for place in places if (order := self.orders.get(place)) is not None}
+        mode = modes.tightest(written, standing)
+        if mode == written:
+            return written, ""
+        order = standing[mode]
+        return mode, f"ordered by {order.control_id}: {order.reason or 'no reason given'}"
 
     def killed(self, tenant: str, workflow: str, run: str, agent: str, tool: str, system: str) -> str:  # noqa: PLR0913, PLR0917
         """Why this is stopped, as a sentence for people, or "" when nothing stops it."""
@@ -80,6 +179,9 @@ class ControlState:
                 if name and (kill := kills.get((scope, value))) is not None:
                     return _sentence(scope, value, kill)
         return ""
+
+
+_NO_ORDER = Order(modes.ENFORCE, 0, "", "")
 
 
 def _sentence(scope: str, value: str, kill: Kill) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.amounts import parse_usd
-from toolgate.processors.condition_types import DOUBLE, INT, STRING, TIMESTAMP, Type, list_of, record
+from toolgate.processors.condition_types import DOUBLE, INT, ROUNDED, STRING, TIMESTAMP, Type, list_of, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 JOINED_MAX = 8  # parts of a joined text
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})?\Z",
+    re.ASCII,
+)
 
 
 class UnfitError(Exception):
@@ -47,11 +53,14 @@ def _mapped(apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _number_of_list(given: Type) -> Type | None:
-    return given.item if given.kind == "list" and given.item in {INT, DOUBLE} else None
+    if given.kind != "list" or given.item not in {INT, DOUBLE}:
+        return None
+    return INT if given.item == INT else ROUNDED
 
 
 def _same_numbers(given: Type) -> Type | None:
-    return given if _number_of_list(given) else None
+    found = _number_of_list(given)
+    return list_of(found) if found else None
 
 
 def _ordered_of_list(given: Type) -> Type | None:
@@ -103,6 +112,8 @@ def _usd(value: str) -> int:
 
 
 def _date(value: str) -> datetime:
+    if not _DATE.match(value):
+        raise UnfitError("it is no date (YYYY-MM-DD)")
     try:
         return datetime.combine(date.fromisoformat(value), datetime.min.time(), UTC)
     except ValueError:
@@ -117,14 +128,16 @@ def _time(value: str | list[str], zone: str = "") -> datetime | list[datetime]:
 
 
 def _moment(value: str, zone: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(value)
-        found = found if found.tzinfo else datetime.fromisoformat(value + zone)
-    except ValueError:
-        raise UnfitError("it is no time (RFC 3339)") from None
-    if found.tzinfo is None:
-        raise UnfitError("it is a time without a zone")
-    return found
+    for text in (value, value + zone):
+        if not _TIME.match(text):
+            raise UnfitError("it is no time (RFC 3339)")
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            raise UnfitError("it is no time (RFC 3339)") from None
+        if found.tzinfo is not None:
+            return found
+    raise UnfitError("it is a time without a zone")
 
 
 def _extreme(choose: Callable[[Any], Any]) -> Callable[[Any], Any]:

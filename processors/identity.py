@@ -23,12 +23,12 @@ from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case, Envelope
+    from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring, OperatorKey
     from toolgate.processors.world import World
     from toolgate.schemas.records import Control, Result
 
 SIGNERS_MAX = 8
-_TIGHTER_MODES = frozenset({"draft_only", "read_only"})
 
 
 def identity(case: Case, world: World) -> Case:
@@ -62,8 +62,11 @@ def check_result(keyring: Keyring, envelope: Envelope, result: Result) -> str | 
     return None
 
 
-def check_control(keyring: Keyring, envelope: Envelope, control: Control) -> str | None:
-    """Why this control record does not count, or None: whole, signed by all it names, with the roles."""
+def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:
+    """Why this control record does not count, or None: whole, signed by all it names, with the roles.
+
+    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens.
+    """
     if fault := malformed(control):
         return fault
     if keyring.insecure_dev:
@@ -73,10 +76,10 @@ def check_control(keyring: Keyring, envelope: Envelope, control: Control) -> str
         return signers
     if sorted(control.issued_by) != sorted(key.kid for key in signers):
         return "issued_by does not name exactly the keys that signed"
-    return _role_fault(control, signers)
+    return _role_fault(control, signers, before)
 
 
-def _role_fault(control: Control, signers: list[OperatorKey]) -> str | None:
+def _role_fault(control: Control, signers: list[OperatorKey], before: ControlState) -> str | None:
     """Which role is missing among those who signed, or None."""
     operators = sum("operator" in key.roles for key in signers)
     watch = any("watch" in key.roles for key in signers)
@@ -87,7 +90,7 @@ def _role_fault(control: Control, signers: list[OperatorKey]) -> str | None:
     if control.kind not in {"kill", "mode", "demote", "alert"}:
         return f"unknown kind of control {control.kind!r}"
     # The watch may only tighten.
-    tightens = control.kind != "mode" or control.mode in _TIGHTER_MODES
+    tightens = control.kind != "mode" or not before.loosens(control)
     if operators or (watch and tightens):
         return None
     return f"{control.kind} needs an operator{' or the watch' if tightens else ''}"

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 
 from toolgate.processors import catalogue, policy_file
 from toolgate.processors.catalogue import CatalogueFile, Tool, compile_tools
+from toolgate.processors.cedar_file import ENDING, CedarPolicies, file_of, read_cedar
 from toolgate.processors.fields import problems as field_problems
-from toolgate.processors.policy import PolicySet, check_policy, check_shared, compile_policy
+from toolgate.processors.policy import PolicySet, allowed_tools, check_policy, check_shared, compile_policy
 from toolgate.processors.policy_file import Policy, PolicyFile
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.processors.strict_yaml import Document, parse
@@ -27,15 +28,21 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def load(directory: Path) -> PolicySet:
-    """Load `tools.yaml` with `policy.yaml` or `policies/*.yaml` from a directory.
+    """Load `tools.yaml` with `policy.yaml` or `policies/*.yaml`, and the Cedar files they name, from a directory.
 
     Raises LoadError with every problem found; its places name files relative to the directory.
     """
+    return from_files(read_files(directory))
+
+
+def read_files(directory: Path) -> dict[str, bytes]:
+    """The files of a directory that `load` looks at, by name within it. Raises LoadError when one cannot be read."""
     if not directory.is_dir():
         raise LoadError(
             [Problem(str(directory), 0, 0, "there is no such folder", "name the folder with tools.yaml")]
         )
-    candidates = [*directory.glob("*.y*ml"), *directory.glob(f"{FOLDER}**/*.y*ml")]
+    endings = ("*.y*ml", f"*{ENDING}")
+    candidates = [path for end in endings for at in ("", f"{FOLDER}**/") for path in directory.glob(at + end)]
     files: dict[str, bytes] = {}
     unread: list[Problem] = []
     for path in candidates:
@@ -48,7 +55,7 @@ def load(directory: Path) -> PolicySet:
             unread.append(Problem(name, 0, 0, f"cannot be read: {error.strerror}"))
     if unread:
         raise LoadError(unread)
-    return from_files(files)
+    return files
 
 
 def from_files(files: Mapping[str, bytes]) -> PolicySet:
@@ -61,6 +68,7 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
         catalogue_whole = not found
         problems += found
     policies: list[tuple[Document, Policy]] = []
+    cedar: dict[str, CedarPolicies | None] = {}  # by the file of the policy
     for name in sorted(files):
         if _is_policy(name):
             document, policy, found = _load_policy(name, files[name])
@@ -68,17 +76,29 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
             if document and policy:
                 policies.append((document, policy))
                 # Without the whole catalogue every unknown tool may be one that could not be read.
-                problems += check_policy(document, policy, tools) if catalogue_whole else []
+                if catalogue_whole:
+                    problems += check_policy(document, policy, tools)
+                    try:
+                        cedar[name] = read_cedar(document, policy, allowed_tools(policy, tools), files)
+                    except LoadError as error:
+                        problems += error.problems
     problems += _check_unique(policies) + check_shared(policies)
+    if len(policies) == sum(map(_is_policy, files)):
+        problems += _check_named(
+            files, {file_of(document.file, policy) for document, policy in policies if policy.cedar}
+        )
     if problems:
         raise LoadError(problems)
-    workflows = {(policy.tenant, policy.workflow_id): compile_policy(policy, tools) for _, policy in policies}
-    return PolicySet(_digest(files), tools, workflows)
+    workflows = {
+        (policy.tenant, policy.workflow_id): compile_policy(policy, tools, cedar[document.file])
+        for document, policy in policies
+    }
+    return PolicySet(set_digest(files), tools, workflows)
 
 
 def _concerns(name: str) -> bool:
     """Whether a file is one of a policy set, or was perhaps meant to be."""
-    return name.startswith(FOLDER) or name.rpartition(".")[0] in {"tools", "policy"}
+    return name.startswith(FOLDER) or name.endswith(ENDING) or name.rpartition(".")[0] in {"tools", "policy"}
 
 
 def _is_policy(name: str) -> bool:
@@ -92,7 +112,7 @@ def _check_files(files: Mapping[str, bytes]) -> list[Problem]:
             name, 0, 0, "this file would not be read", f"name it {CATALOGUE}, {SINGLE} or {FOLDER}<name>.yaml"
         )
         for name in files
-        if name != CATALOGUE and not _is_policy(name)
+        if name != CATALOGUE and not _is_policy(name) and not name.endswith(ENDING)
     ]
     if CATALOGUE not in files:
         problems.append(
@@ -103,6 +123,14 @@ def _check_files(files: Mapping[str, bytes]) -> list[Problem]:
             Problem(SINGLE, 0, 0, "there is no policy", f"write one as {SINGLE} or {FOLDER}<name>.yaml")
         )
     return problems
+
+
+def _check_named(files: Mapping[str, bytes], named: set[str]) -> list[Problem]:
+    what, hint = (
+        "no policy names this file",
+        "name it under cedar in the policy that it belongs to, or remove it",
+    )
+    return [Problem(name, 0, 0, what, hint) for name in files if name.endswith(ENDING) and name not in named]
 
 
 def _load_catalogue(text: bytes) -> tuple[dict[str, Tool], list[Problem]]:
@@ -150,7 +178,8 @@ def _check_unique(policies: list[tuple[Document, Policy]]) -> list[Problem]:
     return problems
 
 
-def _digest(files: Mapping[str, bytes]) -> str:
+def set_digest(files: Mapping[str, bytes]) -> str:
+    """The digest that names a set of these files: over their names and bytes, each behind its length."""
     parts = [
         struct.pack(">QQ", len(name.encode()), len(files[name])) + name.encode() + files[name]
         for name in sorted(files)

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolgate.processors.catalogue import Tool
+    from toolgate.processors.cedar_file import CedarPolicies
     from toolgate.processors.policy_file import BlastRadius, Budget, Policy
     from toolgate.processors.problems import Path, Problem
     from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
+    from toolgate.schemas.records import Intent
 
-READ_ONLY = "read_only"
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
 )  # scopes that several workflows of a tenant have in common
@@ -55,6 +56,7 @@ class WorkflowPolicy:
     redact: tuple[Steps, ...]
     rules: Mapping[str, Sheet]  # of the allowed tools that any rule is about
     history: bool  # whether any rule looks at what became of earlier calls
+    cedar: CedarPolicies | None
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -68,6 +70,11 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
+
+    def sheet(self, intent: Intent) -> Sheet | None:
+        """The rules about the tool that an intent names, or None."""
+        policy = self.workflows.get((intent.tenant, intent.workflow_id))
+        return policy.rules.get(intent.tool) if policy else None
 
     @property
     def remembers(self) -> bool:
@@ -91,13 +98,15 @@ class Stake:
     rule: str
 
 
-def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
+def compile_policy(
+    policy: Policy, tools: Mapping[str, Tool], cedar: CedarPolicies | None = None
+) -> WorkflowPolicy:
     """Work a policy out for every tool that it allows. It must have passed `check_policy`."""
     denied_names = frozenset(name for name in policy.denied_tools if not is_glob(name))
     denied_globs = compile_globs(tuple(name for name in policy.denied_tools if is_glob(name)))
     plans = {
         tool.name: call_plan(policy, tool)
-        for tool in _allowed(policy, tools)
+        for tool in allowed_tools(policy, tools)
         if tool.name not in denied_names and denied_globs.fullmatch(tool.name) is None
     }
     rules = compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values()))
@@ -114,12 +123,13 @@ def compile_policy(policy: Policy, tools: Mapping[str, Tool]) -> WorkflowPolicy:
         redact=tuple(steps(path) for path in policy.redact),
         rules=rules,
         history=any(sheet.history for sheet in rules.values()),
+        cedar=cedar,
     )
 
 
 def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) -> list[Problem]:
     """What is wrong with a policy in the light of the catalogue."""
-    allowed = _allowed(policy, tools)
+    allowed = allowed_tools(policy, tools)
     return [
         *_check_names(document, policy, tools),
         *_check_budgets(document, policy, allowed),
@@ -163,7 +173,7 @@ def check_shared(policies: list[tuple[Document, Policy]]) -> list[Problem]:
     return problems
 
 
-def _allowed(policy: Policy, tools: Mapping[str, Tool]) -> list[Tool]:
+def allowed_tools(policy: Policy, tools: Mapping[str, Tool]) -> list[Tool]:
     """The tools that allowed_tools names; a tool that writes counts only by its exact name."""
     names = {name for name in policy.allowed_tools if not is_glob(name)}
     globs = compile_globs(tuple(name for name in policy.allowed_tools if is_glob(name)))

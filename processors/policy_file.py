@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import datetime
 from decimal import Decimal
@@ -45,6 +46,8 @@ LATER: dict[str, frozenset[str]] = {
 MAX_DENIALS = 20
 BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX, REQUIREMENTS_MAX = 16, 16, 8, 128, 16
 BECAUSE_CHARS_MAX = 200
+TOOLS_MAX = 1_024  # entries of a list of tools
+CEDAR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.cedar$"
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
 
@@ -52,6 +55,14 @@ def _captured(name: str) -> str:
     if name in CAPTURES or (name.startswith("params.") and not path_fault(name)):
         return name
     raise refused((), f"{name!r} cannot be captured", nearest(name, (*CAPTURES, "params.<path>")))
+
+
+def _cedar_file(name: str) -> str:
+    if re.fullmatch(CEDAR_PATTERN, name):
+        return name
+    raise refused(
+        (), f"{name[:140]!r} is no Cedar file", "write the name of a file beside this one: desk.cedar"
+    )
 
 
 Share = Annotated[
@@ -174,7 +185,7 @@ class Rule(StrictModel):
     """Something that a call must not be: where the condition holds, the call is denied."""
 
     id: Id = Field(description="how denials name it")
-    tools: Annotated[list[Glob], Field(min_length=1)] = Field(
+    tools: Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)] = Field(
         default_factory=lambda: ["*"],
         description="names or patterns of the tools it is about; default: all allowed",
     )
@@ -275,10 +286,12 @@ class Policy(StrictModel):
     mode: Literal["enforce", "read_only"] = Field(
         default="enforce", description="read_only: tools that change something are denied"
     )
-    allowed_tools: Annotated[list[Glob], Field(min_length=1)] = Field(
+    allowed_tools: Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)] = Field(
         description="names, or patterns with * and ?, which allow only tools that read"
     )
-    denied_tools: list[Glob] = Field(default_factory=list, description="deny wins over allow")
+    denied_tools: Annotated[list[Glob], Field(max_length=TOOLS_MAX)] = Field(
+        default_factory=list, description="deny wins over allow"
+    )
     limits: Limits = Field(default_factory=Limits, description="what one run may do")
     # How many there may be bounds what an approval writes (size.py), and what it costs to decide.
     budgets: list[Budget] = Field(
@@ -292,7 +305,7 @@ class Policy(StrictModel):
         max_length=BLAST_RADII_MAX,
         description="how many distinct records may be touched",
     )
-    rules: Annotated[list[Rule], Field(max_length=RULES_MAX)] = Field(
+    rules: Annotated[list[Rule], Field(min_length=1, max_length=RULES_MAX)] = Field(
         default_factory=list, description="what calls must not be, beyond what the tool's schema says"
     )
     requires: Annotated[list[Requirement], Field(max_length=REQUIREMENTS_MAX)] = Field(
@@ -304,6 +317,14 @@ class Policy(StrictModel):
         default=None,
         description="a fixed time that rules see as now, for recorded runs; default: the intent's own",
     )
+    cedar: (
+        Annotated[
+            str,
+            AfterValidator(_cedar_file),
+            WithJsonSchema({"type": "string", "pattern": CEDAR_PATTERN}),
+        ]
+        | None
+    ) = Field(default=None, description="a file of Cedar policies beside this one; needs the extra `cedar`")
     attempts: Attempts = Field(default_factory=Attempts, description="how fast intents may come")
     logging: Logging = Field(default_factory=Logging, description="what the audit shows")
     redact: list[ParamPath] = Field(

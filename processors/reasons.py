@@ -31,6 +31,7 @@ class Code(_Named):
     BAD_IDENTITY = auto()
     UNKNOWN_WORKFLOW = auto()
     KILLED = auto()
+    CONTROL_REFUSED = auto()
     ID_CONFLICT = auto()
     BAD_INTENT = auto()
     RUN_NOT_YOURS = auto()
@@ -50,6 +51,8 @@ class Code(_Named):
     RULE_FAILED = auto()
     RULE_DENIED = auto()
     HISTORY_EXCEEDED = auto()
+    CEDAR_FAILED = auto()
+    CEDAR_DENIED = auto()
     HISTORY_REQUIRED = auto()
     READ_FIRST = auto()
     COST_INVALID = auto()
@@ -96,6 +99,11 @@ TABLE: dict[Code, Entry] = {
         3,
         "an operator stopped this tenant, workflow, run, agent, tool or system",
         "An operator has stopped this. Stop work and report back.",
+    ),
+    Code.CONTROL_REFUSED: Entry(
+        40,
+        "a control record does not follow on what held before, or its policy set cannot be in force",
+        "An operator's word changed nothing.",
     ),
     Code.ID_CONFLICT: Entry(
         4,
@@ -192,6 +200,16 @@ TABLE: dict[Code, Entry] = {
         50,
         "the run has done this as often, or for as much, as the policy allows",
         "This run may not do this again, or not for so much. Finish with what you have or report back.",
+    ),
+    Code.CEDAR_FAILED: Entry(
+        41,
+        "a Cedar policy could not be evaluated for this call; what cannot be judged is not approved",
+        "A policy of this workflow could not be evaluated for these parameters. Correct them or report back.",
+    ),
+    Code.CEDAR_DENIED: Entry(
+        42,
+        "the workflow's Cedar policies do not allow this call: a forbid matches, or no permit does",
+        "A policy of this workflow does not allow this call as it is. Change what it names or report back.",
     ),
     Code.HISTORY_REQUIRED: Entry(
         51,

@@ -22,6 +22,7 @@ STRING_CHARS_MAX = 16_384
 EACH = "*"
 ROW = "[]"  # the step from a map to the row that the slot's key names
 CALL, CONSTANT = "()", "="  # roots of what is no path: a function of several slots, a constant
+LENGTH = "size"  # of text, in characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +80,9 @@ def value_of(slot: Slot, roots: Mapping[str, Any]) -> Any:
         return value
     value = _checked(value, slot.type)
     for function in slot.functions:
-        if value is None:
+        if value is None or (isinstance(value, list) and None in value):
             raise UnfitError("it is null")
-        value = FUNCTIONS[function].apply(value)
+        value = len(value) if function == LENGTH else FUNCTIONS[function].apply(value)
     return value
 
 
@@ -149,6 +150,7 @@ def _at_each(items: Any, rest: tuple[str, ...]) -> Any:
         below = _at(item, rest)
         if below is MISSING:
             return MISSING
+        # A list in each element becomes one list of all, as its type says.
         found += below if isinstance(below, list) else (below,)
     return found
 

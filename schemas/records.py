@@ -190,6 +190,10 @@ class Control:
     issued_by: tuple[str, ...]  # key ids; lift and grant need two
     policy_digest: str = ""  # activate
     mode: str = ""  # mode
+    version: int = 0  # activate, mode: one more than that of the word it replaces
+    policies_end: int = 0  # activate: the set stands whole below this offset of the policies topic
+    rollback: bool = False  # activate: the set may have been in force before
+    checked_by: str = ""  # activate: the version of toolgate whose loader has taken the set
     expires_at: int | None = None  # grant
     evidence: str = ""  # JSON; the figures that caused a demotion
 

@@ -59,5 +59,9 @@ class LostRecordsError(ToolgateError):
     """Records that recovery or deciding must have are gone from the log."""
 
 
+class ControlRefusedError(ToolgateError):
+    """An operator's word that would change nothing: who signs may not say it, or it does not follow on what holds."""
+
+
 class SlotInUseError(ToolgateError):
     """Another process works under the same slot."""

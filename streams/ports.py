@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TopicPartition = tuple[str, int]
 GIVEN_BYTES_MAX = 524_288  # all that a run may remember, as JSON in JSON
 CONTROL = "control"  # the one input that every worker reads whole
+POLICIES = "policies"  # policy sets; one partition
 INPUTS = ("intents", "results", CONTROL)  # the topics that the gate decides on
 NOBODY = -1  # the slot that owns a topic-partition which was released or never taken
 
@@ -180,6 +181,9 @@ class Ledger(Protocol):
 
     def owner(self, tp: TopicPartition) -> tuple[int, int]:
         """(slot, epoch) of the owner; slot -1 when released or never owned."""
+
+    def decided(self, tp: TopicPartition) -> int:
+        """The offset behind the last decision, committed or not, on a topic-partition that this worker has taken."""
 
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """Give a topic-partition up in order, after its last commit; nothing happens if it is another's by now."""

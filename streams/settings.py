@@ -95,7 +95,9 @@ class Settings(BaseSettings):
     )
     redis_timeout_s: float = Field(default=1.0, gt=0, le=60, description="of one ledger call")
     keys_file: Path | None = Field(default=None, description="who may write what: kids, secrets, public keys")
-    policies_dir: Path | None = Field(default=None, description="tools.yaml and the policy files")
+    policies_dir: Path | None = Field(
+        default=None, description="tools.yaml and the policy files that are in force until a set is activated"
+    )
     insecure_dev: bool = Field(default=False, description="accept unsigned records; never in production")
     schema_registry_url: str | None = Field(default=None, description="none: the bundled schema ids")
     metrics_host: str = Field(default="127.0.0.1", description="where metrics and health listen")

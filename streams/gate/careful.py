@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
+    from toolgate.processors.policy_store import PolicyStore
+    from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import Look, TopicPartition
 
@@ -105,15 +107,16 @@ class Marker:
 class CarefulIntake(Intake):
     """An intake that can be told to be careful with the first records of each topic-partition."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - an intake's, and the marker
         self,
-        policies: PolicySet,
+        local: PolicySet | None,
         keys: Keyring,
         registry: Registry | None,
         marker: Marker,
         partitions: int = 0,
+        store: PolicyStore | None = None,
     ) -> None:
-        super().__init__(policies, keys, registry, partitions)
+        super().__init__(local, keys, registry, partitions, store)
         self._marker = marker
         self._first = 0
         self._left: dict[TopicPartition, int] = {}
@@ -139,14 +142,19 @@ class CarefulIntake(Intake):
             return super().read(envelope)
 
     def item(
-        self, reading: Reading, control: ControlState, look: Look = NOTHING, given: str | None = None
+        self,
+        reading: Reading,
+        control: ControlState,
+        look: Look = NOTHING,
+        given: str | None = None,
+        refused: Reason | None = None,
     ) -> Item:
         """`Intake.item`."""
         name = _name(reading.envelope)
         if reading.record is None or name not in self._noted:
-            return super().item(reading, control, look, given)
+            return super().item(reading, control, look, given, refused)
         with self._marker.note(name):
-            return super().item(reading, control, look, given)
+            return super().item(reading, control, look, given, refused)
 
     def _takes(self, envelope: Envelope, name: str) -> bool:
         """Whether care is due; a record that comes again is as dangerous as before."""

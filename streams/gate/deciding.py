@@ -12,12 +12,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.waiting import INTENTS
-from toolgate.streams.ports import NOTHING, Share, StaleControlError, UnavailableError, UnverifiedError
+from toolgate.streams.ports import (
+    CONTROL,
+    NOTHING,
+    RejoinError,
+    Share,
+    StaleControlError,
+    UnavailableError,
+    UnverifiedError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
+    from toolgate.processors.control_state import ControlState
     from toolgate.streams.gate.intake import Intake, Item, Reading
     from toolgate.streams.gate.steering import Steering
     from toolgate.streams.gate.waiting import Waiting
@@ -30,11 +39,15 @@ TRIES = 3
 
 
 class Place(Protocol):
-    """A topic-partition that is owned: its epoch, committed offset, and consumer position before the batch."""
+    """A topic-partition that is owned: its epoch, committed offset, and consumer position before the batch.
+
+    `decided`: where the ledger had decided up to when it was taken.
+    """
 
     epoch: int
     committed: int
     position: int
+    decided: int
 
 
 @dataclass(slots=True)
@@ -60,6 +73,7 @@ class Deciding:
         self._steering = steering
         self._waiting = waiting
         self._part_size = part_size
+        self._in_legs = False  # whether rules look at facts, as of the batch that is being decided
 
     def run(
         self, envelopes: Sequence[Envelope], held: Mapping[TopicPartition, Place], publish: Publish
@@ -76,14 +90,16 @@ class Deciding:
         readings = [self._intake.read(envelope) for envelope in envelopes]
         ends = {tp: place.position for tp, place in held.items()}
         after = ends | {(one.topic, one.partition): one.offset + 1 for one in envelopes}
-        readings, waiting = self._waiting.sort(readings, after)
+        self._in_legs = bool(readings) and self._intake.remembers(self._steering.state)
+        decided = {tp: place.decided for tp, place in held.items()} if self._in_legs else {}
+        readings, waiting = self._waiting.sort(readings, after, decided)
         for leg in self._legs(readings):
             ends = yield from self._leg(leg, ends, held, publish)
         return waiting
 
     def _legs(self, readings: list[Reading]) -> list[list[Reading]]:
         """What is decided before the next is judged: results first, since what they tell is judged by."""
-        if not self._intake.policies.remembers:
+        if not self._in_legs:
             return [readings]
         told = [one for one in readings if one.envelope.topic != INTENTS]
         asked = [one for one in readings if one.envelope.topic == INTENTS]
@@ -118,9 +134,9 @@ class Deciding:
 
     def _look(self, readings: Sequence[Reading]) -> Generator[str, None, Look]:
         """What the ledger remembers that these are judged by."""
-        if not self._intake.policies.remembers:
+        if not self._in_legs:
             return NOTHING
-        runs, counters = self._intake.wants(readings)
+        runs, counters = self._intake.wants(readings, self._steering.state)
         if not runs and not counters:
             return NOTHING
         for tries in range(1, TRIES + 1):
@@ -144,7 +160,7 @@ class Deciding:
         items: dict[TopicPartition, list[Item]] = {tp: [] for tp in held}
         for reading in readings:
             envelope = reading.envelope
-            items[envelope.topic, envelope.partition].append(self._intake.item(reading, state, look))
+            items[envelope.topic, envelope.partition].append(self._item(reading, state, look))
         shares = [
             Share(
                 *tp,
@@ -158,6 +174,11 @@ class Deciding:
         ]
         return Part(readings, starts, look, ctl, items, shares)
 
+    def _item(self, reading: Reading, state: ControlState, look: Look, given: str | None = None) -> Item:
+        envelope = reading.envelope
+        refused = self._steering.refused(envelope.offset) if envelope.topic == CONTROL else None
+        return self._intake.item(reading, state, look, given, refused)
+
     def _reply(self, part: Part, held: Mapping[TopicPartition, Place]) -> Generator[str, None, Reply]:
         """The reply about a part that was sent; judged and sent again when control has moved on meanwhile."""
         tries = 0
@@ -167,8 +188,11 @@ class Deciding:
                 return self._ledger.receive()
             except StaleControlError as error:
                 yield from self._catch_up(error.ctl)
-                again = self._judged(part.readings, held, part.starts, part.look)
-                part.ctl, part.items, part.shares = again.ctl, again.items, again.shares
+                if not self._in_legs and part.readings and self._intake.remembers(self._steering.state):
+                    raise RejoinError("policies that look at facts have come into force") from error
+                look = yield from self._look(part.readings)
+                again = self._judged(part.readings, held, part.starts, look)
+                part.look, part.ctl, part.items, part.shares = look, again.ctl, again.items, again.shares
             except UnavailableError:
                 # The call may have happened: asked again, it answers with the decisions it stored.
                 tries += 1
@@ -197,4 +221,4 @@ class Deciding:
         """The item, judged under the control and by the facts that the decision was made with."""
         if decision.ctl == self._steering.position and decision.given == item.ask.given:
             return item
-        return self._intake.item(item.reading, self._steering.state_at(decision.ctl), look, decision.given)
+        return self._item(item.reading, self._steering.state_at(decision.ctl), look, decision.given)

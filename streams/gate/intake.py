@@ -1,7 +1,7 @@
 """Intake: from an input record as the broker delivered it to what is asked of the ledger about it.
 
 Pure: the same record under the same policies, keys and control state gives the same item, whoever computes
-it. Reading is done once for a record; judging again when control has moved on.
+it. Control says which policies. Reading is done once for a record; judging again when control has moved on.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.contract import PARAMS_BYTES_MAX
-from toolgate.processors.control_state import supported
+from toolgate.processors.control_state import ACTIVATE, supported
 from toolgate.processors.facts import concerning, history_keys
 from toolgate.processors.identity import check_control, check_result
 from toolgate.processors.limits import record_names
 from toolgate.processors.memos import told_by
+from toolgate.processors.policy_store import PolicyStore
+from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
-    from toolgate.processors.rule_sheets import Sheet
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import Look
 
@@ -67,12 +68,26 @@ class Item:
 
 
 class Intake:
-    """Reads and judges input records under fixed policies and keys; `partitions` as the World has it."""
+    """Reads and judges input records under fixed keys and the policies that are in force.
+
+    Args:
+        local: the policies as long as control has activated none; None: nothing can be judged until it does.
+        keys: who may write what.
+        registry: where schema ids come from.
+        partitions: as the World has it.
+        store: where activated policies are; filled by whoever reads the topic.
+    """
 
     def __init__(
-        self, policies: PolicySet, keys: Keyring, registry: Registry | None = None, partitions: int = 0
+        self,
+        local: PolicySet | None,
+        keys: Keyring,
+        registry: Registry | None = None,
+        partitions: int = 0,
+        store: PolicyStore | None = None,
     ) -> None:
-        self.policies = policies
+        self._local = local
+        self.store = store or PolicyStore("")
         self._partitions = partitions
         self._keys = keys
         self._codecs: dict[str, Codec[Record]] = {
@@ -97,13 +112,26 @@ class Intake:
             return Reading(envelope, problem=(error.reason_code, error.detail))
         return Reading(envelope, record, schema_id, digest)
 
-    def wants(self, readings: Iterable[Reading]) -> tuple[set[str], set[str]]:
-        """What must be looked up before these are judged: runs whose facts count, and counters of their history."""
+    def remembers(self, control: ControlState) -> bool:
+        """Whether the policies in force look at what runs remember.
+
+        Raises:
+            UnavailableError: as `in_force`.
+        """
+        return self.in_force(control).remembers
+
+    def wants(self, readings: Iterable[Reading], control: ControlState) -> tuple[set[str], set[str]]:
+        """What must be looked up before these are judged: runs whose facts count, and counters of their history.
+
+        Raises:
+            UnavailableError: as `in_force`.
+        """
         runs: set[str] = set()
         counters: set[str] = set()
+        policies = self.in_force(control)
         for reading in readings:
             match reading.record:
-                case Intent() as intent if sheet := self._sheet(intent):
+                case Intent() as intent if sheet := policies.sheet(intent):
                     if sheet.facts:
                         runs.add(intent.run_id)
                     if sheet.history:
@@ -113,48 +141,86 @@ class Intake:
         return runs, counters
 
     def item(
-        self, reading: Reading, control: ControlState, look: Look = NOTHING, given: str | None = None
+        self,
+        reading: Reading,
+        control: ControlState,
+        look: Look = NOTHING,
+        given: str | None = None,
+        refused: Reason | None = None,
     ) -> Item:
         """What is asked of the ledger about a reading when `control` holds.
 
-        `given` is what the intent was judged with before, which `look` has the latest of.
+        Args:
+            reading: of an input record.
+            control: what holds.
+            look: what runs remember, as of now.
+            given: what an intent was judged with before, in place of what `look` has.
+            refused: why a control record changed nothing when it was read: that depends on what held before it.
+
+        Raises:
+            UnavailableError: this process cannot judge under the policies that are in force.
         """
         match reading.record:
             case Intent() as intent:
-                text = self._given(reading, intent, look) if given is None else given
+                text = self._given(reading, intent, control, look) if given is None else given
                 return self._intent(reading, intent, control, text)
             case Result() as result:
-                return self._result(reading, result, look)
-            case Control() as word:
-                return self._control(reading, word)
+                return self._result(reading, result, control, look)
+            case Control():
+                return Item(reading, self._plain(reading, Verdict.RECORDED, control), refused=refused)
             case None:
-                return Item(reading, self._plain(reading, Verdict.QUARANTINE))
+                return Item(reading, self._plain(reading, Verdict.QUARANTINE, control))
 
-    def control_fault(self, envelope: Envelope, word: Control) -> Reason | None:
-        """Why a control record changes nothing; the same for every worker that reads it."""
-        if fault := check_control(self._keys, envelope, word):
+    def in_force(self, control: ControlState) -> PolicySet:
+        """The policies that intents are judged under when `control` holds.
+
+        Raises:
+            UnavailableError: there are none, or they do not load in this version.
+        """
+        digest = control.policy.digest
+        if self._local is not None and digest in {"", self._local.digest}:
+            return self._local
+        if not digest:
+            raise UnavailableError("no policies are in force: `toolgate policy activate DIR` brings some")
+        try:
+            return self.store.policies(digest)
+        except LoadError as error:
+            text = (
+                f"policy set {digest}, which is in force, does not load in this version: {error.problems[0]}"
+            )
+            raise UnavailableError(text) from error
+
+    def control_fault(self, envelope: Envelope, word: Control, before: ControlState) -> Reason | None:
+        """Why a control record changes nothing where `before` held; the same for every worker that reads it.
+
+        Of an activation, `set_fault` tells the rest.
+        """
+        if fault := check_control(self._keys, envelope, word, before):
             return Reason(Code.BAD_IDENTITY, "identity", fault)
         if not supported(word.kind):
             because = f"control of kind {word.kind!r} is not supported by this version"
             return Reason(Code.CANNOT_JUDGE, "control", because)
+        if fault := before.stale(word):
+            return Reason(Code.CONTROL_REFUSED, "control", fault)
         return None
 
-    def _plain(self, reading: Reading, verdict: Verdict) -> Ask:
+    def set_fault(self, word: Control) -> Reason | None:
+        """Why the set of an activation cannot be in force; the store must be filled up to its `policies_end`."""
+        fault = self.store.fault(word) if word.kind == ACTIVATE else ""
+        return Reason(Code.CONTROL_REFUSED, "policies", fault) if fault else None
+
+    def _plain(self, reading: Reading, verdict: Verdict, control: ControlState) -> Ask:
         envelope = reading.envelope
         return Ask(
             envelope.offset,
             envelope.time_ms,
             verdict.value,
-            policy_digest=self.policies.digest,
+            policy_digest=control.policy.digest or (self._local.digest if self._local else ""),
         )
 
-    def _sheet(self, intent: Intent) -> Sheet | None:
-        policy = self.policies.for_workflow(intent.tenant, intent.workflow_id)
-        return policy.rules.get(intent.tool) if policy else None
-
-    def _given(self, reading: Reading, intent: Intent, look: Look) -> str:
+    def _given(self, reading: Reading, intent: Intent, control: ControlState, look: Look) -> str:
         """What an intent is judged with besides itself, as text; "" for nothing."""
-        sheet, given = self._sheet(intent), dict[str, object]()
+        sheet, given = self.in_force(control).sheet(intent), dict[str, object]()
         if sheet and (facts := concerning(look.facts.get(intent.run_id, {}), sheet.facts)):
             given["facts"] = facts
         if sheet and sheet.history:
@@ -166,7 +232,8 @@ class Intake:
 
     def _intent(self, reading: Reading, intent: Intent, control: ControlState, given: str) -> Item:
         envelope = reading.envelope
-        world = World(self.policies, control, self._keys, self._partitions)
+        policies = self.in_force(control)
+        world = World(policies, control, self._keys, self._partitions)
         case = Case(envelope, intent, reading.digest)
         if given:
             case = changed(case, **loads_strict(given, max_bytes=GIVEN_BYTES_MAX))
@@ -178,7 +245,7 @@ class Intake:
             # An id counts as used only once its writer is proven: else a forger could use up other people's.
             intent_id=seen_key(intent.tenant, intent.intent_id) if case.kid else "",
             digest=reading.digest,
-            policy_digest=self.policies.digest,
+            policy_digest=policies.digest,
             dry_run=intent.dry_run,
             claims=case.claims,
             always=case.always,
@@ -188,7 +255,7 @@ class Intake:
         )
         return Item(reading, ask, case)
 
-    def _result(self, reading: Reading, result: Result, look: Look) -> Item:
+    def _result(self, reading: Reading, result: Result, control: ControlState, look: Look) -> Item:
         refused = self._result_fault(reading.envelope, result)
         settle: Settle | None = None
         told: tuple[Claim, ...] = ()
@@ -201,9 +268,12 @@ class Intake:
                 actuals=_actuals(result),
                 records=record_names(result.actual_records or ()),
             )
-            tool, facts = self.policies.tools.get(result.tool), look.facts.get(result.run_id)
+            tool, facts = (
+                self.in_force(control).tools.get(result.tool) if look.facts else None,
+                look.facts.get(result.run_id),
+            )
             told = told_by(result, tool, facts, reading.envelope.offset) if tool and facts else ()
-        ask = changed(self._plain(reading, Verdict.RECORDED), settle=settle, claims=told)
+        ask = changed(self._plain(reading, Verdict.RECORDED, control), settle=settle, claims=told)
         return Item(reading, ask, refused=refused)
 
     def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
@@ -216,10 +286,6 @@ class Intake:
                 Code.COST_INVALID, "actual_cost_micros", f"{cost} is not between 0 and {AMOUNT_MAX}"
             )
         return None
-
-    def _control(self, reading: Reading, word: Control) -> Item:
-        fault = self.control_fault(reading.envelope, word)
-        return Item(reading, self._plain(reading, Verdict.RECORDED), refused=fault)
 
 
 def _history_keys(intent: Intent) -> dict[str, str]:

@@ -26,7 +26,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from toolgate.processors.fields import Glob, Id, StrictModel, problems, refused
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey
-from toolgate.processors.problems import LoadError, Problem
+from toolgate.processors.problems import LoadError, Problem, nearest
 from toolgate.processors.strict_yaml import Document, parse
 
 if TYPE_CHECKING:
@@ -166,6 +166,44 @@ def load_intent(
         raise LoadError([fault]) from None
 
 
+def load_operators(path: str | Path) -> Keyring:
+    """The public keys of a keyring file; nobody's secret need be at hand.
+
+    Raises:
+        LoadError: the file is faulty.
+    """
+    document, file = _parsed(Path(path))
+    try:
+        return Keyring.of([_key(entry, Path(path), {}) for entry in file.operators])
+    except ValueError as error:
+        raise LoadError([document.problem((), str(error), "keep one of them")]) from None
+
+
+def load_signer(path: str | Path, kid: str) -> SigningKey:
+    """The private key of an operator, from the file beside the keyring that `new_operator` has made.
+
+    Raises:
+        LoadError: the keyring has no such operator, or the file is not there or does not hold its private key.
+    """
+    document, file = _parsed(Path(path))
+    public = {entry.kid: entry.public for entry in file.operators}
+    if kid not in public:
+        hint = nearest(kid, public) or "make one: toolgate keys new operator"
+        raise LoadError([document.problem(("operators",), f"no operator has key {kid}", hint)])
+    private = _private_of(Path(path), kid)
+    try:
+        seed = read_secret(private)
+    except ValueError as error:
+        raise LoadError(
+            [Problem(str(private), 0, 0, str(error), "who signs needs the private key")]
+        ) from None
+    pair = SigningKey(seed) if len(seed) == SECRET_BYTES else None
+    if pair is None or bytes(pair.verify_key) != _unhex(public[kid]):
+        what = f"this is not the private key of {kid}"
+        raise LoadError([Problem(str(private), 0, 0, what, f"{path} has another public key for it")])
+    return pair
+
+
 def read_secret(path: Path) -> bytes:
     """The secret or private key that a file holds in hex.
 
@@ -246,7 +284,11 @@ def new_operator(path: Path, kid: str, roles: list[str]) -> Path:
     """Make an Ed25519 pair, enter the public key; returns the private key's file. Like `new_intent`."""
     pair = SigningKey.generate()
     row = {"kid": kid, "roles": roles, "public": bytes(pair.verify_key).hex()}
-    return _enter(path, "operators", row, path.parent / f"{kid}.private", bytes(pair))
+    return _enter(path, "operators", row, _private_of(path, kid), bytes(pair))
+
+
+def _private_of(path: Path, kid: str) -> Path:
+    return path.parent / f"{kid}.private"
 
 
 def _new_secret(path: Path, kind: str, row: dict[str, Any]) -> Path:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
+    from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Intake, Item
     from toolgate.streams.gate.publish import Publisher
@@ -62,6 +63,9 @@ class Report(Protocol):
     def joined(self, partitions: frozenset[TopicPartition], gen: str) -> None:
         """These topic-partitions are owned now, and the ledger is of this generation."""
 
+    def policies(self, policies: PolicySet) -> None:
+        """These are in force for what is decided from now on."""
+
     def state(self, name: str, detail: str) -> None:
         """What the loop is at: joining, running, waiting (`detail`: "<kind of error>: ..."), recovering."""
 
@@ -73,6 +77,7 @@ class Held:
     epoch: int
     committed: int
     position: int
+    decided: int  # by the ledger, when it was taken
     undropped: bool = True  # the ledger may hold decisions below `committed`
     new: bool = False  # nothing was ever committed: the next transaction does
 
@@ -125,6 +130,7 @@ class Gate:
         ] = {}  # paused while the results come that their intents wait for
         self._take_over_code = fixed.take_over_code
         self._gen = ""
+        self._policy_digest = ""  # of the policies that were reported last
         self._failures = 0  # since a batch was last committed
         self.stopping = False
 
@@ -204,7 +210,15 @@ class Gate:
         yield "open"
         self._log.open(self._fixed.slot)
         yield "control"
+        self._follow()
+
+    def _follow(self) -> None:
+        """Read control, and see that we can judge under what it says before anything is asked of us."""
         self._steering.follow()
+        policies = self._intake.in_force(self._steering.state)
+        if policies.digest != self._policy_digest:
+            self._policy_digest = policies.digest
+            self._report.policies(policies)
 
     def _settle_in(self, assignment: Assignment) -> Iterator[str]:
         """Take over what the group assigned: fence who did not release it, own it, begin at what is committed."""
@@ -226,7 +240,7 @@ class Gate:
             committed |= {tp: history.next_offset(tp) for tp in missing}
         for tp, epoch in epochs.items():
             offset = committed[tp]
-            self._held[tp] = Held(epoch, offset, offset, new=tp in missing)
+            self._held[tp] = Held(epoch, offset, offset, self._ledger.decided(tp), new=tp in missing)
             self._log.seek(tp, offset)
         self._report.joined(assignment.partitions, self._gen)
         self._report.state("running", "")
@@ -254,7 +268,7 @@ class Gate:
         for tp, offset in waiting.items():  # this poll was for what they wait for
             self._log.seek(tp, offset)
         yield "control"
-        self._steering.follow()
+        self._follow()
         if not envelopes and not any(held.undropped for held in self._held.values()):
             return
         self._check_clocks(envelopes)

@@ -32,6 +32,7 @@ class Status:
     gen: str = ""
     seq: int = 0
     ctl: int = 0
+    policy_digest: str = ""  # of the policies in force, as far as control was read
     partitions: frozenset[TopicPartition] = frozenset()
     committed: Offsets = field(default_factory=dict)
     _state_s: float = 0.0
@@ -96,6 +97,7 @@ class Status:
             "alive": self.alive,
             "ready": self.ready,
             "last_batch_age_s": None if self._batch_s is None else round(now - self._batch_s, 3),
+            "policy_digest": self.policy_digest,
             "ledger": {"generation": self.gen, "seq": self.seq, "control": self.ctl},
             "partitions": [self._partition(tp, positions, ends) for tp in sorted(self.partitions)],
         }

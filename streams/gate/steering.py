@@ -3,34 +3,47 @@
 Every worker reads all of control and applies each record to the ledger; the first to do so fixes the seq
 after which it holds. A decision stored by somebody else names the position it was made under, so the states
 of all positions are kept: control is short.
+
+An activation is applied only when the policies topic has been read as far as it says: whether its set stands there
+whole is then the same for every worker, and the set is at hand before anybody decides under it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from toolgate.processors.control_state import ControlState
+from toolgate.processors.control_state import ACTIVATE, ControlState
 from toolgate.schemas.records import Control
 from toolgate.streams.gate.points import PATIENCE, PAUSE
-from toolgate.streams.ports import UnavailableError
+from toolgate.streams.ports import POLICIES, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from toolgate.processors.case import Envelope
+    from toolgate.schemas.records import Reason
     from toolgate.streams.gate.intake import Intake
-    from toolgate.streams.ports import Ledger, Log
+    from toolgate.streams.ports import Log
+
+
+class Applied(Protocol):
+    """What control is applied to."""
+
+    def apply_control(self, offset: int, before: int) -> int:
+        """See `ports.Ledger`."""
 
 
 class Steering:
     """The control topic up to `position`, applied to the ledger."""
 
-    def __init__(self, log: Log, ledger: Ledger, intake: Intake) -> None:
+    def __init__(self, log: Log, ledger: Applied, intake: Intake) -> None:
         self._log = log
         self._ledger = ledger
         self._intake = intake
         self._positions = [0]
         self._states = [ControlState()]
+        self._refused: dict[int, Reason] = {}
 
     @property
     def position(self) -> int:
@@ -46,6 +59,10 @@ class Steering:
         """What held when the ledger stood at `position`."""
         return self._states[bisect_right(self._positions, position) - 1]
 
+    def refused(self, offset: int) -> Reason | None:
+        """Why the control record at `offset`, which was followed, changed nothing; None when it counts."""
+        return self._refused.get(offset)
+
     def holds_after(self, offset: int) -> int:
         """The seq after which the control record at `offset` holds, as the ledger has it now.
 
@@ -58,20 +75,37 @@ class Steering:
 
         Raises:
             RetryError: the end cannot be learnt: nothing may be approved until it is.
-            LedgerError: the ledger did not take a record; nothing of it is remembered.
+            LedgerError: the ledger did not take a record, or what it needs is not there; nothing of it is remembered.
         """
         envelopes, _ = self._log.tail_control(self.position)
         for envelope in envelopes:
-            reading = self._intake.read(envelope)
-            word = reading.record
-            state = self.state
-            if isinstance(word, Control) and not self._intake.control_fault(envelope, word):
-                state = state.apply(word, envelope.offset)
+            word, state = self._intake.read(envelope).record, self.state
+            if isinstance(word, Control):
+                if fault := self._fault(envelope, word):
+                    self._refused[envelope.offset] = fault
+                else:
+                    state = state.apply(word, envelope.offset)
             # Applied whatever it says: a position is the same for all only if every record moves it.
             self._ledger.apply_control(envelope.offset, self.position)
             self._positions.append(envelope.offset + 1)
             self._states.append(state)
         return bool(envelopes)
+
+    def _fault(self, envelope: Envelope, word: Control) -> Reason | None:
+        """Why a record changes nothing. Nobody is made to wait by one that its writer may not write."""
+        if fault := self._intake.control_fault(envelope, word, self.state):
+            return fault
+        if word.kind == ACTIVATE:
+            self._read_policies(word.policies_end)
+        return self._intake.set_fault(word)
+
+    def _read_policies(self, end: int) -> None:
+        store = self._intake.store
+        if store.end < end:
+            for envelope in self._log.read(POLICIES, {0: store.end}):
+                store.take(envelope)
+        if store.end < end:
+            raise UnavailableError(f"policies are read up to {store.end}, not {end}")
 
     def reach(self, position: int) -> Iterator[str]:
         """Follow control until `position`, with pauses: what others know already, the topic may show us a moment later.

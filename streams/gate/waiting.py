@@ -30,11 +30,18 @@ class Waiting:
         self._since: dict[TopicPartition, tuple[int, int]] = {}  # first offset that waits, and since when
 
     def sort(
-        self, readings: Iterable[Reading], positions: Mapping[TopicPartition, int]
+        self,
+        readings: Iterable[Reading],
+        positions: Mapping[TopicPartition, int],
+        decided: Mapping[TopicPartition, int],
     ) -> tuple[list[Reading], dict[TopicPartition, int]]:
         """The readings that may be judged now, and for each partition of intents that waits the offset it waits at.
 
-        `positions`: next offset of each owned topic-partition when this batch is done.
+        Args:
+            readings: of one batch.
+            positions: next offset of each owned topic-partition when the batch is done.
+            decided: where results were decided up to when the partition was taken, perhaps never committed. What they
+                told is known already, so nothing may be judged by it and committed without them.
         """
         ready: list[Reading] = []
         waiting: dict[TopicPartition, int] = {}
@@ -45,7 +52,10 @@ class Waiting:
                 continue
             wanted = reading.record.results_seen_to if isinstance(reading.record, Intent) else None
             results = (RESULTS, envelope.partition)
-            if wanted is None or wanted < positions.get(results, 0):
+            position = positions.get(results, 0)
+            if envelope.topic == INTENTS and position < decided.get(results, 0):
+                waiting[tp] = envelope.offset
+            elif wanted is None or wanted < position:
                 ready.append(reading)
             elif self._is_to_come(tp, envelope.offset, results, wanted):
                 waiting[tp] = envelope.offset

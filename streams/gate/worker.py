@@ -22,6 +22,7 @@ import structlog
 from toolgate import __version__
 from toolgate.processors import loader
 from toolgate.processors.keyring import Keyring
+from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas import confluent
 from toolgate.streams import redis_check, topic_admin
 from toolgate.streams.errors import (
@@ -49,7 +50,6 @@ from toolgate.streams.topics import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from types import FrameType
 
     from toolgate.processors.policy import PolicySet
@@ -98,10 +98,11 @@ def run(
         topic_admin.check(topic_admin.connect(settings), settings)
         marker = Marker(client, settings.hash_tag, settings.slot, _nonce())
         registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
-        intake = CarefulIntake(policies, keyring, registry, marker, settings.partitions)
+        store = PolicyStore(__version__)
+        intake = CarefulIntake(policies, keyring, registry, marker, settings.partitions, store)
         publisher = Publisher(__version__, registry)
         # All that a faulty setting can stop is done before the mark: it tells of workers that may have read.
-        worker = _Worker(settings, ledger, intake, publisher, registry, marker, take_over_code)
+        worker = _Worker(settings, ledger, intake, publisher, registry, marker, take_over_code, policies)
         try:
             if marker.begin():
                 _log.warning(
@@ -118,29 +119,23 @@ def run(
         marker.end()
 
 
-def files(settings: Settings) -> tuple[PolicySet, Keyring]:
-    """The policies and keys that the settings name.
+def files(settings: Settings) -> tuple[PolicySet | None, Keyring]:
+    """The policies and keys that the settings name; no policies where they name none: control activates some.
 
     Raises:
-        SettingsError: one of the two is not named.
+        SettingsError: the keys are not named.
         LoadError: a file is faulty.
     """
-    directory = _named(settings.policies_dir, "policies_dir", "the folder with tools.yaml and the policies")
-    policies = loader.load(directory)
+    policies = loader.load(settings.policies_dir) if settings.policies_dir is not None else None
     if settings.insecure_dev:
         return policies, Keyring.insecure()
-    keyring = _named(settings.keys_file, "keys_file", "the keyring; `toolgate keys new` begins one")
-    return policies, keys.load(keyring)
-
-
-def _named(path: Path | None, setting: str, what: str) -> Path:
-    if path is None:
+    if settings.keys_file is None:
         raise SettingsError(
-            f"settings: {not_set(setting)}",
+            f"settings: {not_set('keys_file')}",
             where="arguments and environment",
-            remedy=f"set it to {what}",
+            remedy="set it to the keyring; `toolgate keys new` begins one",
         )
-    return path
+    return policies, keys.load(settings.keys_file)
 
 
 @contextmanager
@@ -172,6 +167,7 @@ class _Worker:
         registry: Registry,
         marker: Marker,
         take_over_code: bool,  # noqa: FBT001
+        local: PolicySet | None,
     ) -> None:
         self._settings = settings
         self._marker = marker
@@ -198,19 +194,20 @@ class _Worker:
             "kafka": settings.bootstrap_servers,
             "redis": settings.ledger_address,
             "code": ledger.code,
-            "policy_digest": intake.policies.digest,
             "insecure_dev": settings.insecure_dev,
         }
-        self._metrics.about.info({name: str(about[name]) for name in ("version", "code", "policy_digest")})
+        self._about = {"version": __version__, "code": ledger.code}
+        self._metrics.about.info(self._about | {"policy_digest": ""})
         health = Health(self._status, self._metrics, about, self._positions, Ends(settings).of)
         self._endpoint = Endpoint(health, settings.metrics_host, settings.metrics_port)
-        policies = intake.policies
+        if local is not None:
+            self.policies(local)
         self.started = Started(
             settings.slot,
             self._endpoint.url,
-            policies.digest,
-            len(policies.workflows),
-            len(policies.tools),
+            local.digest if local else "",
+            len(local.workflows) if local else 0,
+            len(local.tools) if local else 0,
             ledger.code,
         )
 
@@ -305,6 +302,12 @@ class _Worker:
         self._metrics.joined(partitions, gen)
         owned = [f"{topic}[{p}]" for topic, p in sorted(partitions)]
         _log.info("partitions taken", slot=self._settings.slot, generation=gen, partitions=owned)
+
+    def policies(self, policies: PolicySet) -> None:
+        """These are in force."""
+        self._status.policy_digest = policies.digest
+        self._metrics.about.info(self._about | {"policy_digest": policies.digest})
+        _log.info("policies in force", slot=self._settings.slot, policy_digest=policies.digest)
 
     def state(self, name: str, detail: str) -> None:
         """What the loop is at."""

@@ -1,18 +1,16 @@
 """The ledger in memory: the protocol of the Redis one, for tests, simulation, replay and what-if.
 
-It keeps Redis's habits that the protocol relies on: one call at a time, scripts known by their text's digest
-and lost at a restart (`restart`), and a state that can come back older than the log (`image`, `put_back`).
+One call at a time, on a store (store.py) that other workers share.
 """
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Visible
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
+from toolgate.streams.ledger.store import Image, Mark, Pending, Store
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
 from toolgate.streams.ports import (
     NOBODY,
@@ -36,66 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from toolgate.schemas.records import AuditEvent, Op
-
-
-@dataclass(slots=True)
-class Mark:
-    """What the ledger knows of one input topic-partition."""
-
-    epoch: int = 0
-    next: int | None = None  # nx; None until a recovery has set it
-    slot: int = NOBODY
-    decided: dict[int, Decision] = field(default_factory=dict)  # led
-    gives: dict[int, list[Give]] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Pending:
-    """Gives that became available, until a decision that says so is itself committed."""
-
-    visible: Visible
-    carrier: int = 0  # smallest seq that carries it; 0 for none yet
-
-
-@dataclass(slots=True)
-class Image:
-    """Everything that lies in the store."""
-
-    gen: str = ""
-    rec: str = ""
-    beat: int = 0
-    code: str = ""
-    seq: int = 0
-    clk: int = 0
-    ctl: int = 0
-    accounts: Accounts = field(default_factory=Accounts)
-    seen: dict[int, dict[str, tuple[str, int]]] = field(
-        default_factory=dict
-    )  # dd: bucket -> id -> (digest, seq)
-    marks: dict[TopicPartition, Mark] = field(default_factory=dict)
-    after: dict[int, int] = field(default_factory=dict)  # ca
-    pending: list[Pending] = field(default_factory=list)
-
-
-class Store:
-    """The shared store behind several ledgers, as one Redis is behind several workers."""
-
-    def __init__(self) -> None:
-        self.image = Image()
-        self.scripts: set[tuple[str, str]] = set()  # (nonce, code) of every script text it has been given
-
-    def copy(self) -> Image:
-        """An image of the data as of now: a backup."""
-        return copy.deepcopy(self.image)
-
-    def waiting(self) -> bool:
-        """Whether decisions are stored that no committed offset has passed, or nothing is verified."""
-        return not self.image.gen or any(mark.decided for mark in self.image.marks.values())
-
-    def restart(self, image: Image | None = None) -> None:
-        """Restart with the data, or with another image; either way the script cache is gone."""
-        self.image = self.image if image is None else copy.deepcopy(image)
-        self.scripts = set()
 
 
 class MemoryLedger:
@@ -139,6 +77,11 @@ class MemoryLedger:
             raise RejoinError(f"{tp} was taken by slot {mark.slot} meanwhile")
         mark.slot, mark.epoch = slot, mark.epoch + 1
         return mark.epoch
+
+    def decided(self, tp: TopicPartition) -> int:
+        """See `ports.Ledger`."""
+        self._script()
+        return self._image.marks[tp].next or 0
 
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """See `ports.Ledger`."""

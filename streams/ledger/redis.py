@@ -104,12 +104,22 @@ class RedisLedger:
             raise UnavailableError(f"Redis: {error}") from error
         if raw is None:
             return NOBODY, 0
-        epoch, slot = rows.mark(raw)
+        epoch, slot, _ = rows.mark(raw)
         return slot, epoch
 
     def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
         """See `ports.Ledger`."""
         return int(self._run("take", [wire.tp_name(tp), slot, *expected]))
+
+    def decided(self, tp: TopicPartition) -> int:
+        """See `ports.Ledger`."""
+        try:
+            raw = self._redis.hget(self._key("tp"), wire.tp_name(tp))
+        except redis.exceptions.RedisError as error:
+            raise UnavailableError(f"Redis: {error}") from error
+        if raw is None:
+            raise UnverifiedError(f"the ledger knows nothing of {wire.tp_name(tp)}")
+        return max(rows.mark(raw)[2], 0)
 
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """See `ports.Ledger`."""

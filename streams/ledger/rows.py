@@ -8,10 +8,10 @@ from typing import Any
 import msgpack
 
 
-def mark(raw: bytes) -> tuple[int, int]:
-    """Epoch and owning slot of a topic-partition."""
-    epoch, _next, slot, _low, _gives = struct.unpack("<5d", raw)
-    return int(epoch), int(slot)
+def mark(raw: bytes) -> tuple[int, int, int]:
+    """Epoch and owning slot of a topic-partition, and the offset behind the last decision."""
+    epoch, following, slot, _low, _gives = struct.unpack("<5d", raw)
+    return int(epoch), int(slot), int(following)
 
 
 def account(name: str, row: list[Any]) -> list[Any]:

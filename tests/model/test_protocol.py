@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import universe
+from facts_mutants import FACTS_MUTANTS
 
+from toolgate.processors.control_state import ControlState
+from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas.frozen import changed
 from toolgate.streams.gate import loop, recovery, snapshots
 from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.loop import OtherCodeError
 from toolgate.streams.gate.recovery import History
 from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
-from toolgate.streams.gate.waiting import Waiting
 from toolgate.streams.ledger import memory, taking
 from toolgate.streams.ledger.accounts import HistoryError, Money, bucket
 from toolgate.streams.ledger.fold import OrderError
-from toolgate.streams.ledger.memory import Image, MemoryLedger
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.store import Image
 from toolgate.streams.log.memory import MemoryLog
-from toolgate.streams.ports import FatalError, Look, UnavailableError, UnverifiedError
+from toolgate.streams.ports import FatalError, UnavailableError, UnverifiedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -335,36 +338,24 @@ def parts_without_the_rest(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Deciding, "run", hopeful)
 
 
-def intents_before_results(patch: pytest.MonkeyPatch) -> None:
-    """A batch's intents are judged before its results are decided."""
-    legs = Deciding._legs
-    patch.setattr(Deciding, "_legs", lambda self, readings: legs(self, readings)[::-1])
+def older_sets_count(patch: pytest.MonkeyPatch) -> None:
+    """An activation counts whatever it follows on."""
+    patch.setattr(ControlState, "stale", lambda _self, _word: "")
 
 
-def nothing_waited_for(patch: pytest.MonkeyPatch) -> None:
-    """An intent is judged whatever its agent has read by then."""
-    patch.setattr(Waiting, "sort", lambda _self, readings, _positions: (list(readings), {}))
-
-
-def facts_of_what_ended_before(patch: pytest.MonkeyPatch) -> None:
-    """Facts that were looked up once are used for the whole life of a worker."""
-    look = MemoryLedger.look
-    first: dict[str, Any] = {}
-
-    def stale(self: MemoryLedger, runs: Any, counters: Any) -> Look:
-        found = look(self, runs, counters)
-        for run in runs:
-            first.setdefault(run, found.facts.get(run, {}))
-        return Look({run: first[run] for run in runs}, found.counts)
-
-    patch.setattr(MemoryLedger, "look", stale)
+def sets_that_come_later_count(patch: pytest.MonkeyPatch) -> None:
+    """An activation counts as soon as its set is there, for whoever reads it then."""
+    files = PolicyStore.files
+    patch.setattr(PolicyStore, "files", lambda self, name, _below=None: files(self, name))
 
 
 # A mutant that needs much of something shows itself sooner where there is much of it.
 OFTEN: dict[str, dict[str, float]] = {
     "control_not_compared": {"control": 0.05},
-    **{name: {"result": 0.15} for name in ("ended_settled_again", "nothing_waited_for")},
-    **{name: {"result": 0.15} for name in ("intents_before_results", "facts_of_what_ended_before")},
+    "ended_settled_again": {"result": 0.15},
+    **{mutant.__name__: {"result": 0.12} for mutant in FACTS_MUTANTS},
+    "older_sets_count": {"control": 0.05},
+    "sets_that_come_later_count": {"control": 0.05},
 }
 MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     gives_at_once, visible_omitted, stable_of_own_partitions, ended_settled_again,
@@ -372,7 +363,7 @@ MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     any_claimer_goes_on, nobody_fenced, own_slot_fenced, control_as_committed, audit_merged,
     snapshot_by_offset, snapshot_of_live_ledger, clock_runs_back, post_state_folded, no_offset_ledger,
     control_not_compared, not_older_than_committed, commit_outcome_guessed,
-    parts_without_the_rest, intents_before_results, nothing_waited_for, facts_of_what_ended_before,
+    parts_without_the_rest, older_sets_count, sets_that_come_later_count, *FACTS_MUTANTS,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.streams.ledger.accounts import Money
@@ -28,6 +29,7 @@ def violations(
     words: Mapping[int, Control] | None = None,
     *,
     read: Mapping[tuple[int, int], int | None] | None = None,
+    sets: Sets | None = None,
 ) -> list[str]:
     """Everything that a history shows to be wrong.
 
@@ -38,6 +40,7 @@ def violations(
         dump: the ledger's committed view at rest; compared with the fold.
         words: control records by offset; no approval may stand under a kill of its run.
         read: `results_seen_to` of intents by partition and offset; with it, that rules see what was read.
+        sets: the policy sets that there are; every decision is made under the one in force at its control position.
     """
     events = sorted(audit, key=lambda event: event.seq)
     return [
@@ -48,11 +51,43 @@ def violations(
         *_reservations(events),
         *_control(events),
         *_kills(events, words or {}),
+        *([] if sets is None else _policies(events, words or {}, sets)),
         *_caps(events),
         *_sets(events),
         *([] if dump is None else _equal(events, dump)),
         *([] if read is None else [*_read(events, read), *_facts(events)]),
     ]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Policy sets that load, and what each denies.
+
+    Attributes:
+        local: the digest of the one in force as long as none was activated.
+        denied: the tools that each denies, by digest.
+        below: the offset of the policies topic below which each stands whole; missing where it never was published.
+    """
+
+    local: str
+    denied: Mapping[str, frozenset[str]]
+    below: Mapping[str, int]
+
+
+def in_force(words: Mapping[int, Control], sets: Sets) -> list[tuple[int, str]]:
+    """(offset, digest) of each activation that counts, in order."""
+    found: list[tuple[int, str]] = []
+    for offset, word in sorted(words.items()):
+        if word.kind != "activate" or word.version != len(found) + 1:
+            continue
+        there = word.policy_digest in sets.denied and (
+            sets.below.get(word.policy_digest, word.policies_end + 1) <= word.policies_end
+        )
+        again = any(digest == word.policy_digest for _, digest in found)
+        newest = bool(found) and found[-1][1] == word.policy_digest
+        if there and (newest or not again or word.rollback):
+            found.append((offset, word.policy_digest))
+    return found
 
 
 def _at(event: AuditEvent) -> str:
@@ -151,6 +186,25 @@ def _kills(events: list[AuditEvent], words: Mapping[int, Control]) -> list[str]:
         if event.verdict == "APPROVE" and said[-1:] == ["kill"]:
             found.append(f"{_at(event)} is approved under control {event.ctl}, which has its run killed")
     return found
+
+
+def _policies(events: list[AuditEvent], words: Mapping[int, Control], sets: Sets) -> list[str]:
+    """Every decision is made under the set that is in force at its control position, and fits it."""
+    switches = [(-1, sets.local), *in_force(words, sets)]
+    found = []
+    for event in events:
+        wanted = (
+            [digest for offset, digest in switches if offset < event.ctl][-1] if event.ctl else sets.local
+        )
+        if event.policy_digest != wanted:
+            found.append(f"{_at(event)} names set {event.policy_digest}, in force at {event.ctl} is {wanted}")
+        denied = any(reason.code == "TOOL_DENIED" for reason in event.reasons)
+        judged = event.topic == "intents" and event.verdict in {"APPROVE", "DENY"}
+        if event.verdict == "APPROVE" and event.tool in sets.denied[wanted]:
+            found.append(f"{_at(event)} approves {event.tool}, which {wanted} denies")
+        if judged and denied and event.tool not in sets.denied[wanted]:
+            found.append(f"{_at(event)} denies {event.tool}, which {wanted} allows")
+    return found[:10]
 
 
 def _caps(events: list[AuditEvent]) -> list[str]:

@@ -19,7 +19,7 @@ from gate_load import WORKFLOW, Load
 from patience import LIMIT_S, until
 
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command
+from toolgate.schemas.records import AuditEvent, Command, Control
 from toolgate.streams.gate import keys
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import KafkaLog
@@ -141,6 +141,8 @@ class Site:
     folder: Path
     workers: list[Worker] = field(default_factory=list)
     load: Load | None = None
+    with_folder: bool = True  # whether workers are told of policies beside them
+    sets: checker.Sets | None = None  # the policy sets that decisions must fit
 
     def __post_init__(self) -> None:
         (self.folder / "tools.yaml").write_text(TOOLS, encoding="utf-8")
@@ -175,10 +177,10 @@ class Site:
             "PARTITIONS": str(settings.partitions),
             "BATCH_SIZE": str(settings.batch_size),
             "SESSION_TIMEOUT_MS": str(settings.session_timeout_ms),
-            "POLICIES_DIR": str(self.folder),
             "KEYS_FILE": str(self.folder / "keyring.yaml"),
             "METRICS_PORT": "0",
-        } | more
+        }
+        told |= ({"POLICIES_DIR": str(self.folder)} if self.with_folder else {}) | more
         return os.environ | {f"TOOLGATE_{name}": value for name, value in told.items()}
 
     def toolgate(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -286,7 +288,10 @@ class Site:
             dump = ledger.dump()
         finally:
             ledger.close()
-        return checker.violations(self.audit(), self.read("commands", Command), inputs, dump)
+        codec = Codec(Control)
+        words = {envelope.offset: codec.decode(envelope.value) for envelope in self.envelopes("control")}
+        commands = self.read("commands", Command)
+        return checker.violations(self.audit(), commands, inputs, dump, words, sets=self.sets)
 
     def check(self, approved: int = 1) -> list[AuditEvent]:
         """Wait for rest, let the checker look, and see that at least so many calls were approved."""

@@ -61,7 +61,12 @@ class Ground:
     def __post_init__(self) -> None:
         ring = self.site.folder / "keyring.yaml"
         keys.new_intent(ring, "ghost-1", "ghost_v1")
-        for kid, role in (("ann-1", "operator"), ("bob-1", "operator"), ("watch-1", "watch")):
+        for kid, role in (
+            ("ann-1", "operator"),
+            ("bob-1", "operator"),
+            ("watch-1", "watch"),
+            ("pub-1", "publisher"),
+        ):
             self.people[kid] = SigningKey(keys.read_secret(keys.new_operator(ring, kid, [role])))
         self.signers = Signers(self.site.agents, keys.load(ring).intents["ghost-1"], self.site.desk)
 

@@ -178,6 +178,12 @@ def spoken(people: Mapping[str, SigningKey], control: Control, *signers: str) ->
     return RawRecord(value, KEY, tuple(headers))
 
 
+def _activation(*signers: str, **fields: Any) -> Callable[[Mapping[str, SigningKey]], RawRecord]:
+    """An activation of a set, signed by these people."""
+    usual = {"kind": "activate", "policy_digest": "5e" * 16, "version": 1, "checked_by": "0"}
+    return _word(*signers, **usual | fields)
+
+
 def _spoilt(change: Callable[[RawRecord], RawRecord]) -> Callable[[Mapping[str, SigningKey]], RawRecord]:
     """A kill of everything that an operator has signed, changed afterwards."""
     return lambda people: change(_word("ann-1")(people))
@@ -234,5 +240,40 @@ CONTROL_ROWS: tuple[Word, ...] = (
         RECORDED,
         "CANNOT_JUDGE",
         _word("ann-1", "bob-1", kind="grant"),
+    ),
+    Word("an activation by operators", RECORDED, "BAD_IDENTITY", _activation("ann-1", "bob-1")),
+    Word("an activation by the watch", RECORDED, "BAD_IDENTITY", _activation("watch-1")),
+    Word(
+        "an activation that nobody signed, of policies far ahead",
+        RECORDED,
+        "BAD_IDENTITY",
+        _activation(policies_end=2**60),
+    ),
+    Word("an activation of no digest", RECORDED, "BAD_IDENTITY", _activation("pub-1", policy_digest="../..")),
+    Word(
+        "an activation for one tenant", RECORDED, "BAD_IDENTITY", _activation("pub-1", scope="run", value="r")
+    ),
+    Word("an activation of a set that is not there", RECORDED, "CONTROL_REFUSED", _activation("pub-1")),
+    Word(
+        "an activation that skips a version", RECORDED, "CONTROL_REFUSED", _activation("pub-1", version=2**60)
+    ),
+    Word(
+        "a mode that the watch loosens",
+        RECORDED,
+        "BAD_IDENTITY",
+        _word("watch-1", kind="mode", mode="enforce"),
+    ),
+    Word("a mode that there is not", RECORDED, "BAD_IDENTITY", _word("ann-1", kind="mode", mode="ENFORCE")),
+    Word(
+        "a mode for a run",
+        RECORDED,
+        "BAD_IDENTITY",
+        _word("ann-1", kind="mode", mode="read_only", scope="run", value="r"),
+    ),
+    Word(
+        "a mode taken back that follows on nothing",
+        RECORDED,
+        "CONTROL_REFUSED",
+        _word("ann-1", kind="mode", mode="enforce"),
     ),
 )

@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import checker
 import orjson
+from operators import VERSION, Operators
 from shaky import Shaky
 
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
+from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Command, Control, Intent, Result
 from toolgate.streams.gate import snapshots
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.store import Store
 from toolgate.streams.log.memory import Broker, Entry, MemoryLog
 from toolgate.streams.ports import Ledger, Output, RejoinError
 
@@ -68,6 +71,7 @@ policy:
     - {id: color, tools: [paint], when: 'facts.thing[params.id].color == "red"', because: red stays red}
   logging: {capture: [params.id]}
 """
+FIRST = {"tools.yaml": TOOLS, "policies/w.yaml": POLICY}  # in force until another is activated
 
 
 @dataclass
@@ -82,6 +86,9 @@ class Silence:
         self.decided += len(decided)
 
     def joined(self, partitions: Any, gen: str) -> None:
+        """Nothing."""
+
+    def policies(self, policies: Any) -> None:
         """Nothing."""
 
     def state(self, name: str, detail: str) -> None:
@@ -100,12 +107,12 @@ class Universe:
         make_ledger: Callable[[], Ledger] | None = None,
     ) -> None:
         self.random = Random(seed)
-        self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "snapshots"))
+        self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "policies", "snapshots"))
         self.broker.on_commit = self._commit_meets
         self.store = Store() if store is None else store
         self.make_ledger = make_ledger or (lambda: MemoryLedger(self.store))
-        self.policies = from_files({"tools.yaml": TOOLS, "policies/w.yaml": POLICY})
-        self.intake = Intake(self.policies, Keyring.insecure())
+        self.policies = from_files(FIRST)
+        self.operators = Operators(self.random, self.broker, FIRST, PARTITIONS)
         self.publisher = Publisher("model")
         self.codecs = {t: Codec(t) for t in (Intent, Result, Control, AuditEvent, Command)}
         self.faults = True
@@ -140,7 +147,7 @@ class Universe:
             fixed,
             lambda on_revoke: MemoryLog(self.broker, on_revoke),
             ledger,
-            self.intake,
+            Intake(self.policies, Keyring.insecure(), store=PolicyStore(VERSION)),
             self.publisher,
             Silence(),
             now_ms=lambda: self.broker.now_ms,
@@ -229,18 +236,9 @@ class Universe:
         self.send(Output("results", partition, envelope.key, self.codecs[Result].encode(result)))
 
     def control(self) -> None:
-        """An operator kills a run, or lifts it."""
-        r = self.random
-        word = Control(
-            control_id=f"c{self.made}",
-            kind=r.choice(("kill", "lift")),
-            scope="run",
-            value=f"r{r.randrange(PARTITIONS)}-{r.randrange(3)}",
-            reason="model",
-            issued_by=("op",),
-        )
-        output = Output("control", 0, b"run", self.codecs[Control].encode(word))
-        if r.random() < 0.3:  # transactional records leave markers: positions have gaps
+        """An operator kills a run, or lifts it; a publisher activates a policy set."""
+        output = Output("control", 0, b"run", self.codecs[Control].encode(self.operators.word(self.made)))
+        if self.random.random() < 0.3:  # transactional records leave markers: positions have gaps
             self.broker.log["control", 0].append(Entry(None))
         self.send(output)
 
@@ -371,17 +369,20 @@ class Universe:
 
     def violations(self) -> list[str]:
         """What is wrong with the history."""
-        words = {
-            e.offset: self.codecs[Control].decode(e.value) for e in self.broker.visible(("control", 0), 0)
-        }
         dump = self.make_ledger().dump()
+        good = {
+            output.value for output in self.sent if output.topic == "intents" and len(output.value or b"") > 9
+        }
         read = {
             (p, e.offset): self.codecs[Intent].decode(e.value).results_seen_to
             for p in range(PARTITIONS)
             for e in self.broker.visible(("intents", p), 0)
-            if e.value and e.value[:1] == b"\0"
+            if e.value in good  # 9 bytes are the noise of `intent`
         }
-        return checker.violations(self.audit(), self.commands(), self.inputs(), dump, words, read=read)
+        words, sets = self.operators.words(), self.operators.sets()
+        return checker.violations(
+            self.audit(), self.commands(), self.inputs(), dump, words, read=read, sets=sets
+        )
 
 
 FAULTS = (

@@ -47,7 +47,7 @@ def gate(  # noqa: PLR0913 - one parameter for each option
         int | None, typer.Option(min=1, help="Run slots 0 to N - 1 and a snapshot process as children.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
-    policies: Annotated[Path | None, typer.Option(help="Folder with tools.yaml and the policies.")] = None,
+    policies: Annotated[Path | None, typer.Option(help="Folder in force until one is activated.")] = None,
     keys: Annotated[Path | None, typer.Option(help="The keyring file.")] = None,
     bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka's addresses.")] = None,
     prefix: Annotated[str | None, typer.Option(help="Topic prefix. Default: toolgate.")] = None,
@@ -110,7 +110,8 @@ def _announce(settings: Settings, started: Started, *, as_json: bool) -> None:
         typer.echo(json.dumps(facts))
         return
     for name in ("slot", "prefix", "bootstrap_servers", "redis", "policy_digest", "workflows", "tools"):
-        typer.echo(f"{name:<19}{facts[name]}")
+        none = "none beside this worker: toolgate policy activate DIR" if name == "policy_digest" else ""
+        typer.echo(f"{name:<19}{facts[name] if facts[name] != '' else none}")
     typer.echo(f"{'health, metrics':<19}{started.health_url}/health, {started.health_url}/metrics\n")
     typer.echo(f"Watch it:  curl -s {started.health_url}/health")
     typer.echo("Ctrl-C stops it in order.")

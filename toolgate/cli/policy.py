@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolgate.cli import tables
+from toolgate.cli import policy_activation, tables
 from toolgate.cli.exits import Exit
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import AsJson  # noqa: TC001
+from toolgate.cli.wording import located
 from toolgate.processors import loader
 from toolgate.processors.amounts import USD_MICROS, amount, duration, usd
 from toolgate.processors.problems import LoadError
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from toolgate.processors.catalogue import Price, Tool
     from toolgate.processors.policy import PolicySet, WorkflowPolicy
 
-app = typer.Typer(no_args_is_help=True, help="Check policies and their tool catalogue.")
+app = typer.Typer(no_args_is_help=True, help="Check policies and their tool catalogue, put them in force.")
+app.command(epilog="Example: toolgate policy activate policies --as pat --reason TICKET-7")(
+    policy_activation.activate
+)
+app.command()(policy_activation.history)
 
 
 @app.callback()
 def policy() -> None:
-    """Check policies and their tool catalogue."""
+    """Check policies and their tool catalogue, put them in force."""
 
 
 @app.command(epilog="Example: toolgate policy check examples/small")
@@ -47,16 +52,10 @@ def check(
     try:
         policies = loader.load(directory)
     except LoadError as error:
-        # The loader names files within the folder; editors and terminals link paths from here.
-        problems = [
-            problem
-            if problem.file == str(directory)
-            else replace(problem, file=str(directory / problem.file))
-            for problem in error.problems
-        ]
+        found = located(error, directory)
         if not as_json:
-            raise LoadError(problems) from None
-        typer.echo(json.dumps({"ok": False, "problems": [asdict(problem) for problem in problems]}))
+            raise found from None
+        typer.echo(json.dumps({"ok": False, "problems": [asdict(problem) for problem in found.problems]}))
         raise typer.Exit(Exit.FILES) from None
     if as_json:
         typer.echo(json.dumps(_as_json(policies)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolgate.processors.amounts import amount
+from toolgate.processors.problems import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from toolgate.schemas.records import Reason
 
@@ -44,6 +47,14 @@ def because(reason: Reason) -> str:
         figures = f"{amount(reason.distance, reason.unit)} too far"
     why = reason.because or figures
     return safe(f"{reason.code}{rule}{': ' if why else ''}{why}")
+
+
+def located(error: LoadError, directory: Path) -> LoadError:
+    """The mistakes of a folder's files, placed from here: editors and terminals link paths so."""
+    return LoadError(
+        problem if problem.file == str(directory) else replace(problem, file=str(directory / problem.file))
+        for problem in error.problems
+    )
 
 
 def joined(reasons: Iterable[Reason]) -> str:

@@ -125,5 +125,5 @@ class Stops:
             word = decode(self._codec, envelope)
         except DecodeError as error:
             return None, str(error)
-        fault = check_control(self._keyring, envelope, word)
+        fault = check_control(self._keyring, envelope, word, self._state)
         return (None, fault) if fault else (word, "")

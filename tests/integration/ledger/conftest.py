@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from ledger_driver import Driver
 
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.redis import RedisLedger, connect
+from toolgate.streams.ledger.store import Store
 
 
 @pytest.fixture(params=["memory", "redis"])

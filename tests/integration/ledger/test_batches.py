@@ -8,8 +8,9 @@ import pytest
 
 from toolgate.processors.claims import Charge, Count, Distinct, Label, Reserve, Settle
 from toolgate.schemas.frozen import changed
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.redis import RedisLedger, connect
+from toolgate.streams.ledger.store import Store
 from toolgate.streams.ports import Ask, Reply, Share, UnverifiedError
 
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ from toolgate.processors.claims import (
     Settle,
     Spend,
 )
-from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.redis import RedisLedger, connect
+from toolgate.streams.ledger.store import Store
 from toolgate.streams.ports import Ask, Share, StaleControlError
 
 if TYPE_CHECKING:

@@ -86,3 +86,10 @@ def test_only_a_verified_ledger_is_looked_into(driver: Driver) -> None:
     driver.lose_scripts()
     with pytest.raises(UnverifiedError):
         driver.ledger.look(["r"], [])
+
+
+def test_whoever_takes_a_partition_learns_what_was_decided_there(driver: Driver) -> None:
+    """Committed or not: results must be published again before anything is judged by what they told."""
+    assert driver.ledger.decided(R) == 0
+    driver.decide(R, told("r1"))
+    assert driver.ledger.decided(R) == 1

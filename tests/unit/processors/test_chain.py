@@ -50,6 +50,7 @@ def test_prints_itself_with_a_line_for_each_processor():
         "contract",
         "access",
         "rules",
+        "cedar",
         "limits",
         "size",
     ]

@@ -272,9 +272,14 @@ def test_how_far_a_comparison_is_from_turning(text, cents, distance):
 def test_the_distance_is_the_least_change_that_turns_it(operator, value, limit):
     """Changed by so much the other way or this, and by no less, the condition comes out otherwise."""
     text = f"params.cents {operator} {limit}"
-    condition, values = met(text, cents=value)
-    now, (_, distance) = condition.holds(values), condition.near(values)
-    turned = [by for by in range(-101, 102) if holds(text, cents=value + by) is not now]
+    slots = []
+    condition = compile_condition(text, ROOTS, slots)
+
+    def at(cents):
+        return Met(slots, lambda slot: value_of(slot, {"params": PARAMS | {"cents": cents}}))
+
+    now, (_, distance) = condition.holds(at(value)), condition.near(at(value))
+    turned = [by for by in range(-101, 102) if condition.holds(at(value + by)) is not now]
     assert distance == min(map(abs, turned))
 
 

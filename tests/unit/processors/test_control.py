@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from toolgate.processors.control import control
-from toolgate.processors.control_state import ControlState, supported
+from toolgate.processors.control_state import ControlState, malformed, supported
 from toolgate.processors.identity import identity
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control
 
 INTENT = ("acme", "billing", "r1", "a1", "read_invoice", "erp")
@@ -71,15 +72,15 @@ def test_applying_a_record_twice_changes_nothing():
     assert once.position == 5
 
 
-@pytest.mark.parametrize("kind", ["activate", "mode", "grant", "demote", "alert"])
+@pytest.mark.parametrize("kind", ["grant", "demote", "alert"])
 def test_other_kinds_are_not_supported_and_change_nothing(kind):
     """What this version cannot act on is said to be so."""
     assert not supported(kind)
     assert ControlState().apply(record(kind, "all", ""), 0).kills == {}
 
 
-@pytest.mark.parametrize("kind", ["kill", "lift"])
-def test_kill_and_lift_are_supported(kind):
+@pytest.mark.parametrize("kind", ["kill", "lift", "activate", "mode"])
+def test_these_kinds_are_supported(kind):
     """These are acted on."""
     assert supported(kind)
 
@@ -97,3 +98,59 @@ def test_a_kill_stops_calls_and_lets_reports_through(kind, codes, case, world):
     around = world(control=state)
     judged = control(identity(case(kind=kind), around), around)
     assert [reason.code for reason in judged.reasons] == codes
+
+
+A, B = "a" * 32, "b" * 32
+
+
+def activate(digest, version, *, rollback=False):
+    """An activation."""
+    return Control(
+        "c1", "activate", "all", "", "", ("pub",), digest, version=version, rollback=rollback, checked_by="1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "stale"),
+    [
+        (activate("c" * 32, 3), ""),
+        (activate("c" * 32, 2), "version 2 cannot follow on version 2"),
+        (activate("c" * 32, 4), "version 4 cannot follow"),
+        (activate(B, 3), ""),
+        (activate(A, 3), "was replaced before"),
+        (activate(A, 3, rollback=True), ""),
+        (activate(A, 2, rollback=True), "version 2 cannot follow"),
+    ],
+)
+def test_an_activation_follows_on_the_one_before(word, stale):
+    """A set that was replaced comes back only where a rollback is said, and no record counts twice."""
+    state = ControlState().apply(activate(A, 1), 4).apply(activate(B, 2), 5)
+    assert state.policy.digest == B
+    assert stale in state.stale(word)
+    assert bool(state.stale(word)) == bool(stale)
+    after = state.apply(word, 6)
+    assert (after.policy.digest, after.policy.version) == (word.policy_digest, word.version)
+    assert after.stale(word) != ""
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"scope": "tenant", "value": "acme"},
+        {"policy_digest": ""},
+        {"policy_digest": "A" * 32},
+        {"policy_digest": "a" * 31},
+        {"checked_by": ""},
+    ],
+)
+def test_an_activation_names_a_set_for_everything(fields):
+    """What is half said is not guessed."""
+    assert malformed(activate(A, 1)) == ""
+    assert malformed(changed(activate(A, 1), **fields)) != ""
+
+
+def test_a_mode_is_ordered_for_workflows_and_what_has_them():
+    """A run or a tool has no mode."""
+    word = changed(record("mode", "run", "r1"), mode="read_only")
+    assert "a mode is ordered for scope" in malformed(word)
+    assert malformed(changed(word, scope="tenant")) == ""

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from nacl.signing import SigningKey
 
 from toolgate.processors.case import Envelope
+from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import KID, MAC, check_control, check_result, identity
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed, mac
 from toolgate.processors.reasons import Code
@@ -169,8 +170,13 @@ PEOPLE = Keyring.of(
 )
 
 
+NOTHING = ControlState()
+
+
 def control(kind="kill", *, by=("ann",), scope="workflow", value="w", mode=""):
     """A control record that names its signers."""
+    if kind == "activate":
+        return Control("c1", kind, "all", "", "because", tuple(by), "5e" * 16, checked_by="1")
     return Control("c1", kind, scope, value, "because", tuple(by), mode=mode)
 
 
@@ -200,8 +206,9 @@ def signed(by, *, topic="control", value=b"v"):
         ("activate", "", ("eye",), "needs a publisher"),
         ("mode", "enforce", ("ann",), None),
         ("mode", "enforce", ("eye",), "needs an operator"),
-        ("mode", "draft_only", ("eye",), None),
         ("mode", "read_only", ("eye",), None),
+        ("mode", "read_only", ("pub",), "needs an operator or the watch"),
+        ("mode", "dance", ("ann",), "none of enforce, read_only"),
         ("demote", "", ("eye",), None),
         ("alert", "", ("eye",), None),
         ("alert", "", ("pub",), "needs an operator"),
@@ -210,7 +217,7 @@ def signed(by, *, topic="control", value=b"v"):
 )
 def test_control_needs_the_right_roles(kind, mode, by, refused):
     """The watch only tightens; what loosens needs two operators."""
-    answer = check_control(PEOPLE, signed(by), control(kind, by=by, mode=mode))
+    answer = check_control(PEOPLE, signed(by), control(kind, by=by, mode=mode), NOTHING)
     assert answer is None if refused is None else refused in str(answer)
 
 
@@ -233,16 +240,16 @@ def test_control_needs_the_right_roles(kind, mode, by, refused):
 )
 def test_control_counts_only_when_all_it_names_signed_it(envelope, record, refused):
     """Signatures are whole, of known people, each once, and exactly those that the record names."""
-    assert refused in str(check_control(PEOPLE, envelope, record))
+    assert refused in str(check_control(PEOPLE, envelope, record, NOTHING))
 
 
 @pytest.mark.parametrize("keys", [PEOPLE, Keyring.insecure()])
 @pytest.mark.parametrize(("scope", "value"), [("workflow", ""), ("all", "w"), ("world", "w")])
 def test_control_that_names_nothing_is_refused_whoever_signed(scope, value, keys):
     """A kill that would silently stop nothing is an error, even on a laptop."""
-    assert check_control(keys, signed(("ann",)), control(scope=scope, value=value)) is not None
+    assert check_control(keys, signed(("ann",)), control(scope=scope, value=value), NOTHING) is not None
 
 
 def test_an_insecure_keyring_believes_control():
     """On a laptop nobody signs."""
-    assert check_control(Keyring.insecure(), signed(()), control("lift", by=())) is None
+    assert check_control(Keyring.insecure(), signed(()), control("lift", by=()), NOTHING) is None

@@ -32,7 +32,7 @@ def record(field_type, **changes):
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.stem)
 def test_the_bundled_schemas_are_clean(subject):
     """Nothing that the package carries recurses, explodes or goes undocumented."""
-    assert [findings(json.loads(schema.text)) for schema in schemas(subject.stem)] == [()]
+    assert {findings(json.loads(schema.text)) for schema in schemas(subject.stem)} == {()}
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,11 @@ class Desk:
             raise UnavailableError("the registry is away")
         return SimpleNamespace(envelope=envelope, record=None)
 
-    def wants(self, readings: Any) -> tuple[set[str], set[str]]:
+    def remembers(self, _state: Any) -> bool:
+        """Whether rules look at facts."""
+        return bool(self.policies.remembers)
+
+    def wants(self, readings: Any, _state: Any) -> tuple[set[str], set[str]]:
         """What must be looked up: something for each."""
         return {str(one.envelope.offset) for one in readings}, set()
 
@@ -75,7 +79,9 @@ class Desk:
             raise found
         return found
 
-    def item(self, reading: Any, _state: Any, look: Look, given: str | None = None) -> Any:
+    def item(
+        self, reading: Any, _state: Any, look: Look, given: str | None = None, _refused: Any = None
+    ) -> Any:
         """What is asked about it."""
         ask = SimpleNamespace(offset=reading.envelope.offset, given=given or "".join(look.facts))
         return SimpleNamespace(reading=reading, ask=ask)
@@ -89,7 +95,7 @@ class Desk:
         steering = Steering(self, self, self)  # type: ignore[arg-type]
         waiting = Waiting(lambda _: 0, lambda: 0)
         deciding = Deciding(self, self, steering, waiting, part_size)  # type: ignore[arg-type]
-        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0)}
+        held = {TP: SimpleNamespace(epoch=1, committed=0, position=0, decided=0)}
         envelopes = [Envelope(*TP, offset, 0, b"r", b"x") for offset in range(count)]
         return list(deciding.run(envelopes, held, self.publish))  # type: ignore[arg-type]
 
@@ -156,7 +162,7 @@ def test_a_stored_decision_is_published_as_it_was_judged():
     item = desk.item
     desk.item = lambda *given: judged.append(given[2:]) or item(*given)  # type: ignore[method-assign]
     desk.run(1)
-    assert judged == [(Look({"later": {}}, {}),), (Look({"later": {}}, {}), "")]
+    assert judged == [(Look({"later": {}}, {}), None, None), (Look({"later": {}}, {}), "", None)]
 
 
 def test_results_are_decided_before_intents_are_judged():
@@ -178,7 +184,7 @@ def test_results_are_decided_before_intents_are_judged():
     )
     steering = Steering(desk, desk, desk)  # type: ignore[arg-type]
     deciding = Deciding(desk, desk, steering, Waiting(lambda _: 0, lambda: 0), 9)  # type: ignore[arg-type]
-    held = {tp: SimpleNamespace(epoch=1, committed=0, position=0) for tp in (TP, ("results", 0))}
+    held = {tp: SimpleNamespace(epoch=1, committed=0, position=0, decided=0) for tp in (TP, ("results", 0))}
     envelopes = [Envelope(topic, 0, 0, 0, b"r", b"x") for topic in ("intents", "results")]
     list(deciding.run(envelopes, held, desk.publish))  # type: ignore[arg-type]
     assert asked == [

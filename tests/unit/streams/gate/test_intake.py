@@ -10,10 +10,11 @@ from toolgate.processors.claims import Own
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.limits import record_names
-from toolgate.processors.loader import from_files
+from toolgate.processors.loader import from_files, set_digest
+from toolgate.processors.policy_store import PolicyStore, records
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Control, Intent, Result
+from toolgate.schemas.records import Control, Intent, Reason, Result
 from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.ports import UnavailableError
@@ -24,10 +25,10 @@ RESULT = Result("0-1", "i", "r", "pay", "d" * 32, "ok", "e")
 INTENT = Intent("i", "call", "default", "w", "r", "a", tool="pay", params='{"id":"x"}')
 
 
-def item_of(topic: str, record: object, intake: Intake = INTAKE):
+def item_of(topic: str, record: object, intake: Intake = INTAKE, control: ControlState | None = None):
     """The item of a record as its topic delivers it."""
     value = Codec(type(record)).encode(record)
-    return intake.item(intake.read(Envelope(topic, 0, 7, 1000, b"r", value)), ControlState())
+    return intake.item(intake.read(Envelope(topic, 0, 7, 1000, b"r", value)), control or ControlState())
 
 
 @pytest.mark.parametrize("cost", [-1, -1_000_000, 2**53, 2**63 - 1])
@@ -90,12 +91,74 @@ def test_the_id_of_an_unproven_writer_is_not_remembered():
     assert item_of("intents", INTENT).ask.intent_id == "default/i"
 
 
-def test_a_kind_of_control_that_this_version_does_not_know_changes_nothing():
-    """It is recorded with its reason; what it meant is for another version."""
-    word = Control("c", "mode", "all", "", "x", ("op",), mode="draft_only")
-    item = item_of("control", word)
-    assert item.refused is not None
-    assert item.refused.code == "CANNOT_JUDGE"
+@pytest.mark.parametrize(
+    ("kind", "fields", "code"),
+    [
+        ("kill", {}, None),
+        ("demote", {}, "CANNOT_JUDGE"),
+        ("mode", {"mode": "read_only"}, None),
+        ("mode", {"mode": "enforce"}, "CONTROL_REFUSED"),
+        ("mode", {"mode": "dance"}, "BAD_IDENTITY"),
+        ("activate", {"policy_digest": "a" * 32, "version": 1, "checked_by": "1"}, None),
+        ("activate", {"policy_digest": "a" * 32, "version": 2, "checked_by": "1"}, "CONTROL_REFUSED"),
+        ("activate", {}, "BAD_IDENTITY"),
+    ],
+)
+def test_says_why_a_word_changes_nothing(kind, fields, code):
+    """It is recorded with its reason, whatever it would have meant."""
+    word = changed(Control("c", kind, "all", "", "x", ("op",)), **fields)
+    fault = INTAKE.control_fault(Envelope("control", 0, 0, 0, b"k", b"v"), word, ControlState())
+    assert (fault and fault.code) == code
+
+
+def test_a_refused_word_is_recorded_with_its_reason():
+    """Nothing is asked of the ledger but its place."""
+    reading = INTAKE.read(
+        Envelope("control", 0, 7, 0, b"k", Codec(Control).encode(Control("c", "kill", "all", "", "x", ())))
+    )
+    refused = Reason("BAD_IDENTITY", "identity", "nobody")
+    item = INTAKE.item(reading, ControlState(), refused=refused)
+    assert (item.refused, item.ask.verdict) == (refused, "RECORDED")
+
+
+BROKEN = {"tools.yaml": b"tools: 7"}
+
+
+def activated(files, checked_by="1"):
+    """The control state under an activated set, and a store that has it."""
+    store = PolicyStore("1")
+    for offset, (key, value) in enumerate(records(files)):
+        store.take(Envelope("policies", 0, offset, 0, key, value))
+    word = Control("c", "activate", "all", "", "", (), set_digest(files), version=1, policies_end=9)
+    return ControlState().apply(changed(word, checked_by=checked_by), 0), store
+
+
+def test_an_intent_is_judged_under_the_set_that_control_names():
+    """The folder beside the worker is in force only until then."""
+    state, store = activated(
+        {**universe.FIRST, "policies/w.yaml": universe.POLICY + b"  denied_tools: [pay]\n"}
+    )
+    intake = Intake(POLICIES, Keyring.insecure(), store=store)
+    reading = intake.read(Envelope("intents", 0, 7, 1000, b"r", Codec(Intent).encode(INTENT)))
+    before, after = intake.item(reading, ControlState()).ask, intake.item(reading, state).ask
+    assert (before.verdict, before.policy_digest) == ("APPROVE", POLICIES.digest)
+    assert (after.verdict, after.policy_digest) == ("DENY", state.policy.digest)
+    result = intake.read(Envelope("results", 0, 7, 1000, b"r", Codec(Result).encode(RESULT)))
+    assert intake.item(result, state).ask.policy_digest == state.policy.digest
+
+
+@pytest.mark.parametrize(
+    ("control", "says"),
+    [
+        (ControlState(), "no policies are in force"),
+        (activated(BROKEN)[0], "does not load in this version: policy.yaml"),
+    ],
+)
+def test_nothing_is_judged_where_there_is_no_set_to_judge_by(control, says):
+    """It waits: an intent that cannot be judged now is not denied for ever."""
+    intake = Intake(None, Keyring.insecure(), store=activated(BROKEN)[1])
+    with pytest.raises(UnavailableError, match=says):
+        item_of("intents", INTENT, intake, control)
 
 
 @pytest.mark.parametrize(

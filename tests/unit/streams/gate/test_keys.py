@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,3 +137,31 @@ def test_a_path_may_be_text(ring: Path):
     keys.new_intent(ring, "a", "w")
     assert keys.load(str(ring)) == keys.load(ring)
     assert keys.read(str(ring)) == keys.read(ring)
+
+
+def test_who_signs_needs_only_his_own_private_key(ring: Path):
+    """An operator's machine has the keyring, and nobody else's secrets."""
+    keys.new_intent(ring, "agents-1", "desk_v1").unlink()
+    private = keys.new_operator(ring, "ann", ["operator"])
+    keys.new_operator(ring, "pat", ["publisher"]).unlink()
+    assert set(keys.load_operators(ring).operators) == {"ann", "pat"}
+    assert bytes(keys.load_signer(ring, "ann")).hex() == private.read_text().strip()
+
+
+@pytest.mark.parametrize(
+    ("kid", "content", "says"),
+    [
+        ("anna", None, "no operator has key anna; did you mean ann?"),
+        ("ann", None, "ann.private cannot be read"),
+        ("ann", "no hex", "does not hold hex digits"),
+        ("ann", "ab" * 32, "this is not the private key of ann"),
+        ("ann", "ab" * 31, "this is not the private key of ann"),
+    ],
+)
+def test_says_why_somebody_cannot_sign(ring: Path, kid: str, content: str | None, says: str):
+    """And never what the file holds."""
+    private = keys.new_operator(ring, "ann", ["operator"])
+    private.unlink() if content is None else private.write_text(content)
+    with pytest.raises(LoadError, match=re.escape(says)) as caught:
+        keys.load_signer(ring, kid)
+    assert "abab" not in str(caught.value).replace(str(ring), "")

@@ -1,0 +1,123 @@
+"""`toolgate mode`: order how much of a workflow's policy takes effect, or list what is ordered."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from toolgate.cli import connection, logs, signing, tables
+from toolgate.cli.hints import say_next
+from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
+from toolgate.cli.signing import Signers, Why  # noqa: TC001
+from toolgate.cli.wording import safe
+from toolgate.processors import modes
+from toolgate.processors.control_state import ALL, MODE
+from toolgate.processors.problems import nearest
+from toolgate.schemas.records import Control
+from toolgate.streams.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from toolgate.processors.control_state import ControlState
+
+app = typer.Typer()
+EVERY = "*"
+
+
+@app.command(epilog='Example: toolgate mode refunds_v1 read_only --as ann --reason "odd refunds since noon"')
+def mode(  # noqa: PLR0913 - one parameter for each option
+    workflow: Annotated[
+        str | None, typer.Argument(help=f"The workflow, or '{EVERY}' for all of a tenant or of everybody.")
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Argument(metavar="MODE", help=f"{', '.join(modes.ORDER)}: the loosest it may be in."),
+    ] = None,
+    *,
+    tenant: Annotated[str | None, typer.Option(help="Of this tenant only. Default: of every tenant.")] = None,
+    signers: Signers = [],  # noqa: B006 - the framework copies it
+    reason: Why = "",
+    keys_file: KeysFile = KEYRING,
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    prefix: Prefix = None,
+    as_json: AsJson = False,
+) -> None:
+    """Order a mode for a workflow, from one place of the order on, for every worker; without words, list the orders.
+
+    An order only tightens what the policy says; `enforce` takes it back. What tightens may be signed by an operator
+    or the watch, what loosens by an operator. Exit code 20: the record changes nothing.
+    """
+    settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
+    logs.configure(as_json=as_json)
+    if workflow is None:
+        with signing.operating(settings, keys_file) as operating:
+            _list(operating.standing(), as_json=as_json)
+        return
+    _check(to, signers)
+    scope, value = _target(workflow, tenant)
+    private = signing.load(keys_file, signers)
+    with signing.operating(settings, keys_file) as operating:
+        version = operating.standing().order(scope, value).version + 1
+        word = Control(
+            control_id=signing.control_id(MODE),
+            kind=MODE,
+            scope=scope,
+            value=value,
+            reason=reason,
+            issued_by=tuple(signers),
+            mode=to or "",
+            version=version,
+        )
+        offset = operating.say(word, private)
+    if as_json:
+        typer.echo(json.dumps({"scope": scope, "value": value, "mode": to, "offset": offset}))
+    else:
+        target = f"{scope} {value}".strip()
+        what = "no order stands any more" if to == modes.ENFORCE else f"at most {to}"
+        typer.echo(f"{target}: {what}, by control record {offset}.")
+    say_next("toolgate mode", as_json=as_json)
+
+
+def _check(to: str | None, signers: list[str]) -> None:
+    if to is None:
+        raise SettingsError(
+            "no mode is named", where="arguments", remedy=f"name one of {', '.join(modes.ORDER)}"
+        )
+    if fault := modes.mode_fault(to):
+        raise SettingsError(fault, where="arguments", remedy=nearest(to, modes.ORDER))
+    if not signers:
+        raise SettingsError("nobody signs", where="arguments", remedy="name a key: --as KID")
+
+
+def _target(workflow: str, tenant: str | None) -> tuple[str, str]:
+    """Scope and value of a control record."""
+    if workflow == EVERY:
+        return (ALL, "") if tenant is None else ("tenant", tenant)
+    return "workflow", workflow if tenant is None else f"{tenant}/{workflow}"
+
+
+def _list(state: ControlState, *, as_json: bool) -> None:
+    rows = list(_rows(state))
+    if as_json:
+        typer.echo(json.dumps({"orders": rows}))
+        return
+    shown = ((row["scope"], row["value"], row["mode"], row["control_id"], row["reason"]) for row in rows)
+    tables.show(("scope", "of", "at most", "by record", "reason"), (tuple(map(safe, row)) for row in shown))
+    if not rows:
+        typer.echo("No mode is ordered: each workflow is in the mode of its policy.")
+
+
+def _rows(state: ControlState) -> Iterator[dict[str, Any]]:
+    for (scope, value), order in state.orders.items():
+        if order.mode != modes.ENFORCE:
+            yield {
+                "scope": scope,
+                "value": value,
+                "mode": order.mode,
+                "control_id": order.control_id,
+                "reason": order.reason,
+            }

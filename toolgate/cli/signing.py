@@ -1,0 +1,42 @@
+"""Who signs an operator's word, and saying it: what the commands that write control have in common."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from toolgate.cli import connection
+from toolgate.streams.gate import keys
+from toolgate.streams.operating import Operating
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nacl.signing import SigningKey
+
+    from toolgate.streams.settings import Settings
+
+Signers = Annotated[
+    list[str],
+    typer.Option(
+        "--as", metavar="KID", help="Who signs; the private key lies beside the keyring. Repeatable."
+    ),
+]
+Why = Annotated[str, typer.Option("--reason", help="Why, for people.")]
+
+
+def load(keys_file: Path, kids: list[str]) -> dict[str, SigningKey]:
+    """The private keys of those who sign. Raises LoadError."""
+    return {kid: keys.load_signer(keys_file, kid) for kid in kids}
+
+
+def operating(settings: Settings, keys_file: Path) -> Operating:
+    """How things stand, by the operators of a keyring. Raises LoadError."""
+    return Operating(settings, keys.load_operators(keys_file), connection.registry(settings))
+
+
+def control_id(kind: str) -> str:
+    """A new one."""
+    return f"{kind}-{secrets.token_hex(8)}"
