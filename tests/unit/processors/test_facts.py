@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolgate.processors.catalogue import facts_of
 from toolgate.processors.chain import judge
 from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
+from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code, retryable
 from toolgate.processors.remembering import FACTS_MAX, remembered
@@ -219,6 +222,15 @@ def test_a_rule_may_deny_what_was_not_read(judged):
     found = judged("facts.booking[params.id].cabin == 'x'", {}, keys="      missing: deny\n")
     assert [reason.code for reason in found.reasons] == [Code.RULE_DENIED]
     assert not retryable(found.reasons)
+
+
+@given(st.lists(st.integers(0, 5)), st.lists(st.integers(0, 5)))
+def test_what_is_left_of_a_list_and_what_is_not_make_the_list(one, other):
+    """Nothing is lost, moved or made."""
+    without = FUNCTIONS["without"].apply
+    left = without(one, other)
+    assert left == [item for item in one if item not in other]
+    assert sorted(left + without(one, left)) == sorted(one)
 
 
 @pytest.mark.parametrize("zone", ['"EST"', '"5"', "params.cabin"])
