@@ -28,7 +28,7 @@ def captured(case: Case) -> str:
     policy = case.policy
     if policy is None or not policy.written.logging.capture:
         return "{}"
-    params = redacted(case.params or {}, (*policy.redact, *(case.tool.redact if case.tool else ())))
+    params = _redacted(case)
     known: dict[str, Any] = {
         "tool_name": case.intent.tool,
         "params_hash": case.params_digest,
@@ -43,6 +43,20 @@ def captured(case: Case) -> str:
             shown[name] = known[name]
         elif name.startswith("params."):
             shown[name] = values_at(params, steps(name))
+    return _bounded(shown)
+
+
+def shown_params(case: Case) -> str:
+    """A JSON object of the parameters as people may see them, under `params`; bounded as `captured` is."""
+    return _bounded({"params": _redacted(case)})
+
+
+def _redacted(case: Case) -> Any:
+    by_policy = case.policy.redact if case.policy else ()
+    return redacted(case.params or {}, (*by_policy, *(case.tool.redact if case.tool else ())))
+
+
+def _bounded(shown: dict[str, Any]) -> str:
     text = dumps_canonical(shown)
     size = len(text.encode())
     return text if size <= CAPTURED_BYTES_MAX else dumps_canonical({"truncated": size})

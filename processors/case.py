@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.reasons import verdict_of
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.records import Intent, Reason, Verdict
 
@@ -60,6 +61,18 @@ class Case:
     history: Mapping[str, int] = NO_HISTORY  # what became of its earlier calls
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known
+    shadow_reasons: tuple[Reason, ...] = ()  # those that only show what would have been
+
+
+def place_of(case: Case) -> str:
+    """The place of the intent, which names what comes of it: its command, hold or draft."""
+    return f"{case.envelope.partition}-{case.envelope.offset}"
+
+
+def weigh(case: Case, *reasons: Reason) -> Case:
+    """The case with these reasons besides those it has; the most severe of all decides its verdict."""
+    both = case.reasons + reasons
+    return changed(case, verdict=verdict_of(both), reasons=both)
 
 
 def deny(case: Case, *reasons: Reason) -> Case:

@@ -10,10 +10,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors import cedar_text
+from toolgate.processors.cedar_names import unheld_names
 from toolgate.processors.cedar_text import CedarText, syntax_problem
 from toolgate.processors.cedar_types import agent_of, context_type, entities_of, schema_of
+from toolgate.processors.fields import BECAUSE_CHARS_MAX
 from toolgate.processors.names import id_fault
-from toolgate.processors.policy_file import BECAUSE_CHARS_MAX
 from toolgate.processors.problems import LoadError, nearest
 
 if TYPE_CHECKING:
@@ -88,13 +89,16 @@ def read_cedar(
     text, engine = cedar_text.read(name, files[name]), import_module("cedarpy")
     _refuse(_syntax(text, engine))
     written = json.loads(engine.policies_to_json_str(text.text))
-    _refuse([*_forms(text, written), *_meanings(text, engine, tools)])
+    contexts = {tool.name: context_type(tool) for tool in tools}
+    _refuse(
+        [*_forms(text, written), *_meanings(text, engine, tools), *_names(text, written, contexts, tools)]
+    )
     return CedarPolicies(
         file=name,
         engine=engine,
         policies=engine.PolicySet.from_str(text.text),
         entities=engine.Entities.from_json_str(json.dumps(entities_of(tools, policy.workflow_id))),
-        contexts={tool.name: context_type(tool) for tool in tools},
+        contexts=contexts,
         names={
             key: (notes.get("id") or key, notes.get("because") or "")
             for key, notes in _annotations(written).items()
@@ -164,6 +168,20 @@ def _meanings(text: CedarText, engine: Any, tools: list[Tool]) -> Iterator[Probl
     for place, what in errors:
         if what != _NO_ACTION or place not in named:  # where a name is wrong, this only follows from it
             yield text.problem_in(place, what, known)
+
+
+def _names(
+    text: CedarText, written: dict[str, Any], contexts: Mapping[str, Type], tools: list[Tool]
+) -> Iterator[Problem]:
+    """Names that nothing has, where Cedar's validator is content."""
+    entities = {
+        "Tool": frozenset(contexts),
+        "System": frozenset(tool.system for tool in tools if tool.system),
+    }
+    known = {*entities["Tool"], *entities["System"], *_attributes(schema_of(tools))}
+    for key, policy in written["staticPolicies"].items():
+        for what in unheld_names(policy, contexts, entities):
+            yield text.problem_in(_place(key), what, known)
 
 
 def _attributes(schema: Any) -> set[str]:

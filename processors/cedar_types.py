@@ -119,6 +119,16 @@ def value_for(value: Any, kind: Type) -> Any:
     return value
 
 
+def sees(kind: Type, path: list[str]) -> bool:
+    """Whether Cedar is told of something at a path below values of this type."""
+    for step in path:
+        found = dict(_members(kind)).get(step)
+        if found is None:
+            return False
+        kind = found.type
+    return True
+
+
 def _list(value: list[Any], kind: Type) -> list[Any]:
     if len(value) > ELEMENTS_MAX:
         raise UnfitError(f"a list has {len(value):,} elements, at most {ELEMENTS_MAX} are looked at")

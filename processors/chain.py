@@ -17,6 +17,7 @@ from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
 from toolgate.processors.reasons import Code, ends_case, ordered
 from toolgate.processors.rules import rules
+from toolgate.processors.shadow import shadow_of, shadowed
 from toolgate.processors.size import size
 from toolgate.processors.world import World
 from toolgate.schemas.frozen import changed
@@ -36,13 +37,24 @@ def judge(case: Case, world: World) -> Case:
             case = processor(case, world)
             if case.reasons and ends_case(case.reasons):
                 break
-        return case if case.verdict == Verdict.APPROVE else _denied(case)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception, and must deny too
         # The message stays out: it may hold what the agent sent.
         because = f"{type(error).__name__} in {name}"
-        return _denied(deny(case, Reason(Code.CANNOT_JUDGE, name, because)))
+        case = deny(case, Reason(Code.CANNOT_JUDGE, name, because))
+    return _settled(case, world)
+
+
+def _settled(case: Case, world: World) -> Case:
+    """What is asked of the ledger: an approval takes its claims, a hold or draft has them looked at."""
+    if because := shadow_of(case, world):
+        return shadowed(case, because)
+    if case.verdict == Verdict.APPROVE:
+        return case
+    if case.verdict == Verdict.DENY:
+        return _denied(case)
+    return changed(case, reasons=ordered(case.reasons), reserve=None)
 
 
 def _denied(case: Case) -> Case:

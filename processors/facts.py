@@ -21,13 +21,22 @@ _APART = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """A call that tells a fact: of which tool, and which parameter names the row ("": no single one does)."""
+
+    tool: str
+    param: str
+    whole: bool  # whether that parameter is a whole number
+
+
+@dataclass(frozen=True, slots=True)
 class FactKind:
     """What is known of one thing. `trusted`: everything that tells it is a system of record, not free text."""
 
     name: str
     trusted: bool
     row: Type  # an object; any of its fields may be unknown as yet
-    told_by: tuple[str, ...]  # tools that read
+    reads: tuple[Read, ...]  # what tells it without changing anything
 
 
 def fact_name(fact: str, key: str, source: str) -> str:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from toolgate.processors.problems import Path
     from toolgate.processors.strict_yaml import Document
 
+BECAUSE_CHARS_MAX = 200
 NOT_YET = "not supported by this version"
 
 
@@ -107,6 +108,7 @@ WindowMs = Annotated[
         {"type": "string", "pattern": "^(none|[1-9][0-9]{0,8}(ms|s|m|h|d))$", "examples": ["none", "1d"]}
     ),
 ]
+Because = Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)]
 Whole = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
 Positive = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
 

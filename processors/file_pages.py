@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.catalogue import CatalogueFile, ToolEntry
 from toolgate.processors.fields import PATH_FORMAT
+from toolgate.processors.modes import CANARY_PATTERN
 from toolgate.processors.policy_file import Policy, PolicyFile
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _WORDS = {
     PATH_FORMAT: "path",
     r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$": "id",
     r"^[A-Za-z0-9*?][A-Za-z0-9._:@+*?-]{0,127}$": "id or pattern",
+    CANARY_PATTERN: "`canary:<1 to 99>%`",
     r"^[1-9][0-9]{0,8}(ms|s|m|h|d)$": "duration, such as `1m`",
     r"^(none|[1-9][0-9]{0,8}(ms|s|m|h|d))$": "`none` or a duration, such as `1d`",
 }
@@ -108,6 +110,8 @@ def _value(schema: dict[str, Any]) -> str:
 def _of_several(parts: list[dict[str, Any]]) -> str:
     if len(parts) == 1:
         return _value(parts[0])
+    if any("enum" in part for part in parts):
+        return ", ".join(map(_value, parts))
     return "US dollars, or a whole number" if len(parts) > 2 else "US dollars"  # money is a number or text
 
 

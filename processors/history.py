@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.paths import Steps
-    from toolgate.processors.policy_file import Policy, Requirement
+    from toolgate.processors.policy_file import Policy
+    from toolgate.processors.requirement import Requirement
 
 VALUES_MAX = 16  # that one call names for one requirement
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.case import deny
+from toolgate.processors.case import deny, place_of
 from toolgate.processors.catalogue import CostError
 from toolgate.processors.claims import (
     RUN_KEEP_MS,
@@ -62,7 +62,7 @@ class RecordsError(Exception):
 def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
     """Claim what a call costs, touches and counts as, under every limit of its workflow's policy."""
     intent, policy = case.intent, case.policy
-    if policy is None or case.verdict != Verdict.APPROVE:
+    if policy is None or case.verdict == Verdict.DENY:
         return case
     owner = f"{intent.tenant}/{intent.workflow_id}"
     always, on_deny = _attempts_of_run(policy.standing, owner, intent.run_id, intent.agent_id)
@@ -90,12 +90,10 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
             claims += history_claims(history, intent.run_id, params, case.params_digest)
     except (CostError, HistoryError, RecordsError) as error:
         return deny(case, _untold(error))
-    envelope = case.envelope
-    command_id = f"{envelope.partition}-{envelope.offset}"
     digest_kept = case.params_digest if policy.history else ""
-    if memo := memo_of(tool, intent.run_id, command_id, params, digest_kept):
+    if memo := memo_of(tool, intent.run_id, place_of(case), params, digest_kept):
         claims.append(memo)
-    reserve = Reserve(command_id, HOLD_MS, case.digest, tool.name)
+    reserve = Reserve(place_of(case), HOLD_MS, case.digest, tool.name)
     return changed(
         case,
         cost_micros=cost,

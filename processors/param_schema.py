@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 FAULTS_MAX = 5
 FAULT_CHARS_MAX = 200
+_EXPECTED_CHARS_MAX = 1_024
 _LOOKED_AT_MAX = 100  # a list of ten thousand wrong items costs no more than one of a hundred
 _COMPOUND = frozenset({"allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas"})
 _ONE = (
@@ -101,6 +102,28 @@ class ParamSchema:
         return tuple(sorted(_worded(fault) for fault in faults)[:FAULTS_MAX]) or (
             "the parameters do not fit",
         )
+
+    def expectations(self, params: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+        """For each of at most five faults its path, and the part of the schema that is not met.
+
+        That part is left out, {}, where it is larger than 1 KiB.
+        """
+        faults = islice(self.validator.iter_errors(params), _LOOKED_AT_MAX)
+        found = [(_path_of(fault), self._expected(fault.schema_path)) for fault in faults]
+        return sorted(found, key=lambda one: (one[0], json.dumps(one[1], sort_keys=True)))[:FAULTS_MAX]
+
+    def _expected(self, path: list[str | int]) -> dict[str, Any]:
+        part: Any = self.document
+        for step in path:
+            if not (isinstance(part, dict) and step in part) and not isinstance(step, int):
+                return {}
+            part = part[step]
+        expected = {str(path[-1]): part} if path else {}
+        return expected if len(json.dumps(expected)) <= _EXPECTED_CHARS_MAX else {}
+
+
+def _path_of(fault: jsonschema_rs.ValidationError) -> str:
+    return ".".join(str(step) for step in fault.instance_path)[:FAULT_CHARS_MAX]
 
 
 def _worded(fault: jsonschema_rs.ValidationError) -> str:

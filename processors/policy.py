@@ -21,6 +21,7 @@ from toolgate.processors.plans import (
 )
 from toolgate.processors.problems import closest, nearest
 from toolgate.processors.rule_sheets import check_rules, compile_rules
+from toolgate.processors.tiers import TIERS, check_tier
 
 if TYPE_CHECKING:
     import re
@@ -57,6 +58,8 @@ class WorkflowPolicy:
     rules: Mapping[str, Sheet]  # of the allowed tools that any rule is about
     history: bool  # whether any rule looks at what became of earlier calls
     cedar: CedarPolicies | None
+    holds_writes: bool  # by its tier
+    approvals: int  # how many people a hold needs
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -110,6 +113,7 @@ def compile_policy(
         if tool.name not in denied_names and denied_globs.fullmatch(tool.name) is None
     }
     rules = compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values()))
+    tier = TIERS[policy.tier] if policy.tier else None
     return WorkflowPolicy(
         tenant=policy.tenant,
         workflow_id=policy.workflow_id,
@@ -124,12 +128,14 @@ def compile_policy(
         rules=rules,
         history=any(sheet.history for sheet in rules.values()),
         cedar=cedar,
+        holds_writes=tier is not None and tier.holds_writes,
+        approvals=tier.approvals if tier else 1,
     )
 
 
 def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) -> list[Problem]:
     """What is wrong with a policy in the light of the catalogue."""
-    allowed = allowed_tools(policy, tools)
+    allowed, facts = allowed_tools(policy, tools), facts_of(tools.values())
     return [
         *_check_names(document, policy, tools),
         *_check_budgets(document, policy, allowed),
@@ -137,7 +143,8 @@ def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) 
         *_check_records(document, policy, allowed),
         *_check_doubles(document, policy),
         *_check_requirements(document, policy, allowed),
-        *check_rules(document, policy, allowed, facts_of(tools.values())),
+        *check_rules(document, policy, allowed, facts),
+        *check_tier(document, policy, allowed, facts),
     ]
 
 

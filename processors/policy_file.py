@@ -20,6 +20,7 @@ from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.condition_syntax import TEXT_CHARS_MAX
 from toolgate.processors.fields import (
     MONEY_SCHEMA,
+    Because,
     DurationMs,
     Glob,
     Id,
@@ -32,20 +33,24 @@ from toolgate.processors.fields import (
     WindowMs,
     refused,
 )
+from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, canary_percent
 from toolgate.processors.names import is_unit
 from toolgate.processors.paths import path_fault
-from toolgate.processors.problems import nearest
+from toolgate.processors.problems import closest, nearest
+from toolgate.processors.requirement import Requirement
 from toolgate.processors.tables import TABLES_MAX, Table
+from toolgate.processors.tiers import TIERS
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"tier", "approvals", "contract", "on_breach"}),
-    "mode": frozenset({"shadow", "canary", "draft_only"}),
-    "then": frozenset({"hold", "draft", "read_first"}),
+    "": frozenset({"approvals", "contract", "on_breach"}),
 }
+TierName = Literal[
+    "read_only_knowledge", "draft_and_suggest", "low_risk_writes", "revenue_impacting", "security_access"
+]
 MAX_DENIALS = 20
 BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX, REQUIREMENTS_MAX = 16, 16, 8, 128, 16
-BECAUSE_CHARS_MAX = 200
+ROLES_MAX = 8
 TOOLS_MAX = 1_024  # entries of a list of tools
 CEDAR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.cedar$"
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
@@ -82,6 +87,23 @@ def _moment(text: object) -> datetime:
     return found
 
 
+def _mode(value: object) -> object:
+    text = value if isinstance(value, str) else ""
+    if text in MODES or canary_percent(text) is not None:
+        return text
+    shown = "a mapping" if isinstance(value, dict) else repr(value)[:80]
+    hint = closest(text, MODES) or "write canary:10% to enforce one run in ten"
+    raise refused((), f"mode must be one of {', '.join(MODES)} or canary:<1 to 99>%, not {shown}", hint)
+
+
+Mode = Annotated[
+    str,
+    BeforeValidator(_mode),
+    WithJsonSchema(
+        {"anyOf": [{"enum": list(MODES)}, {"type": "string", "pattern": CANARY_PATTERN}], "type": "string"}
+    ),
+]
+Requirements = Annotated[list[Requirement], Field(max_length=REQUIREMENTS_MAX)]
 Tables = Annotated[dict[Name, Table], Field(max_length=TABLES_MAX)]
 Moment = Annotated[
     datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -182,7 +204,7 @@ class BlastRadius(StrictModel):
 
 
 class Rule(StrictModel):
-    """Something that a call must not be: where the condition holds, the call is denied."""
+    """Something that a call must not be: where the condition holds, it is denied, held or drafted."""
 
     id: Id = Field(description="how denials name it")
     tools: Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)] = Field(
@@ -192,7 +214,17 @@ class Rule(StrictModel):
     when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
         description="a condition in CEL over params, facts, history, tables, intent, workflow, agent and now"
     )
-    then: Literal["deny"] = Field(default="deny", description="what becomes of a call for which it holds")
+    then: Literal["deny", "read_first", "hold", "draft"] = Field(
+        default="deny",
+        description="what becomes of a call for which it holds: denied, denied until something was read, held for "
+        "people, or, of a write, made a draft",
+    )
+    mode: Literal["enforce", "shadow"] = Field(
+        default="enforce", description="shadow: the audit shows what it would have done, and it does nothing"
+    )
+    roles: Annotated[list[Id], Field(min_length=1, max_length=ROLES_MAX)] | None = Field(
+        default=None, description="with `then: hold`, of which an approver needs one; default: approver"
+    )
     missing: Literal["read_first", "deny"] = Field(
         default="read_first",
         description="what becomes of a call when a fact is not known: the agent is told to read first, or denied",
@@ -200,50 +232,14 @@ class Rule(StrictModel):
     untrusted: list[Name] = Field(
         default_factory=list, description="facts that the rule may look at although nothing vouches for them"
     )
-    because: Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)] = Field(
-        description="why, in a sentence for people"
-    )
-
-
-class Requirement(StrictModel):
-    """Something about the calls of a run together: what must come first, or how often and for how much."""
-
-    id: Id = Field(description="how denials name it")
-    tools: Annotated[list[Glob], Field(min_length=1)] = Field(
-        description="names or patterns of the tools that it limits"
-    )
-    after: Annotated[list[Glob], Field(min_length=1)] | None = Field(
-        default=None, description="tools of which a call must have been approved before, in the same run"
-    )
-    at_most: Whole | None = Field(
-        default=None, description="approved calls of a run, or the sum of their amounts"
-    )
-    by: ParamPath | None = Field(
-        default=None, description="a path of the parameters: each value has a count of its own"
-    )
-    after_by: ParamPath | None = Field(
-        default=None, description="where the tools of `after` have that value; default: at the same path"
-    )
-    identical: bool = Field(
-        default=False, description="calls with the very same parameters are counted together"
-    )
-    amount: ParamPath | None = Field(
-        default=None, description="a path of the parameters: what is summed up, in place of the calls"
-    )
-    because: Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)] = Field(
-        description="why, in a sentence for people"
-    )
+    because: Because = Field(description="why, in a sentence for people")
 
     @model_validator(mode="after")
-    def _check(self) -> Requirement:
-        if (self.after is None) == (self.at_most is None):
-            raise refused((), "a requirement has either after or at_most", "write one of them")
-        if self.by is not None and self.identical:
-            raise refused(("by",), "by and identical exclude each other", "keep one of them")
-        if self.amount is not None and self.at_most is None:
-            raise refused(("amount",), "amount is what at_most limits", "write at_most, or remove amount")
-        if self.after_by is not None and (self.after is None or self.by is None):
-            raise refused(("after_by",), "after_by has no meaning without after and by", "remove it")
+    def _check_roles(self) -> Rule:
+        if self.roles is not None and self.then != "hold":
+            raise refused(
+                ("roles",), "roles are of people who decide on holds", "remove it, or say then: hold"
+            )
         return self
 
 
@@ -283,8 +279,16 @@ class Policy(StrictModel):
 
     workflow_id: Id = Field(description="the workflow it is written for; one policy each")
     tenant: Id = Field(default="default", description="whose workflow it is")
-    mode: Literal["enforce", "read_only"] = Field(
-        default="enforce", description="read_only: tools that change something are denied"
+    tier: TierName | None = Field(
+        default=None, description="how much autonomy: sets the defaults, and what the policy must have"
+    )
+    mode: Mode = Field(
+        default=ENFORCE,
+        description="read_only denies writes, draft_only makes them drafts, shadow records verdicts and commands "
+        "nothing, `canary:10%` enforces one run in ten and has the others in shadow; a tier has its own default",
+    )
+    show_limits: bool = Field(
+        default=False, description="whether agents are told limits and distances in what they can repair"
     )
     allowed_tools: Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)] = Field(
         description="names, or patterns with * and ?, which allow only tools that read"
@@ -308,7 +312,7 @@ class Policy(StrictModel):
     rules: Annotated[list[Rule], Field(min_length=1, max_length=RULES_MAX)] = Field(
         default_factory=list, description="what calls must not be, beyond what the tool's schema says"
     )
-    requires: Annotated[list[Requirement], Field(max_length=REQUIREMENTS_MAX)] = Field(
+    requires: Requirements = Field(
         default_factory=list,
         description="what a run must have done before, and how often or for how much it may",
     )
@@ -330,6 +334,13 @@ class Policy(StrictModel):
     redact: list[ParamPath] = Field(
         default_factory=list, description="paths never shown outside the intent itself"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_of_tier(cls, data: Any) -> Any:
+        """The tier's mode, where the policy names none."""
+        tier = TIERS.get(str(data.get("tier"))) if isinstance(data, dict) and "mode" not in data else None
+        return data if tier is None else {**data, "mode": tier.mode}
 
 
 class PolicyFile(StrictModel):

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
 
+from toolgate.processors.effects import VERDICTS, Do, Effect
+from toolgate.schemas.records import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -25,7 +28,7 @@ class _Named(StrEnum):
 
 
 class Code(_Named):
-    """Why an intent was refused, the most severe first."""
+    """Why an intent was not approved, the most severe first."""
 
     CANNOT_JUDGE = auto()
     BAD_IDENTITY = auto()
@@ -53,8 +56,6 @@ class Code(_Named):
     HISTORY_EXCEEDED = auto()
     CEDAR_FAILED = auto()
     CEDAR_DENIED = auto()
-    HISTORY_REQUIRED = auto()
-    READ_FIRST = auto()
     COST_INVALID = auto()
     RECORDS_INVALID = auto()
     OUTPUT_TOO_LARGE = auto()
@@ -63,6 +64,11 @@ class Code(_Named):
     BLAST_RADIUS = auto()
     RATE_LIMITED = auto()
     ATTEMPTS_LIMITED = auto()
+    HISTORY_REQUIRED = auto()
+    READ_FIRST = auto()
+    HELD_BY_RULE = auto()
+    DRAFTED = auto()
+    SHADOWED = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,10 @@ class Entry:
     number: int
     meaning: str
     for_agent: str
-    retryable: bool = False  # the same intent may pass later without anybody changing anything
+    retryable: bool = False  # the same call may pass later, under a new id
     ends_case: bool = False  # nothing further can be said about such an intent
+    effect: Effect = Effect.DENY
+    do: Do = Do.STOP
 
 
 TABLE: dict[Code, Entry] = {
@@ -109,12 +117,14 @@ TABLE: dict[Code, Entry] = {
         4,
         "the intent id was used before with other content",
         "This intent id was used before for something else. Use a new id for a new intent.",
+        do=Do.AGAIN,
     ),
     Code.BAD_INTENT: Entry(
         12,
         "a field of the intent is malformed, too long, or at odds with another",
         "The intent is malformed. Correct the field that is named and send it under a new id.",
         ends_case=True,
+        do=Do.CHANGE,
     ),
     Code.RUN_NOT_YOURS: Entry(
         5,
@@ -145,11 +155,13 @@ TABLE: dict[Code, Entry] = {
         10,
         "the intent's ttl passed before it was decided",
         "The intent expired before it was decided. Send it again under a new id if it is still wanted.",
+        do=Do.AGAIN,
     ),
     Code.UNSEEN_RESULTS: Entry(
         11,
         "results_seen_to lies beyond the end of the run's results",
         "The intent names results that do not exist. Read the results again and name the last one read.",
+        do=Do.AGAIN,
     ),
     Code.TOOL_UNKNOWN: Entry(
         13,
@@ -180,21 +192,25 @@ TABLE: dict[Code, Entry] = {
         18,
         "the parameters are no strict JSON object",
         "The parameters are no valid JSON object. Send one object without duplicate keys or huge numbers.",
+        do=Do.CHANGE,
     ),
     Code.PARAMS_SCHEMA: Entry(
         19,
         "the parameters do not fit the tool's schema",
         "The parameters do not fit the tool's schema. Correct them and send a new intent.",
+        do=Do.CHANGE,
     ),
     Code.RULE_FAILED: Entry(
         29,
         "a rule of the policy could not be evaluated for these parameters; what cannot be judged is not approved",
         "A rule of this workflow could not be evaluated for these parameters. Correct them or report back.",
+        do=Do.CHANGE,
     ),
     Code.RULE_DENIED: Entry(
         30,
         "a rule of the policy denies this call",
         "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
+        do=Do.CHANGE,
     ),
     Code.HISTORY_EXCEEDED: Entry(
         50,
@@ -205,38 +221,31 @@ TABLE: dict[Code, Entry] = {
         41,
         "a Cedar policy could not be evaluated for this call; what cannot be judged is not approved",
         "A policy of this workflow could not be evaluated for these parameters. Correct them or report back.",
+        do=Do.CHANGE,
     ),
     Code.CEDAR_DENIED: Entry(
         42,
         "the workflow's Cedar policies do not allow this call: a forbid matches, or no permit does",
         "A policy of this workflow does not allow this call as it is. Change what it names or report back.",
-    ),
-    Code.HISTORY_REQUIRED: Entry(
-        51,
-        "the policy asks for an earlier call that the run has not made",
-        "Another call must come before this one. Make it, then send this one again under a new id.",
-        retryable=True,
-    ),
-    Code.READ_FIRST: Entry(
-        31,
-        "a rule looks at something that the run has not read yet",
-        "Something must be read before this call can be judged. Read it, then send the call again under a new id.",
-        retryable=True,
+        do=Do.CHANGE,
     ),
     Code.COST_INVALID: Entry(
         20,
         "the cost of this call cannot be told from the catalogue and the parameters",
         "The cost of this call cannot be told from its parameters. Correct them or report back to a person.",
+        do=Do.CHANGE,
     ),
     Code.RECORDS_INVALID: Entry(
         21,
         "the records that this call touches cannot be told from its parameters",
         "The records that this call touches cannot be told. Name them in the parameters.",
+        do=Do.CHANGE,
     ),
     Code.OUTPUT_TOO_LARGE: Entry(
         22,
         "what the gate would have to write is larger than its topic takes",
         "The intent is too large. Send less, or a reference.",
+        do=Do.CHANGE,
     ),
     Code.CALLS_EXCEEDED: Entry(
         23,
@@ -258,12 +267,51 @@ TABLE: dict[Code, Entry] = {
         "calls came faster than a rate of the policy allows",
         "Too fast. Wait and send the call again under a new id.",
         retryable=True,
+        do=Do.WAIT,
     ),
     Code.ATTEMPTS_LIMITED: Entry(
         27,
         "intents came faster than attempts are counted out, approved or not",
         "Too many intents in a short time. Slow down, then send it again under a new id.",
         retryable=True,
+        do=Do.WAIT,
+    ),
+    Code.HISTORY_REQUIRED: Entry(
+        51,
+        "the policy asks for an earlier call that the run has not made",
+        "Another call must come before this one. Make it, then send this one again under a new id.",
+        retryable=True,
+        effect=Effect.READ_FIRST,
+        do=Do.READ_FIRST,
+    ),
+    Code.READ_FIRST: Entry(
+        31,
+        "a rule wants something read before this call: the run has not read it yet, or not lately",
+        "Something must be read before this call can be judged. Read it, then send the call again under a new id.",
+        retryable=True,
+        effect=Effect.READ_FIRST,
+        do=Do.READ_FIRST,
+    ),
+    Code.HELD_BY_RULE: Entry(
+        32,
+        "a rule of the policy, or its tier, holds this call until people have decided",
+        "People decide about this call. Do not send it again; go on with other work or report back.",
+        effect=Effect.HOLD,
+        do=Do.ASK,
+    ),
+    Code.DRAFTED: Entry(
+        33,
+        "a rule of the policy, or its mode, turns this write into a draft",
+        "This call became a draft that people may carry out. Nothing was changed. Do not send it again.",
+        effect=Effect.DRAFT,
+        do=Do.NOTHING,
+    ),
+    Code.SHADOWED: Entry(
+        34,
+        "the policy, or this run of it, is in shadow: what it would have decided is recorded, nothing is commanded",
+        "This was recorded for comparison only. Nothing was decided or changed here.",
+        effect=Effect.RECORD,
+        do=Do.NOTHING,
     ),
 }
 
@@ -276,15 +324,29 @@ def ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: (_PRECEDENCE.get(reason.code, _LAST), reason.rule)))
 
 
+def effect_of(reasons: Iterable[Reason]) -> Effect:
+    """The most severe of what the reasons make of an intent. A code of a later version denies."""
+    found = {entry.effect if (entry := entry_of(reason.code)) else Effect.DENY for reason in reasons}
+    return next((effect for effect in Effect if effect in found), Effect.APPROVE)
+
+
+def verdict_of(reasons: Iterable[Reason]) -> Verdict:
+    """The verdict that the reasons lead to together."""
+    return VERDICTS[effect_of(reasons)]
+
+
 def retryable(reasons: Iterable[Reason]) -> bool:
-    """Whether waiting is enough: every reason is retryable, and there is one."""
-    found = [_entry(reason.code) for reason in reasons]
+    """Whether the same call may pass later: every reason that refuses it is retryable, and there is one.
+
+    Reasons that only hold or draft do not refuse: they are what the call comes to once nothing refuses it.
+    """
+    found = [entry for reason in reasons if (entry := entry_of(reason.code)) is None or _refuses(entry)]
     return bool(found) and all(entry is not None and entry.retryable for entry in found)
 
 
 def ends_case(reasons: Iterable[Reason]) -> bool:
     """Whether one of the reasons leaves nothing further to say."""
-    return any((entry := _entry(reason.code)) is None or entry.ends_case for reason in reasons)
+    return any((entry := entry_of(reason.code)) is None or entry.ends_case for reason in reasons)
 
 
 def table() -> str:
@@ -293,20 +355,34 @@ def table() -> str:
         "# Reason codes",
         "",
         "The most severe first: a decision lists its reasons in this order. Numbers and names are for ever.",
-        "A retryable code may pass later with nothing changed; the others are terminal for the intent.",
+        "A retryable code may pass later under a new id; the others are terminal for the intent.",
         "Printed by `python -m toolgate.processors.reasons`.",
         "",
-        "| code | number | retryable | meaning | what the agent is told |",
-        "| --- | --- | --- | --- | --- |",
+        "Every reason has an effect, and the most severe effect decides the verdict, in this order:",
+        "",
+        "| effect | verdict |",
+        "| --- | --- |",
+        *(f"| {effect} | `{verdict}` |" for effect, verdict in VERDICTS.items()),
+        "",
+        "`repair` is the word that an agent finds in its outcome; [repairs](repairs.md) says what stands beside it.",
+        "",
+        "| code | number | effect | retryable | repair | meaning | what the agent is told |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for code in Code:
         entry = TABLE[code]
         again = "yes" if entry.retryable else "no"
-        lines.append(f"| `{code}` | {entry.number} | {again} | {entry.meaning} | {entry.for_agent} |")
+        fixed = f"{entry.number} | {entry.effect} | {again} | {entry.do}"
+        lines.append(f"| `{code}` | {fixed} | {entry.meaning} | {entry.for_agent} |")
     return "\n".join(lines) + "\n"
 
 
-def _entry(code: str) -> Entry | None:
+def _refuses(entry: Entry) -> bool:
+    return VERDICTS[entry.effect] == Verdict.DENY
+
+
+def entry_of(code: str) -> Entry | None:
+    """What is fixed about a code, or None for one of a later version."""
     return TABLE[Code(code)] if code in _PRECEDENCE else None
 
 

@@ -15,7 +15,7 @@ from toolgate.processors.condition_syntax import TEXT_CHARS_MAX, ConditionError
 from toolgate.processors.condition_text import compile_path
 from toolgate.processors.condition_types import Field as FieldType
 from toolgate.processors.condition_types import Type, fits_deeply
-from toolgate.processors.facts import KEY_CHARS_MAX, FactKind, fact_name, fact_value
+from toolgate.processors.facts import KEY_CHARS_MAX, FactKind, Read, fact_name, fact_value
 from toolgate.processors.fields import Name, StrictModel
 from toolgate.processors.functions import UnfitError
 from toolgate.processors.slots import Missing, Slot, value_of
@@ -142,7 +142,7 @@ def fact_kinds(entries: Iterable[tuple[str, Remembering]]) -> dict[str, FactKind
     """All facts there are, of entries with the name of the tool that reads ("" for one that writes)."""
     kinds: dict[str, FactKind] = {}
     for tool, entry in entries:
-        before = kinds.get(entry.fact, FactKind(entry.fact, trusted=True, row=Type("object"), told_by=()))
+        before = kinds.get(entry.fact, FactKind(entry.fact, trusted=True, row=Type("object"), reads=()))
         fields = dict(before.row.fields or ())
         for name, _, kind in entry.fields:
             fields.setdefault(name, FieldType(kind, required=True))
@@ -150,9 +150,15 @@ def fact_kinds(entries: Iterable[tuple[str, Remembering]]) -> dict[str, FactKind
             entry.fact,
             before.trusted and entry.trusted,
             Type("object", None, tuple(fields.items())),
-            (*before.told_by, *([tool] if tool else ())),
+            (*before.reads, *([_read(tool, entry)] if tool else ())),
         )
     return kinds
+
+
+def _read(tool: str, entry: Remembering) -> Read:
+    key = entry.key[0]
+    named = len(entry.key) == 1 and key.root == "params" and len(key.path) == 1 and not key.functions
+    return Read(tool, key.path[0] if named else "", whole=named and key.type.kind == "int")
 
 
 def at_odds(entry: Remembering, kinds: Mapping[str, FactKind]) -> Iterator[tuple[str, str]]:

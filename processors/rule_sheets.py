@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors.condition import Condition, compile_condition
 from toolgate.processors.condition_syntax import ConditionError
 from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, of_schema, record
+from toolgate.processors.effects import Effect
 from toolgate.processors.facts import HISTORY, tables_of
+from toolgate.processors.modes import SHADOW
 from toolgate.processors.names import compile_globs
 from toolgate.processors.paths import steps
 from toolgate.processors.problems import nearest
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from toolgate.processors.problems import Problem
     from toolgate.processors.strict_yaml import Document
 
+APPROVERS = ("approver",)
 # What a condition may look at besides the parameters.
 _ROOTS = {
     "intent": record(id=STRING, run=STRING, tool=STRING, reason=STRING),
@@ -47,7 +50,10 @@ class SheetRule:
     because: str
     condition: Condition
     shown: tuple[int, ...]
-    missing: str  # what becomes of a call when a fact is not known: read_first, deny
+    then: Effect  # what becomes of a call for which it holds
+    missing: Effect  # ... and of one when a fact is not known: read_first, deny
+    shadow: bool  # it is only told what it would have done
+    params: tuple[str, ...]  # the parameters that it looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class Sheet:
     history: bool  # whether a rule looks at what became of earlier calls
     tables: Mapping[str, Mapping[str, Any]]
     now: datetime | None  # None: the intent's own time
+    roles: tuple[str, ...]  # of which somebody who decides on a hold of the tool needs one
 
 
 def roots_of(tool: Tool, policy: Policy, facts: Mapping[str, FactKind]) -> dict[str, Type]:
@@ -84,6 +91,7 @@ def check_rules(
 ) -> Iterator[Problem]:
     """What is wrong with the rules in the light of the tools that the policy allows."""
     first: dict[str, int] = {}
+    yield from _check_roles(document, policy, allowed)
     for place, rule in enumerate(policy.rules):
         path = ("policy", "rules", place)
         if first.setdefault(rule.id, place) != place:
@@ -94,13 +102,29 @@ def check_rules(
                 yield document.problem(
                     (*path, "tools", at), what, nearest(glob, [tool.name for tool in allowed])
                 )
+        if rule.then == "draft" and not about(rule, allowed):
+            what = f"rule {rule.id} drafts, and is about no allowed tool that writes"
+            yield document.problem((*path, "then"), what, "name one that writes, or say then: deny or hold")
         if "when" in document.data["policy"]["rules"][place]:
-            about = _about(rule, allowed)
-            yield from _check_condition(document, policy, place, about, facts)
+            yield from _check_condition(document, policy, place, about(rule, allowed), facts)
         for at, name in enumerate(rule.untrusted):
             if name not in facts or facts[name].trusted:
                 what = f"{name} is trusted" if name in facts else f"no tool remembers {name}"
                 yield document.problem((*path, "untrusted", at), what, nearest(name, facts))
+
+
+def _check_roles(document: Document, policy: Policy, allowed: list[Tool]) -> Iterator[Problem]:
+    """A call that two rules hold has one list of roles: whoever may decide under one must not decide for the other."""
+    first: dict[str, Rule] = {}
+    for place, rule in enumerate(policy.rules):
+        for tool in about(rule, allowed) if rule.then == "hold" else ():
+            other = first.setdefault(tool.name, rule)
+            if set(other.roles or APPROVERS) != set(rule.roles or APPROVERS):
+                what = f"rule {rule.id} holds {tool.name} for other roles than rule {other.id}"
+                yield document.problem(
+                    ("policy", "rules", place, "roles" if rule.roles else "id"), what, "give both the same"
+                )
+                break
 
 
 def _check_condition(
@@ -125,9 +149,11 @@ def _check_condition(
                 return
 
 
-def _about(rule: Rule, tools: list[Tool]) -> list[Tool]:
+def about(rule: Rule, tools: list[Tool]) -> list[Tool]:
+    """The tools that a rule is about; only a write can become a draft."""
     globs = compile_globs(tuple(rule.tools))
-    return [tool for tool in tools if globs.fullmatch(tool.name)]
+    matched = [tool for tool in tools if globs.fullmatch(tool.name)]
+    return [tool for tool in matched if tool.writes] if rule.then == "draft" else matched
 
 
 def _facts_in(slots: Iterable[Slot]) -> Iterator[str]:
@@ -142,7 +168,7 @@ def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
     slots: list[Slot] = []
     roots, hidden = roots_of(tool, policy, facts), (*(steps(path) for path in policy.redact), *tool.redact)
     compiled = [
-        (rule, compile_condition(rule.when, roots, slots)) for rule in policy.rules if _about(rule, [tool])
+        (rule, compile_condition(rule.when, roots, slots)) for rule in policy.rules if about(rule, [tool])
     ]
     rules = tuple(
         SheetRule(
@@ -150,7 +176,10 @@ def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
             rule.because,
             condition,
             tuple(number for number in condition.slots if _may_be_shown(slots[number], hidden)),
-            rule.missing,
+            Effect(rule.then),
+            Effect(rule.missing),
+            rule.mode == SHADOW,
+            tuple(dict.fromkeys(path for number in condition.slots for path in _params_of(slots[number]))),
         )
         for rule, condition in compiled
     )
@@ -161,7 +190,15 @@ def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
         any(slot.looks_at("history") for slot in slots),
         policy.tables,
         policy.now,
+        next((tuple(rule.roles) for rule, _ in compiled if rule.roles), APPROVERS),
     )
+
+
+def _params_of(slot: Slot) -> Iterator[str]:
+    if slot.root == "params":
+        yield ".".join(slot.path)
+    for one in slot.inputs:
+        yield from _params_of(one)
 
 
 def _may_be_shown(slot: Slot, hidden: tuple[Steps, ...]) -> bool:

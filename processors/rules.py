@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.amounts import USD_MICROS
-from toolgate.processors.case import deny
+from toolgate.processors.case import weigh
 from toolgate.processors.condition import Met, UnevaluatedError, UnreadError
 from toolgate.processors.condition_syntax import quoted
+from toolgate.processors.effects import Effect
 from toolgate.processors.facts import rows_of
-from toolgate.processors.reasons import Code
+from toolgate.processors.reasons import Code, ordered
 from toolgate.processors.slots import value_of
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Reason
+from toolgate.schemas.records import Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,24 +24,33 @@ if TYPE_CHECKING:
     from toolgate.processors.slots import Missing, Slot
     from toolgate.processors.world import World
 
-READ_FIRST = "read_first"
+CODES = {
+    Effect.DENY: Code.RULE_DENIED,
+    Effect.READ_FIRST: Code.READ_FIRST,
+    Effect.HOLD: Code.HELD_BY_RULE,
+    Effect.DRAFT: Code.DRAFTED,
+}
 VALUES_SHOWN = 3
 VALUE_CHARS_MAX = 40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
-    """Refuse a call for which a rule of the policy holds, or cannot be evaluated; facts that lack must be read."""
+    """Refuse, hold or draft a call for which a rule holds; one that cannot be evaluated, or lacks a fact, refuses."""
     policy = case.policy
     sheet = policy.rules.get(case.intent.tool) if policy else None
-    if sheet is None or case.params is None or case.reasons:
+    if sheet is None or case.params is None or case.verdict == Verdict.DENY:
         return case
     met = Met(sheet.slots, _finder(case, sheet, case.params))
     wanted: list[Missing] = []
-    found = [reason for rule in sheet.rules if (reason := _reason(rule, sheet, met, wanted))]
-    if not found:
-        return case
-    return deny(changed(case, wanted=tuple(dict.fromkeys(wanted))), *found)
+    counted: list[Reason] = []
+    shadowed: list[Reason] = []
+    for rule in sheet.rules:
+        if reason := _reason(rule, sheet, met, [] if rule.shadow else wanted):
+            (shadowed if rule.shadow else counted).append(reason)
+    if shadowed:
+        case = changed(case, shadow_reasons=ordered(shadowed))
+    return weigh(changed(case, wanted=tuple(dict.fromkeys(wanted))), *counted) if counted else case
 
 
 def _finder(case: Case, sheet: Sheet, params: dict[str, Any]) -> Callable[[Slot], Any]:
@@ -74,18 +84,19 @@ def _reason(rule: SheetRule, sheet: Sheet, met: Met, wanted: list[Missing]) -> R
     except UnreadError as fault:
         wanted += fault.missing
         first = fault.missing[0]
-        code = Code.READ_FIRST if rule.missing == READ_FIRST else Code.RULE_DENIED
-        return Reason(code, rule.id, f"{rule.because} (nothing is known of {first.table} {first.key})")
+        return Reason(
+            CODES[rule.missing], rule.id, f"{rule.because} (nothing is known of {first.table} {first.key})"
+        )
     except UnevaluatedError as fault:
         return Reason(Code.RULE_FAILED, rule.id, f"{rule.because} (the rule could not be evaluated: {fault})")
-    because = rule.because + _shown(rule, sheet, met)
+    code, because = CODES[rule.then], rule.because + _shown(rule, sheet, met)
     if near is None or near[0].slot not in rule.shown:
-        return Reason(Code.RULE_DENIED, rule.id, because)
+        return Reason(code, rule.id, because)
     comparison, distance = near
     slot = sheet.slots[comparison.slot]
     unit = USD_MICROS if "usd" in slot.functions else slot.path[-1] if slot.path else ""
     asked = met.values[comparison.slot]
-    return Reason(Code.RULE_DENIED, rule.id, because, "", unit, asked, comparison.limit, distance)
+    return Reason(code, rule.id, because, "", unit, asked, comparison.limit, distance)
 
 
 def _shown(rule: SheetRule, sheet: Sheet, met: Met) -> str:

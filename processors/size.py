@@ -2,7 +2,8 @@
 
 An output over its topic's limit fails the transaction it is in, and the same one again after every restart. So
 the bound is worked out beforehand, from what the records are made of: the intent's own text, what is captured,
-the records that it touches in every set that counts them, and a row, a balance or a reason for every claim.
+the records that it touches in every set that counts them, a row, a balance or a reason for every claim, and what
+rules have said.
 A refused intent takes nothing, so its records hold little more than the intent itself.
 """
 
@@ -28,12 +29,13 @@ DECISION_BYTES_MAX = 900_000
 ACCOUNT_BYTES_MAX = 700
 # A claim's account stands in its row, its balance and its reservation; beside it label, amounts, a sentence.
 CLAIM_BYTES_MAX = 3 * ACCOUNT_BYTES_MAX + 1_200
+REASON_BYTES_MAX = 400  # code, rule, unit and figures, beside the sentence
 ENTRY_BYTES_MAX = RECORD_BYTES_MAX + 2  # a record with its length
 
 
 def size(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for every processor
     """Refuse what would make a command, denial or audit event that its topic does not take."""
-    if case.verdict != Verdict.APPROVE:
+    if case.verdict == Verdict.DENY:
         return case
     bound = decision_bytes(case)
     if bound <= DECISION_BYTES_MAX:
@@ -59,4 +61,7 @@ def decision_bytes(case: Case) -> int:
         + CAPTURED_BYTES_MAX
         + named * ENTRY_BYTES_MAX
         + (len(case.always) + len(case.claims)) * CLAIM_BYTES_MAX
+        + sum(
+            len(reason.because.encode()) + REASON_BYTES_MAX for reason in case.reasons + case.shadow_reasons
+        )
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolgate.processors.modes import mode_of_run
+
 if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
-    from toolgate.processors.policy import PolicySet
+    from toolgate.processors.policy import PolicySet, WorkflowPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +21,9 @@ class World:
     control: ControlState
     keys: Keyring
     partitions: int = 0  # of the intents; 0 where records come from no topic, and lie nowhere
+
+    def mode(self, policy: WorkflowPolicy, run_id: str) -> tuple[str, str]:
+        """The mode that holds for a run, and for people who ordered it, or "" where the policy says it."""
+        tenant, workflow_id = policy.tenant, policy.workflow_id
+        written = mode_of_run(policy.mode, tenant, workflow_id, run_id)
+        return self.control.mode(tenant, workflow_id, written)

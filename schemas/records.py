@@ -24,8 +24,9 @@ class Kind(StrEnum):
 class Verdict(StrEnum):
     """What became of an input record.
 
-    The first five are verdicts on intents; RECORDED is for every other input (results, control) and DUPLICATE
-    for a record that repeats a first decision and has no verdict of its own.
+    The first five are verdicts on intents; RECORDED is for every other input (results, control), for reports (usage,
+    finish) and for intents in shadow, and DUPLICATE for a record that repeats a first decision and has no verdict of
+    its own.
     """
 
     APPROVE = "APPROVE"
@@ -269,6 +270,8 @@ class AuditEvent:
     after: int | None = None  # control: the seq after which it holds
     first_seq: int | None = None  # duplicate: the first decision's seq
     body_key_id: str | None = None  # reserved for sealing bodies per run
+    would_have: str = ""  # the verdict if nothing were in shadow; "" where nothing is
+    shadow_reasons: tuple[Reason, ...] = ()  # those that did not count, the most severe first
 
 
 @frozen

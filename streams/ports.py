@@ -32,8 +32,9 @@ NOBODY = -1  # the slot that owns a topic-partition which was released or never 
 class Ask:
     """One input record as the ledger sees it.
 
-    `verdict` is the chain's: "APPROVE" takes the claims, all or none; any other stands as it is. `always` is
-    taken whatever the verdict, also for duplicates and dry runs; a refused `always` denies. `on_deny` is counted
+    `verdict` is the chain's. Claims are looked at whatever it is, and one that has no room denies, unless the
+    verdict is "RECORDED": then it is only told. "APPROVE" takes the claims, all or none; no other takes any. `always`
+    is taken whatever the verdict, also for duplicates and dry runs; a refused `always` denies. `on_deny` is counted
     when the record is denied. `intent_id` is `seen_key` of tenant and id; an empty one is not deduplicated.
     `policy_digest` comes back with the decision: one made under a policy that its publisher does not have
     cannot be published. So does `given`, what the record was judged with besides itself: a run may remember more by

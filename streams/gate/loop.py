@@ -14,9 +14,10 @@ import structlog
 
 from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.points import PATIENCE, PAUSE
-from toolgate.streams.gate.publish import DisagreementError, Rollups
+from toolgate.streams.gate.publish import Rollups
 from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.steering import Steering
+from toolgate.streams.gate.told import DisagreementError
 from toolgate.streams.gate.waiting import Waiting
 from toolgate.streams.ports import (
     CONTROL,

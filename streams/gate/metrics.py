@@ -197,17 +197,18 @@ class _Stopwatch:
 
 
 def _codes(item: Item, decision: Decision) -> Iterator[str]:
-    """Why a record was refused; the publisher says the same with reasons."""
+    """Why a record was not approved; the publisher says the same with reasons."""
     if item.reading.problem is not None:
         yield item.reading.problem[0].upper()
     elif item.refused:
         yield Code.BAD_IDENTITY
     elif decision.conflict:
         yield Code.ID_CONFLICT
-    elif item.case is not None and decision.verdict == Verdict.DENY:
-        claims = item.case.always + item.case.claims
+    elif item.case is not None and decision.verdict != Verdict.DUPLICATE:
         yield from (reason.code for reason in item.case.reasons)
-        yield from (refusal(claims[index], level).code for index, level in decision.refused)
+        if decision.verdict == Verdict.DENY:
+            claims = item.case.always + item.case.claims
+            yield from (refusal(claims[index], level).code for index, level in decision.refused)
 
 
 def _uncovered(decision: Decision) -> Iterator[tuple[str, int]]:

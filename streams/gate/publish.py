@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.capture import captured
+from toolgate.processors.case import place_of
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.limits import HOLD_MS
-from toolgate.processors.reasons import Code, ordered, retryable
-from toolgate.processors.refusals import refusal
+from toolgate.processors.reasons import retryable
+from toolgate.processors.repairs import repair
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.headers import KID, event_headers, trace_of
@@ -24,32 +25,33 @@ from toolgate.schemas.records import (
     Command,
     Control,
     Denial,
+    Draft,
+    Hold,
     Intent,
     Kind,
     Outcome,
     Pulse,
-    Reason,
     Result,
     ResultStatus,
     Verdict,
 )
+from toolgate.streams.gate.proposals import draft_of, hold_of
+from toolgate.streams.gate.told import DisagreementError, told_of
 from toolgate.streams.ports import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolgate.processors.case import Case, Envelope
+    from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.told import Told
     from toolgate.streams.ports import Decision, Reply
 
 SOURCE = "/toolgate/gate"
 _METERED = frozenset({Charge, Count, Spend, Distinct})  # claims on accounts that fill up
 REFUSED = "refused"  # note of a result whose writer may not speak for its command
-
-
-class DisagreementError(Exception):
-    """A stored decision that this process would not have made: it must not publish it under its own name."""
 
 
 @frozen
@@ -89,6 +91,8 @@ class Publisher:
         self._command = Codec(Command, registry)
         self._denial = Codec(Denial, registry)
         self._outcome = Codec(Outcome, registry)
+        self._hold = Codec(Hold, registry)
+        self._draft = Codec(Draft, registry)
         self._pulse = Codec(Pulse, registry)
 
     def outputs(
@@ -111,13 +115,13 @@ class Publisher:
         """
         made: list[Output] = []
         for item, decision in sorted(items, key=lambda pair: pair[1].seq):
-            reasons = _reasons(item, decision)
+            told = told_of(item, decision)
             envelope = item.reading.envelope
             source = Source(envelope, str(decision.seq), trace_of(envelope.headers))
-            made += self._records(item, decision, reasons, source)
-            made.append(self._audit_output(item, decision, reasons, reply, after, source))
+            made += self._records(item, decision, told.reasons, source)
+            made.append(self._audit_output(item, decision, told, reply, after, source))
             if item.case is not None:
-                _roll_up(rollups, item.case, decision, reasons)
+                _roll_up(rollups, item.case, decision, told.reasons)
         return made
 
     def pulses(self, rollups: Rollups) -> list[Output]:
@@ -142,6 +146,13 @@ class Publisher:
             yield self._command_output(case, decision, command_id, source)
         if decision.verdict == Verdict.DENY:
             yield self._denial_output(case, decision, reasons, source)
+        held = decision.verdict == Verdict.HOLD and not intent.dry_run
+        if held:
+            hold = self._hold.encode(hold_of(case, decision, reasons))
+            yield self._output("holds", "hold", source, hold)
+        if decision.verdict == Verdict.DRAFT and not intent.dry_run:
+            draft = self._draft.encode(draft_of(case, decision, reasons))
+            yield self._output("drafts", "draft", source, draft)
         if not case.kid:
             # Somebody may have taken another's intent id: its agent must not be told what became of a forgery.
             return
@@ -152,6 +163,8 @@ class Publisher:
             verdict=_verdict(case, decision),
             codes=tuple(dict.fromkeys(reason.code for reason in reasons)),
             retryable=retryable(reasons),
+            repair=repair(case, reasons) if reasons else "",
+            hold_id=place_of(case) if held else "",
             command_id=command_id,
             dry_run=intent.dry_run,
         )
@@ -223,7 +236,7 @@ class Publisher:
         self,
         item: Item,
         decision: Decision,
-        reasons: tuple[Reason, ...],
+        told: Told,
         reply: Reply,
         after: Mapping[int, int],
         source: Source,
@@ -257,7 +270,7 @@ class Publisher:
             dry_run=bool(owner and owner.dry_run),
             command_id=_command_of(item, decision),
             cost_micros=case.cost_micros if case else 0,
-            reasons=reasons,
+            reasons=told.reasons,
             ops=decision.ops,
             balances=_balances(case, decision) if case else (),
             policy_digest=decision.policy_digest,
@@ -268,6 +281,8 @@ class Publisher:
             note=_note(item, decision),
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,
+            would_have=told.would_have,
+            shadow_reasons=told.shadow_reasons,
         )
         return self._output("audit", "audit", source, self._audit.encode(event))
 
@@ -327,51 +342,6 @@ def _kid(item: Item) -> str:
         return ""
     found = next((value for name, value in item.reading.envelope.headers if name == KID), b"")
     return found.decode("ascii", "replace")
-
-
-def _reasons(item: Item, decision: Decision) -> tuple[Reason, ...]:
-    """The chain's reasons and the ledger's, most severe first."""
-    case = item.case
-    if case is None:
-        return _reasons_of_no_case(item, decision)
-    if decision.verdict == Verdict.DUPLICATE:
-        return ()
-    if decision.conflict:
-        because = "this intent id was used before with other content"
-        return (Reason(Code.ID_CONFLICT, "intent_id", because),)
-    refused = decision.refused
-    agreed = decision.verdict == case.verdict or (case.verdict == Verdict.APPROVE and bool(refused))
-    fits = not refused or max(refused)[0] < len(case.always) + len(case.claims)
-    if not agreed or not fits or decision.policy_digest != item.ask.policy_digest:
-        raise _disagreement(item, decision, case.verdict)
-    if not refused:
-        return case.reasons  # the chain has ordered them
-    claims = case.always + case.claims
-    return ordered((*case.reasons, *(refusal(claims[index], level) for index, level in refused)))
-
-
-def _reasons_of_no_case(item: Item, decision: Decision) -> tuple[Reason, ...]:
-    """Of a result or control record, and of what could not be read."""
-    # Read by one worker and unreadable to another: an approval would be audited without its command.
-    if decision.verdict != item.ask.verdict:
-        raise _disagreement(item, decision, item.ask.verdict)
-    if item.refused and decision.ops:
-        raise DisagreementError(f"a result was settled at seq {decision.seq}, but does not count now")
-    if item.refused:
-        return (item.refused,)
-    if item.reading.problem is not None:
-        code, detail = item.reading.problem
-        return (Reason(code.upper(), "decode", detail),)
-    return ()
-
-
-def _disagreement(item: Item, decision: Decision, verdict: str) -> DisagreementError:
-    envelope = item.reading.envelope
-    return DisagreementError(
-        f"{envelope.topic}-{envelope.partition}-{envelope.offset} was decided {decision.verdict} at seq "
-        f"{decision.seq} under policy {decision.policy_digest}; "
-        f"this worker says {verdict} under {item.ask.policy_digest}"
-    )
 
 
 def _balances(case: Case, decision: Decision) -> tuple[Balance, ...]:

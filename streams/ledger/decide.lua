@@ -109,11 +109,12 @@ local function execute_said(ask, i, from, ops, clk, gives)
 end
 
 local function judge_claims(ask, i, row, clk, gives)
-  local approve, dry, always = ask[i + 2] == 'APPROVE', ask[i + 6], ask[i + 13]
+  local asked, dry, always = ask[i + 2], ask[i + 6], ask[i + 13]
   local behind = always + ask[i + 14]
   local first, upto = i + ASK + 3 * always, i + ASK + 3 * behind - 1
   local refused = attempts(ask, i, clk)
-  if approve then
+  local claims = ask[i + 14] > 0
+  if claims then
     settle_windows(ask, first, upto, clk)
     for j = first, upto, 3 do
       local level = level_against(ask[j], ask[j + 1], ask[j + 2], clk)
@@ -125,7 +126,7 @@ local function judge_claims(ask, i, row, clk, gives)
       end
     end
   end
-  local verdict = refused > 0 and 'DENY' or ask[i + 2]
+  local verdict = refused > 0 and asked ~= 'RECORDED' and 'DENY' or asked
   out[row + 3], out[row + 8] = verdict, refused
   at = at + 1
   local said = at
@@ -143,8 +144,8 @@ local function judge_claims(ask, i, row, clk, gives)
     out[row + 4] = 1
   end
   at = at + 1
-  out[at] = approve and 1 or 0
-  if approve then
+  out[at] = claims and 1 or 0
+  if claims then
     for j = first, upto, 3 do level_after(ask[j], ask[j + 1], clk) end
   end
 end

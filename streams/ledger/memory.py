@@ -209,10 +209,10 @@ class MemoryLedger:
 
     def _claims(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
         image, clk = self._image, decision.clk
-        both = ask.always + (ask.claims if ask.verdict == "APPROVE" else ())
+        both = ask.always + ask.claims
         levels = [level_against(claim, image.accounts, clk) for claim in both]
         refused = tuple((i, level) for i, level in enumerate(levels) if level is not None)
-        verdict = "DENY" if refused else ask.verdict
+        verdict = "DENY" if refused and ask.verdict != "RECORDED" else ask.verdict
         paid = [claim for claim, level in zip(ask.always, levels, strict=False) if level is None]
         ops = take(paid, None, image.accounts, clk)
         if not ask.dry_run and verdict == "APPROVE":

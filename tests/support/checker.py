@@ -17,7 +17,7 @@ from toolgate.streams.ledger.fold import Fold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from toolgate.schemas.records import AuditEvent, Command, Control
+    from toolgate.schemas.records import AuditEvent, Command, Control, Draft, Hold
     from toolgate.streams.ports import TopicPartition
 
 
@@ -30,6 +30,7 @@ def violations(
     *,
     read: Mapping[tuple[int, int], int | None] | None = None,
     sets: Sets | None = None,
+    proposals: Iterable[Hold | Draft] | None = None,
 ) -> list[str]:
     """Everything that a history shows to be wrong.
 
@@ -41,6 +42,7 @@ def violations(
         words: control records by offset; no approval may stand under a kill of its run.
         read: `results_seen_to` of intents by partition and offset; with it, that rules see what was read.
         sets: the policy sets that there are; every decision is made under the one in force at its control position.
+        proposals: all committed holds and drafts.
     """
     events = sorted(audit, key=lambda event: event.seq)
     return [
@@ -48,6 +50,8 @@ def violations(
         *_order(events),
         *_firsts(events),
         *_commands(events, list(commands)),
+        *_shadow(events),
+        *([] if proposals is None else _proposals(events, proposals)),
         *_reservations(events),
         *_control(events),
         *_kills(events, words or {}),
@@ -146,6 +150,28 @@ def _commands(events: list[AuditEvent], commands: list[Command]) -> list[str]:
     found = [f"command {one} is there {n} times" for one, n in made.items() if n > 1]
     found += [f"command {one} was never approved" for one in set(made) - approved]
     return found + [f"approval {one} has no command" for one in approved - set(made)]
+
+
+def _shadow(events: list[AuditEvent]) -> list[str]:
+    """What is in shadow moves no account, and makes nothing."""
+    return [
+        f"{_at(event)} is in shadow and moves {[op.op for op in event.ops]}"
+        for event in events
+        if event.topic == "intents" and event.would_have and event.verdict == "RECORDED"
+        if event.ops or event.command_id
+    ]
+
+
+def _proposals(events: list[AuditEvent], proposals: Iterable[Hold | Draft]) -> list[str]:
+    """A hold for each held call and a draft for each drafted one, with the same digest and seq, and no other."""
+    wanted = Counter(
+        (event.verdict, event.digest, event.seq)
+        for event in events
+        if event.verdict in {"HOLD", "DRAFT"} and not event.dry_run
+    )
+    made = Counter((type(one).__name__.upper(), one.digest, one.seq) for one in proposals)
+    found = [f"{one} is there, but was never decided" for one in (made - wanted)]
+    return found + [f"{one} was decided, and is not there" for one in (wanted - made)]
 
 
 def _reservations(events: list[AuditEvent]) -> list[str]:

@@ -19,7 +19,7 @@ from gate_load import WORKFLOW, Load
 from patience import LIMIT_S, until
 
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command, Control
+from toolgate.schemas.records import AuditEvent, Command, Control, Draft, Hold
 from toolgate.streams.gate import keys
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import KafkaLog
@@ -290,8 +290,11 @@ class Site:
             ledger.close()
         codec = Codec(Control)
         words = {envelope.offset: codec.decode(envelope.value) for envelope in self.envelopes("control")}
+        proposals = [*self.read("holds", Hold), *self.read("drafts", Draft)]
         commands = self.read("commands", Command)
-        return checker.violations(self.audit(), commands, inputs, dump, words, sets=self.sets)
+        return checker.violations(
+            self.audit(), commands, inputs, dump, words, sets=self.sets, proposals=proposals
+        )
 
     def check(self, approved: int = 1) -> list[AuditEvent]:
         """Wait for rest, let the checker look, and see that at least so many calls were approved."""

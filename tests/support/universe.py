@@ -16,12 +16,13 @@ import checker
 import orjson
 from operators import VERSION, Operators
 from shaky import Shaky
+from universe_policies import FILES
 
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command, Control, Intent, Result
+from toolgate.schemas.records import AuditEvent, Command, Control, Draft, Hold, Intent, Result
 from toolgate.streams.gate import snapshots
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
@@ -35,43 +36,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 PARTITIONS = 3
-CO_PARTITIONED = ("intents", "results", "commands", "denials", "outcomes", "audit", "quarantine", "pulse")
-TOOLS = b"""
-tools:
-  - name: look
-    version: "1"
-    effect: read
-    system: bank
-    records: []
-    params: {type: object, properties: {id: {type: string}}, required: [id]}
-    result: {type: object, properties: {color: {type: string}}, required: [color]}
-    remember:
-      - {fact: thing, key: params.id, trusted: true, fields: {color: result.color}}
-  - {name: paint, effect: write, system: wall, records: [], params: {properties: {id: {type: string}}, required: [id]}}
-  - name: pay
-    version: "1"
-    effect: write
-    system: bank
-    records: [id]
-    params: {type: object, properties: {id: {type: string}}, required: [id]}
-"""
-POLICY = b"""
-policy:
-  workflow_id: w
-  allowed_tools: [look, paint, pay]
-  limits: {max_tool_calls: 40, max_denials: 10000}
-  attempts: {run: {max: 100000, per: 1m}, agent: {max: 100000, per: 1m}}
-  budgets:
-    - {scope: tenant, unit: usd, max: 0.000060, window: 1h}
-    - {scope: workflow, unit: usd, max: 0.000400, window: 1d}
-    - {scope: system, unit: calls, max: 6, window: none, on_expiry: release}
-  blast_radius:
-    - {scope: workflow, max: 5, window: 1h}
-  rules:
-    - {id: color, tools: [paint], when: 'facts.thing[params.id].color == "red"', because: red stays red}
-  logging: {capture: [params.id]}
-"""
-FIRST = {"tools.yaml": TOOLS, "policies/w.yaml": POLICY}  # in force until another is activated
+CO_PARTITIONED = (
+    "intents",
+    "results",
+    "commands",
+    "denials",
+    "holds",
+    "drafts",
+    "outcomes",
+    "audit",
+    "quarantine",
+    "pulse",
+)
 
 
 @dataclass
@@ -105,16 +81,17 @@ class Universe:
         workers: int = 3,
         store: Any = None,
         make_ledger: Callable[[], Ledger] | None = None,
+        files: Mapping[str, bytes] = MappingProxyType(FILES),
     ) -> None:
         self.random = Random(seed)
         self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "policies", "snapshots"))
         self.broker.on_commit = self._commit_meets
         self.store = Store() if store is None else store
         self.make_ledger = make_ledger or (lambda: MemoryLedger(self.store))
-        self.policies = from_files(FIRST)
-        self.operators = Operators(self.random, self.broker, FIRST, PARTITIONS)
+        self.policies = from_files(files)
+        self.operators = Operators(self.random, self.broker, files, PARTITIONS)
         self.publisher = Publisher("model")
-        self.codecs = {t: Codec(t) for t in (Intent, Result, Control, AuditEvent, Command)}
+        self.codecs = {t: Codec(t) for t in (Intent, Result, Control, AuditEvent, Command, Hold, Draft)}
         self.faults = True
         self.nothing = self.store.copy()
         self.images = [self.nothing]
@@ -184,7 +161,7 @@ class Universe:
             intent_id=f"i{self.made}",
             kind="call",
             tenant="default",
-            workflow_id="w",
+            workflow_id="s" if self.made % 11 == 0 and len(self.policies.workflows) > 1 else "w",
             run_id=run,
             agent_id="a",
             tool=tool,
@@ -359,6 +336,15 @@ class Universe:
             for e in self.broker.visible(("commands", p), 0)
         ]
 
+    def proposals(self) -> list[Hold | Draft]:
+        """All committed holds and drafts."""
+        return [
+            self.codecs[record].decode(e.value)
+            for topic, record in (("holds", Hold), ("drafts", Draft))
+            for p in range(PARTITIONS)
+            for e in self.broker.visible((topic, p), 0)
+        ]
+
     def inputs(self) -> dict[tuple[str, int], list[int]]:
         """Offsets of all input records."""
         return {
@@ -381,7 +367,14 @@ class Universe:
         }
         words, sets = self.operators.words(), self.operators.sets()
         return checker.violations(
-            self.audit(), self.commands(), self.inputs(), dump, words, read=read, sets=sets
+            self.audit(),
+            self.commands(),
+            self.inputs(),
+            dump,
+            words,
+            read=read,
+            sets=sets,
+            proposals=self.proposals(),
         )
 
 

@@ -9,7 +9,7 @@ from toolgate.processors.case import Envelope
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import AuditEvent, Command, Denial, Intent, Outcome, Result
+from toolgate.schemas.records import AuditEvent, Command, Denial, Draft, Hold, Intent, Outcome, Result
 from toolgate.streams.errors import RefusedError
 
 PARTITIONS = 4
@@ -127,8 +127,19 @@ class Written:
             self.put("commands", at.partition, self._command(event))
         if event.verdict == "DENY":
             self.put("denials", at.partition, self._denial(event))
+        if event.verdict == "HOLD" and not event.dry_run:
+            self.put("holds", at.partition, self._hold(event))
+        if event.verdict == "DRAFT" and not event.dry_run:
+            self.put("drafts", at.partition, self._draft(event))
         if event.verdict != "DUPLICATE" and event.kid:
-            outcome = Outcome(event.intent_id, "d", event.seq, event.verdict, command_id=event.command_id)
+            outcome = Outcome(
+                event.intent_id,
+                "d",
+                event.seq,
+                event.verdict,
+                repair='{"do":"ask"}' if event.verdict == "HOLD" else "",
+                command_id=event.command_id,
+            )
             self.put("outcomes", at.partition, outcome)
         return event
 
@@ -149,6 +160,19 @@ class Written:
         return Command(
             event.command_id, event.intent_id, event.seq, 0, event.tenant, "w", event.run_id, "ann", "pay", "1",
             '{"id":"x"}', "d", "p", False, 1_000, 2_000, 0,
+        )  # fmt: skip
+
+    def _hold(self, event: AuditEvent) -> Hold:
+        return Hold(
+            f"{event.partition}-{event.offset}", event.intent_id, event.seq, 1_000, event.tenant, "w", event.run_id,
+            "ann", "pay", "1", "d", "p", 2, ("cfo", "lead"), 86_401_000, "open", event.reasons,
+            '{"params":{"id":"x"}}',
+        )  # fmt: skip
+
+    def _draft(self, event: AuditEvent) -> Draft:
+        return Draft(
+            f"{event.partition}-{event.offset}", event.intent_id, event.seq, 1_000, event.tenant, "w", event.run_id,
+            "ann", "pay", "1", "propose", "d", "p", "open", event.reasons,
         )  # fmt: skip
 
     def _denial(self, event: AuditEvent) -> Denial:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         Command,
         Control,
         Denial,
+        Draft,
+        Hold,
         Intent,
         Outcome,
         Pulse,
@@ -99,7 +101,9 @@ def _command(record: Command) -> tuple[str, str]:
 
 def _outcome(record: Outcome) -> tuple[str, str]:
     codes = " ".join(record.codes)
-    extra = f"command {record.command_id}" if record.command_id else "try again" if record.retryable else ""
+    extra = "try again" if record.retryable else ""
+    if record.command_id or record.hold_id:
+        extra = f"command {record.command_id}" if record.command_id else f"hold {record.hold_id}"
     return f"{record.verdict:<9}", f"intent {record.intent_id} seq {record.seq}  {codes}  {extra}".rstrip()
 
 
@@ -108,13 +112,28 @@ def _denial(record: Denial) -> tuple[str, str]:
     return "DENY", f"seq {record.seq} {record.tool or '(no tool)'} {who}  {joined(record.reasons)}"
 
 
+def _hold(record: Hold) -> tuple[str, str]:
+    who = f"{record.workflow_id}/{record.agent_id} run {record.run_id} intent {record.intent_id}"
+    needs = f"needs {record.approvals_needed} of {', '.join(record.roles)} until {as_time(record.expires_at)}"
+    what = f"hold {record.hold_id} {record.state} seq {record.seq} {record.tool} {safe(record.diff, _PARAMS_CHARS)}"
+    return "HOLD", f"{what} {who}  {needs}  {joined(record.reasons)}"
+
+
+def _draft(record: Draft) -> tuple[str, str]:
+    who = f"{record.workflow_id}/{record.agent_id} run {record.run_id} intent {record.intent_id}"
+    twin = f" by {record.twin}" if record.twin else ""
+    what = f"draft {record.draft_id} {record.state} seq {record.seq} {record.tool}{twin}"
+    return "DRAFT", f"{what} {who}  {joined(record.reasons)}"
+
+
 def _audit(record: AuditEvent) -> tuple[str, str]:
     where = f"{record.topic}[{record.partition}]@{record.offset}"
     what = " ".join(filter(None, (record.tool, record.note, joined(record.reasons))))
     about = f"run {record.run_id} intent {record.intent_id}" if record.intent_id else ""
     again = "" if record.first_seq is None else f"  first decided at seq {record.first_seq}"
     cost = f"  {usd(record.cost_micros)}" if record.cost_micros and record.first else ""
-    return f"{record.verdict:<10}", f"seq {record.seq} {where} {about}  {what}{cost}{again}".rstrip()
+    would = f"  would have: {record.would_have} {joined(record.shadow_reasons)}" if record.would_have else ""
+    return f"{record.verdict:<10}", f"seq {record.seq} {where} {about}  {what}{cost}{again}{would}".rstrip()
 
 
 def _pulse(record: Pulse) -> tuple[str, str]:
@@ -145,6 +164,8 @@ _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "commands": _command,
     "outcomes": _outcome,
     "denials": _denial,
+    "holds": _hold,
+    "drafts": _draft,
     "audit": _audit,
     "pulse": _pulse,
 }

@@ -34,7 +34,7 @@ def mode(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     to: Annotated[
         str | None,
-        typer.Argument(metavar="MODE", help=f"{', '.join(modes.ORDER)}: the loosest it may be in."),
+        typer.Argument(metavar="MODE", help=f"{', '.join(modes.MODES)}: the loosest it may be in."),
     ] = None,
     *,
     tenant: Annotated[str | None, typer.Option(help="Of this tenant only. Default: of every tenant.")] = None,
@@ -85,10 +85,10 @@ def mode(  # noqa: PLR0913 - one parameter for each option
 def _check(to: str | None, signers: list[str]) -> None:
     if to is None:
         raise SettingsError(
-            "no mode is named", where="arguments", remedy=f"name one of {', '.join(modes.ORDER)}"
+            "no mode is named", where="arguments", remedy=f"name one of {', '.join(modes.MODES)}"
         )
     if fault := modes.mode_fault(to):
-        raise SettingsError(fault, where="arguments", remedy=nearest(to, modes.ORDER))
+        raise SettingsError(fault, where="arguments", remedy=nearest(to, modes.MODES))
     if not signers:
         raise SettingsError("nobody signs", where="arguments", remedy="name a key: --as KID")
 

@@ -13,11 +13,12 @@ from toolgate.cli.wording import STYLES, because, safe
 from toolgate.inspection.decoding import as_time
 from toolgate.inspection.explanation import accounts, intent_of
 from toolgate.processors.amounts import amount, usd
+from toolgate.schemas.records import Hold
 
 if TYPE_CHECKING:
     from toolgate.inspection.decoding import Entry
     from toolgate.inspection.explanation import Decided, Explanation, Reported, Row, Undo
-    from toolgate.schemas.records import AuditEvent, Command, Intent, Op, Reason
+    from toolgate.schemas.records import AuditEvent, Command, Draft, Intent, Op, Reason
 
 _NAME_WIDTH = 13
 
@@ -67,15 +68,37 @@ def _decided(console: Console, decided: Decided) -> None:
     _say(console, "signed by", signed)
     for reason in event.reasons:
         _say(console, "because", because(reason) + _figures(reason), "red")
+    if event.would_have:
+        _say(console, "would have", f"{event.would_have}, if nothing were in shadow")
+    for reason in event.shadow_reasons:
+        _say(console, "in shadow", because(reason) + _figures(reason), "yellow")
     allowed = f"policy set {event.policy_digest or '(none)'}, gate {event.code_version}"
     _say(console, "decided under", f"{allowed}, control up to {event.ctl}, ledger {event.gen}")
     if decided.outcome is not None and decided.outcome.record is not None:
         outcome = decided.outcome.record
         told = " ".join((outcome.verdict, *outcome.codes)) + (", may pass later" if outcome.retryable else "")
         _say(console, "agent told", told)
+        if outcome.repair:
+            _say(console, "to repair", outcome.repair)
+    if decided.proposal is not None and decided.proposal.record is not None:
+        _proposed(console, decided.proposal.record)
     if event.captured != "{}":
         _say(console, "captured", event.captured)
     _accounts(console, event)
+
+
+def _proposed(console: Console, record: Hold | Draft) -> None:
+    if isinstance(record, Hold):
+        people = f"{amount(record.approvals_needed, 'approvals')} by {' or '.join(record.roles)}"
+        _say(
+            console,
+            "hold",
+            f"{record.hold_id} {record.state}, needs {people} until {as_time(record.expires_at)}",
+        )
+        _say(console, "would do", f"{record.tool} {record.diff}")
+    else:
+        by = f"made by {record.twin}" if record.twin else "a proposal"
+        _say(console, "draft", f"{record.draft_id} {record.state}, {by}")
 
 
 def _asked(console: Console, intent: Intent) -> None:

@@ -159,7 +159,9 @@ def _print(answer: _Answer, *, as_json: bool) -> None:
         meant = TABLE[Code(code)].for_agent if code in Code.__members__ else ""
         console.print(f"  {safe(code)}  {meant}", markup=False, soft_wrap=True)
     if outcome.retryable:
-        console.print("  waiting is enough: it may pass later, under a new id")
+        console.print("  it may pass later, under a new id")
+    if outcome.repair:
+        console.print(f"  to repair: {safe(outcome.repair)}", markup=False, soft_wrap=True)
     if outcome.command_id:
         console.print(f"  command {safe(outcome.command_id)}", markup=False)
     if result is not None:

@@ -41,7 +41,7 @@ def tail(  # noqa: PLR0913 - one parameter for each option
     topic: Annotated[
         str,
         typer.Argument(
-            help="intents, commands, outcomes, results, denials, audit, control, quarantine, pulse, ...: "
+            help="intents, commands, outcomes, results, denials, holds, drafts, audit, control, quarantine, ...: "
             "`toolgate topics list` has all.",
             autocompletion=_names,
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.demo.checks import LEDGER
 from toolgate.demo.runs import LABELS
+from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Verdict
 from toolgate.streams.ledger.accounts import RUN_SCOPE
 from toolgate.streams.ledger.fold import Fold
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     from toolgate.demo.checks import Check
     from toolgate.demo.evidence import Evidence
     from toolgate.demo.player import Played
-    from toolgate.schemas.records import AuditEvent, Denial, Reason
+    from toolgate.schemas.records import AuditEvent, Denial, Outcome, Reason
 
 COLUMNS = ("approved", "denied", "read_first", "held")
-# `read_first` is for denials that ask the agent to read a record before it writes: no policy can ask so yet.
 _COLUMN = {Verdict.APPROVE: "approved", Verdict.HOLD: "held", Verdict.DRAFT: "held"}
 
 
@@ -53,8 +53,15 @@ def by_label(played: Iterable[Played]) -> dict[str, dict[str, int]]:
     counts = {label: dict.fromkeys(COLUMNS, 0) for label in LABELS}
     for one in played:
         if one.call.label:
-            counts[one.call.label][_COLUMN.get(Verdict(one.outcome.verdict), "denied")] += 1
+            counts[one.call.label][_column(one.outcome)] += 1
     return counts
+
+
+def _column(outcome: Outcome) -> str:
+    # The most severe code comes first: what is denied for another reason as well is denied.
+    if outcome.verdict == Verdict.DENY and outcome.codes[:1] == (Code.READ_FIRST,):
+        return "read_first"
+    return _COLUMN.get(Verdict(outcome.verdict), "denied")
 
 
 def by_verdict(events: Iterable[AuditEvent]) -> Counter[str]:

@@ -28,6 +28,7 @@ class Decided:
     intent: Entry | None = None  # None: no longer kept, or not readable
     denial: Entry | None = None
     outcome: Entry | None = None
+    proposal: Entry | None = None  # the hold or draft that it made
 
     @property
     def event(self) -> AuditEvent:
@@ -85,6 +86,7 @@ class Explanation:
                     "intent": _json(each.intent),
                     "denial": _json(each.denial),
                     "outcome": _json(each.outcome),
+                    "proposal": _json(each.proposal),
                 }
                 for each in self.decisions
             ],

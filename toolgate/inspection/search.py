@@ -1,7 +1,8 @@
 """Searching the log for one intent: the audit first, then what it points at.
 
-The audit names every input by its place, so intents and results are fetched by offset. Commands, outcomes and denials
-are written in the same transaction as their audit event: they are looked for from its time on, in its partition.
+The audit names every input by its place, so intents and results are fetched by offset. Commands, outcomes, denials,
+holds and drafts are written in the same transaction as their audit event: they are looked for from its time on, in
+its partition.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.streams.settings import Settings
 
+_PROPOSALS = {Verdict.HOLD: "holds", Verdict.DRAFT: "drafts"}
 _SLACK_MS = 10_000  # brokers' clocks may differ by so much
 
 
@@ -121,7 +123,10 @@ class Search:
         outcome = None
         if event.kid:  # nobody else is told
             outcome = self._beside(audit, "outcomes", lambda r: r.seq == event.seq)
-        return Decided(audit, intent, denial, outcome)
+        proposal = None
+        if event.verdict in _PROPOSALS and not event.dry_run:
+            proposal = self._beside(audit, _PROPOSALS[event.verdict], lambda r: r.seq == event.seq)
+        return Decided(audit, intent, denial, outcome, proposal)
 
     def _command(self, audit: Entry) -> Entry | None:
         command_id = audit.record.command_id

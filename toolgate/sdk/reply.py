@@ -36,10 +36,20 @@ class Reply:
         return orjson.loads(self.result.body) if self.result is not None and self.result.body else None
 
     @property
+    def repair(self) -> dict[str, Any]:
+        """What the agent can do about it, as docs/reference/repairs.md has it; {} where there is nothing to do.
+
+        Example: `{"do": "change", "params": [{"path": "cents", "expected": {"type": "integer"}}]}`.
+        """
+        found: dict[str, Any] = orjson.loads(self.outcome.repair) if self.outcome.repair else {}
+        return found
+
+    @property
     def why(self) -> str:
         """Why it is not ok, in a line: the gate's reason codes, or the tool's word; "" if it is.
 
-        Example: `DENY: TOOL_DENIED`, `error: no such invoice`, `void: expired before this executor could run it`.
+        Example: `DENY: TOOL_DENIED`, `HOLD: HELD_BY_RULE`,
+        `error: no such invoice`, `void: expired before this executor could run it`.
         """
         if self.ok:
             return ""

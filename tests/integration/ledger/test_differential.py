@@ -104,7 +104,7 @@ class Maker:
         return Ask(
             offset=offset,
             time_ms=time_ms,
-            verdict=r.choice(("APPROVE",) * 8 + ("DENY", "QUARANTINE")),
+            verdict=r.choice(("APPROVE",) * 8 + ("DENY", "QUARANTINE", "HOLD", "DRAFT", "RECORDED")),
             intent_id=r.choice(("", *(f"i{n}" for n in range(400)))),
             digest=digest,
             policy_digest="p",
@@ -224,8 +224,8 @@ def test_both_ledgers_answer_alike(stack: Stack, seed: int) -> None:
 def test_the_sequences_reached_every_verdict_note_and_op() -> None:
     """The differential test above is worth what it reaches: every kind of answer occurred, and often."""
     wanted = (
-        "APPROVE DENY QUARANTINE RECORDED DUPLICATE reserve settle spend rate window count own remember full visible "
-        "conflict note|settled note|void note|late note|uncovered note|unknown note|ended note|mismatch"
+        "APPROVE DENY QUARANTINE HOLD DRAFT RECORDED DUPLICATE reserve settle spend rate window count own remember "
+        "full visible conflict note|settled note|void note|late note|uncovered note|unknown note|ended note|mismatch"
     )
     rare = {name: COVERED[name.replace("|", " ")] for name in wanted.split()}
     assert {name: count for name, count in rare.items() if count < 10} == {}

@@ -56,6 +56,7 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
             Pulse("t", "w", "0", 1, 3, 2, 1, 0, 0, 0, 0, 350_000, {"X": 1}, {}),
             "3 intents: 2 approved, 1 denied  $0.35  X:1",
         ),
+        ("outcomes", Outcome("i", "d", 7, "HOLD", ("X",), hold_id="0-1"), "seq 7  X  hold 0-1"),
         ("ticks", Tick("r", "hold_expiry", "h", 9), "run_id=r  what=hold_expiry  ref=h  due_at=9"),
         (
             "results",
@@ -81,3 +82,30 @@ def test_an_audit_event_says_what_it_was_and_why(written):
     assert "BUDGET_EXCEEDED budgets[0]: $0.03 over  $0.01" in denied
     assert again.endswith("first decided at seq 1")
     assert "$" not in again
+
+
+def test_what_waits_for_people_says_what_and_for_whom(written):
+    """A hold with what would be done and who must approve it, a draft with what makes it."""
+    reason = Reason("HELD_BY_RULE", "large", "over $50")
+    held, drafted = written.intent(), written.intent(intent_id="i-2")
+    written.decided(held, verdict="HOLD", reasons=(reason,))
+    written.decided(drafted, verdict="DRAFT", reasons=(reason,), intent_id="i-2")
+    (hold,), (draft,) = (written(topic).lines[held.partition] for topic in ("holds", "drafts"))
+    told = line(DECODER.entry(hold)).plain
+    assert (
+        'open seq 1 pay {"params":{"id":"x"}} w/ann run r intent i-1  needs 2 of cfo, lead until 1970' in told
+    )
+    assert told.endswith("HELD_BY_RULE large: over $50")
+    assert (
+        "open seq 2 pay by propose w/ann run r intent i-2  HELD_BY_RULE large"
+        in line(DECODER.entry(draft)).plain
+    )
+
+
+def test_an_audit_event_says_what_would_have_been(written):
+    """Behind what is, with its reasons."""
+    reason = Reason("RULE_DENIED", "large", "over $50")
+    at = written.intent()
+    written.decided(at, would_have="DENY", shadow_reasons=(reason,))
+    (told,) = (line(DECODER.entry(e)).plain for e in written("audit").lines[at.partition])
+    assert told.endswith("would have: DENY RULE_DENIED large: over $50")

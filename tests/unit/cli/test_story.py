@@ -110,3 +110,35 @@ def test_nothing_that_was_written_acts_on_the_terminal(written, told):
 def _result(approved):
     """The end of a command."""
     return Result(approved.command_id, "i-1", "r", "pay", "d", "ok", "desk")
+
+
+HELD = Reason("HELD_BY_RULE", "large", "over $50", "", "cents", 700, 500, 200)
+
+
+def test_a_hold_says_who_decides_on_what(written, told):
+    """What would be done, how many of whom must approve it and until when, and what the agent may do."""
+    written.decided(written.intent(), verdict="HOLD", reasons=(HELD,))
+    text = told()
+    for part in (
+        "HOLD at seq 1",
+        "because       HELD_BY_RULE large: over $50  (asked 700 cents, limit 500 cents)",
+        "needs 2 approvals by cfo or lead until 1970-01-02T00:00:01",
+        'would do      pay {"params":{"id":"x"}}',
+        'to repair     {"do":"ask"}',
+    ):
+        assert part in text
+
+
+def test_a_draft_names_what_makes_it(written, told):
+    """The twin of the catalogue, or that it is a proposal."""
+    written.decided(written.intent(), verdict="DRAFT", reasons=(HELD,))
+    assert "open, made by propose" in told()
+
+
+def test_shadow_is_told_apart_from_what_was_decided(written, told):
+    """What would have been, and why; the verdict above it stands."""
+    written.decided(written.intent(), command_id="0-0", would_have="DENY", shadow_reasons=(HELD,))
+    text = told()
+    assert "APPROVE at seq 1" in text
+    assert "would have    DENY, if nothing were in shadow" in text
+    assert "in shadow     HELD_BY_RULE large: over $50" in text

@@ -20,11 +20,10 @@ WAIT = Reason("RATE_LIMITED", "rates[0]", "retry in 40 ms", "run", "ms", None, N
 NEVER = Reason("TOOL_UNKNOWN", "tools", "the catalogue has no tool x")
 
 
-def played(label: str, verdict: str) -> Played:
+def played(label: str, verdict: str, *codes: str) -> Played:
     """A call and what its agent was told."""
-    return Played(
-        "r", Call("r.000", "pay", {}, "", error=False, label=label), Outcome("r.000", "d", 1, verdict)
-    )
+    call = Call("r.000", "pay", {}, "", error=False, label=label)
+    return Played("r", call, Outcome("r.000", "d", 1, verdict, codes))
 
 
 def denial(name: str, *reasons: Reason) -> Denial:
@@ -53,13 +52,15 @@ def test_labels_are_counted_by_what_the_agent_was_told():
         played("right", "HOLD"),
         played("wrong", "DENY"),
         played("wrong", "DRAFT"),
+        played("wrong", "DENY", "READ_FIRST", "HELD_BY_RULE"),
+        played("failed", "DENY", "RULE_DENIED", "READ_FIRST"),
         played("", "DENY"),
     ]
     none = {"approved": 0, "denied": 0, "read_first": 0, "held": 0}
     assert tally.by_label(told) == {
         "right": none | {"approved": 1, "held": 1},
-        "wrong": none | {"denied": 1, "held": 1},
-        "failed": none,
+        "wrong": none | {"denied": 1, "held": 1, "read_first": 1},
+        "failed": none | {"denied": 1},
     }
 
 

@@ -53,6 +53,17 @@ def test_finds_a_denial_with_its_reasons(written):
     assert (found.command, found.results) == (None, ())
 
 
+@pytest.mark.parametrize(("verdict", "kept"), [("HOLD", "cfo"), ("DRAFT", "propose")])
+def test_finds_what_waits_for_people(written, verdict, kept):
+    """The hold or draft that the decision made; a dry run made none."""
+    written.decided(written.intent(), verdict=verdict)
+    written.decided(written.intent(), verdict=verdict, dry_run=True, first=False)
+    found = explain(written)
+    made, dry = found.decisions
+    assert (made.proposal.record.seq, dry.proposal, found.missing) == (1, None, ())
+    assert kept in json.dumps(found.as_json()["decisions"][0]["proposal"])
+
+
 def test_with_the_run_one_partition_is_read(written):
     """A run's records lie in one; without it all are searched."""
     partition = written.approved().partition

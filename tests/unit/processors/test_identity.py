@@ -208,7 +208,7 @@ def signed(by, *, topic="control", value=b"v"):
         ("mode", "enforce", ("eye",), "needs an operator"),
         ("mode", "read_only", ("eye",), None),
         ("mode", "read_only", ("pub",), "needs an operator or the watch"),
-        ("mode", "dance", ("ann",), "none of enforce, read_only"),
+        ("mode", "dance", ("ann",), "none of enforce, draft_only, read_only, shadow"),
         ("demote", "", ("eye",), None),
         ("alert", "", ("eye",), None),
         ("alert", "", ("pub",), "needs an operator"),

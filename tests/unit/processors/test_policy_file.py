@@ -16,7 +16,9 @@ FULL = {
     "policy": {
         "workflow_id": "w",
         "tenant": "t",
-        "mode": "read_only",
+        "mode": "canary:25%",
+        "tier": "low_risk_writes",
+        "show_limits": True,
         "allowed_tools": ["read_*"],
         "denied_tools": ["x"],
         "limits": {"max_tool_calls": 1, "max_cost_usd": "0.35", "max_denials": 3},
@@ -45,7 +47,8 @@ def test_the_schema_accepts_a_full_policy():
     [
         {"limtis": {}},
         {"allowed_tools": []},
-        {"mode": "shadow"},
+        {"mode": "canary:0%"},
+        {"tier": "trusted"},
         {"workflow_id": "a/b"},
         {"limits": {"max_cost_usd": -1}},
         {"rates": [{"scope": "run", "max": 1, "per": "minute"}]},

@@ -49,6 +49,9 @@ NUMBERS = {
     "CONTROL_REFUSED": 40,
     "CEDAR_FAILED": 41,
     "CEDAR_DENIED": 42,
+    "HELD_BY_RULE": 32,
+    "DRAFTED": 33,
+    "SHADOWED": 34,
 }
 
 

@@ -46,8 +46,9 @@ def test_refuses_what_could_take_more_than_a_record_may(  # noqa: PLR0917
     value_bytes, named, sets, others, bound, verdict, case, world
 ):
     """The bound counts the value, what is captured, each record in each set, and each claim."""
-    judged = size(claiming(case, value_bytes, named, sets, others), world())
-    assert decision_bytes(judged) == bound
+    whole = claiming(case, value_bytes, named, sets, others)
+    assert decision_bytes(whole) == bound
+    judged = size(whole, world())
     assert judged.verdict == verdict
     over = bound - DECISION_BYTES_MAX
     told = [(r.code, r.unit, r.asked, r.limit, r.distance) for r in judged.reasons]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import universe
+import universe_policies
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.claims import Own
@@ -19,7 +19,7 @@ from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.ports import UnavailableError
 
-POLICIES = from_files({"tools.yaml": universe.TOOLS, "policies/w.yaml": universe.POLICY})
+POLICIES = from_files({"tools.yaml": universe_policies.TOOLS, "policies/w.yaml": universe_policies.POLICY})
 INTAKE = Intake(POLICIES, Keyring.insecure())
 RESULT = Result("0-1", "i", "r", "pay", "d" * 32, "ok", "e")
 INTENT = Intent("i", "call", "default", "w", "r", "a", tool="pay", params='{"id":"x"}')
@@ -136,7 +136,7 @@ def activated(files, checked_by="1"):
 def test_an_intent_is_judged_under_the_set_that_control_names():
     """The folder beside the worker is in force only until then."""
     state, store = activated(
-        {**universe.FIRST, "policies/w.yaml": universe.POLICY + b"  denied_tools: [pay]\n"}
+        {**universe_policies.FILES, "policies/w.yaml": universe_policies.POLICY + b"  denied_tools: [pay]\n"}
     )
     intake = Intake(POLICIES, Keyring.insecure(), store=store)
     reading = intake.read(Envelope("intents", 0, 7, 1000, b"r", Codec(Intent).encode(INTENT)))

@@ -10,6 +10,7 @@ from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
+from toolgate.processors.policy_file import RULES_MAX
 from toolgate.processors.reasons import Code
 from toolgate.processors.size import ACCOUNT_BYTES_MAX, DECISION_BYTES_MAX, decision_bytes
 from toolgate.processors.world import World
@@ -71,6 +72,13 @@ policy:
 @pytest.fixture(scope="module")
 def largest():
     """The case of the largest intent that the chain lets pass."""
+    judged = _judged(_policy())
+    assert judged.reasons == ()
+    return judged
+
+
+def _judged(policy: str) -> Case:
+    """The case of the largest intent under a policy."""
     codec = Codec(Intent)
     records = [f"{n:0128}" for n in range(256)]
     intent = Intent(LONG, "call", LONG, LONG, LONG, LONG, LONG, LONG, "", 1, reason="r" * 4_000)
@@ -83,11 +91,16 @@ def largest():
     intent = padded(room)
     value = codec.encode(intent)
     assert len(value) == INPUT_BYTES_MAX
-    policies = from_files({"tools.yaml": TOOLS.encode(), "policy.yaml": _policy().encode()})
+    policies = from_files({"tools.yaml": TOOLS.encode(), "policy.yaml": policy.encode()})
     case = Case(Envelope("intents", 0, 0, 1, LONG.encode(), value), intent, "d" * 32)
-    judged = judge(case, World(policies, ControlState(), Keyring.insecure()))
-    assert judged.reasons == ()
-    return judged
+    return judge(case, World(policies, ControlState(), Keyring.insecure()))
+
+
+def _with_rules(count: int, more: str) -> str:
+    """The policy with rules that all hold, each with the longest sentence."""
+    because, when = "\N{GRINNING FACE}" * 200, "size(intent.run) > 1"
+    rules = [f"{{id: r{n:0127}, when: {when}, because: {because}, {more}}}" for n in range(count)]
+    return f"{_policy()}  rules: [{', '.join(rules)}]\n"
 
 
 def _outputs(case: Case, verdict: str, refused: tuple[tuple[int, int], ...]) -> dict[str, int]:
@@ -143,6 +156,28 @@ def test_a_denial_with_every_reason_is_within_its_bound(largest):
     sizes = _outputs(largest, Verdict.DENY, refused)
     assert sizes.keys() == {"denials", "outcomes", "audit", "pulse"}
     assert max(sizes.values()) <= decision_bytes(largest)
+
+
+@pytest.mark.parametrize("then", ["hold", "draft"])
+def test_a_hold_or_draft_with_many_reasons_is_within_its_bound(then):
+    """What rules say counts, so that what waits for people can be written."""
+    case = _judged(_with_rules(RULES_MAX, f"then: {then}"))
+    assert (case.verdict.value, len(case.reasons)) == (then.upper(), RULES_MAX)
+    sizes = _outputs(case, case.verdict, ())
+    assert sizes.keys() == {f"{then}s", "outcomes", "audit", "pulse"}
+    bound = decision_bytes(case)
+    assert sizes[f"{then}s"] <= bound
+    assert sizes["audit"] <= bound + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
+    assert bound <= DECISION_BYTES_MAX
+    assert sizes["outcomes"] <= 131_072
+
+
+def test_an_approval_with_many_rules_in_shadow_is_within_its_bound():
+    """What did not count is written as well."""
+    case = _judged(_with_rules(RULES_MAX, "mode: shadow"))
+    assert (case.verdict, len(case.shadow_reasons)) == (Verdict.APPROVE, RULES_MAX)
+    sizes = _outputs(case, Verdict.APPROVE, ())
+    assert sizes["audit"] <= decision_bytes(case) + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
 
 
 def test_a_pulse_that_names_every_tool_of_a_batch_is_written():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import universe
+import universe_policies
 
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files, set_digest
@@ -17,8 +17,8 @@ from toolgate.streams.gate.steering import Steering
 from toolgate.streams.log.memory import Broker, MemoryLog
 from toolgate.streams.ports import Output, UnavailableError
 
-LOCAL = from_files(universe.FIRST)
-OTHER = {**universe.FIRST, "policies/w.yaml": universe.POLICY + b"  denied_tools: [look]\n"}
+LOCAL = from_files(universe_policies.FILES)
+OTHER = {**universe_policies.FILES, "policies/w.yaml": universe_policies.POLICY + b"  denied_tools: [look]\n"}
 NAME = set_digest(OTHER)
 
 

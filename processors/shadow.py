@@ -1,0 +1,59 @@
+"""Shadow: a judged case of which only is recorded what it would have come to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolgate.processors.modes import SHADOW
+from toolgate.processors.reasons import Code, ordered, verdict_of
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import Kind, Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolgate.processors.case import Case
+    from toolgate.processors.world import World
+
+
+def shadow_of(case: Case, world: World) -> str:
+    """Why nothing is commanded for a case but recorded, as a sentence for people, or ""."""
+    if case.policy is None:
+        return ""
+    mode, ordered = world.mode(case.policy, case.intent.run_id)
+    if mode != SHADOW:
+        return ""
+    if ordered:
+        return f"the workflow is in shadow ({ordered})"
+    whole = case.policy.mode == SHADOW
+    return "the policy is in shadow" if whole else "this run is not one that the canary enforces"
+
+
+def shadowed(case: Case, because: str) -> Case:
+    """The case as the ledger is asked about it: its claims are looked at, and no account moves."""
+    return changed(
+        case,
+        verdict=Verdict.RECORDED,
+        reasons=(Reason(Code.SHADOWED, "mode", because),),
+        shadow_reasons=ordered(case.reasons + case.shadow_reasons),
+        claims=() if case.verdict == Verdict.DENY else case.always + case.claims,
+        always=(),
+        on_deny=(),
+        reserve=None,
+    )
+
+
+def would_have(case: Case, reasons: Iterable[Reason], shadow_reasons: tuple[Reason, ...]) -> str:
+    """The verdict of a decided case if nothing were in shadow, or "" where nothing is.
+
+    Args:
+        case: as the chain judged it.
+        reasons: of the published verdict.
+        shadow_reasons: those that did not count, the ledger's with them.
+    """
+    recorded = case.verdict == Verdict.RECORDED
+    if not recorded and not shadow_reasons:
+        return ""
+    verdict = verdict_of((*(() if recorded else reasons), *shadow_reasons))
+    reported = verdict == Verdict.APPROVE and case.intent.kind != Kind.CALL
+    return Verdict.RECORDED.value if reported else verdict.value

@@ -1,0 +1,49 @@
+"""The policies of the small universe: the usual one, and one with holds, drafts and a workflow in shadow."""
+
+from __future__ import annotations
+
+TOOLS = b"""
+tools:
+  - name: look
+    version: "1"
+    effect: read
+    system: bank
+    records: []
+    params: {type: object, properties: {id: {type: string}}, required: [id]}
+    result: {type: object, properties: {color: {type: string}}, required: [color]}
+    remember:
+      - {fact: thing, key: params.id, trusted: true, fields: {color: result.color}}
+  - {name: paint, effect: write, system: wall, records: [], params: {properties: {id: {type: string}}, required: [id]}}
+  - name: pay
+    version: "1"
+    effect: write
+    system: bank
+    records: [id]
+    params: {type: object, properties: {id: {type: string}}, required: [id]}
+"""
+POLICY = b"""
+policy:
+  workflow_id: w
+  allowed_tools: [look, paint, pay]
+  limits: {max_tool_calls: 40, max_denials: 10000}
+  attempts: {run: {max: 100000, per: 1m}, agent: {max: 100000, per: 1m}}
+  budgets:
+    - {scope: tenant, unit: usd, max: 0.000060, window: 1h}
+    - {scope: workflow, unit: usd, max: 0.000400, window: 1d}
+    - {scope: system, unit: calls, max: 6, window: none, on_expiry: release}
+  blast_radius:
+    - {scope: workflow, max: 5, window: 1h}
+  logging: {capture: [params.id]}
+  rules:
+    - {id: color, tools: [paint], when: 'facts.thing[params.id].color == "red"', because: red stays red}
+"""
+# The same with calls that are held or drafted, and a second workflow in shadow.
+PROPOSING = (
+    POLICY
+    + b"""    - {id: kept, tools: [pay], when: params.id == "x8", then: hold, because: people look at x8}
+    - {id: drafted, tools: [pay], when: params.id == "x7", then: draft, because: x7 is only proposed}
+"""
+)
+SHADOW = POLICY.replace(b"workflow_id: w", b"workflow_id: s\n  mode: shadow")
+FILES = {"tools.yaml": TOOLS, "policies/w.yaml": POLICY}
+PROPOSING_FILES = {**FILES, "policies/w.yaml": PROPOSING, "policies/s.yaml": SHADOW}
