@@ -173,7 +173,7 @@ class Calls:
         return Typed("", result, Slot(CALL, (name,), result, (), tuple(slots)))
 
     def _argument(self, name: str, node: Node) -> Typed:
-        if name == "join" and isinstance(node, Literal) and isinstance(node.value, str):
+        if FUNCTIONS[name].most > 1 and isinstance(node, Literal) and isinstance(node.value, str):
             return Typed("", STRING, Slot(CONSTANT, (node.value,), STRING))
         found = self.computed(node) if is_computed(node) else self._texts.path(node)
         if found is None or found.slot is None:

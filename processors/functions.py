@@ -92,6 +92,18 @@ def _zipped(one: Type, other: Type) -> Type | None:
     return list_of(record(first=first, second=second)) if first and second else None
 
 
+def _counted(given: Type) -> Type | None:
+    return INT if given.kind == "list" else None
+
+
+def _left_over(one: Type, other: Type) -> Type | None:
+    return one if _same_list(one) and one == other else None
+
+
+def _zoned(given: Type, zone: Type = STRING) -> Type | None:
+    return _each("string", TIMESTAMP)(given) if zone == STRING else None
+
+
 def _usd(value: str) -> int:
     try:
         return parse_usd(value)
@@ -108,16 +120,24 @@ def _date(value: str) -> datetime:
         raise UnfitError("it is no date (YYYY-MM-DD)") from None
 
 
-def _time(value: str) -> datetime:
-    if not _TIME.match(value):
-        raise UnfitError("it is no time (RFC 3339)")
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        raise UnfitError("it is no time (RFC 3339)") from None
-    if found.tzinfo is None:
-        raise UnfitError("it is a time without a zone")
-    return found
+def _time(value: str | list[str], zone: str = "") -> datetime | list[datetime]:
+    """The time of a text; `zone`, such as -05:00, is that of a text that names none."""
+    if isinstance(value, list):
+        return [_moment(one, zone) for one in value]
+    return _moment(value, zone)
+
+
+def _moment(value: str, zone: str) -> datetime:
+    for text in (value, value + zone):
+        if not _TIME.match(text):
+            raise UnfitError("it is no time (RFC 3339)")
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            raise UnfitError("it is no time (RFC 3339)") from None
+        if found.tzinfo is not None:
+            return found
+    raise UnfitError("it is a time without a zone")
 
 
 def _extreme(choose: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -127,6 +147,11 @@ def _extreme(choose: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return choose(value)
 
     return found
+
+
+def _without(one: list[Any], other: list[Any]) -> list[Any]:
+    known = set(other)
+    return [item for item in one if item not in known]
 
 
 def _distinct(value: list[Any]) -> list[Any]:
@@ -165,6 +190,7 @@ def _rows(given: Type) -> Type | None:
 FUNCTIONS: dict[str, Function] = {
     "rows": Function(_rows, lambda value: list(value.values()), "a table"),
     "sum": Function(_number_of_list, sum, "a list of numbers"),
+    "count": Function(_counted, len, "a list"),
     "running": Function(_same_numbers, lambda value: list(accumulate(value)), "a list of numbers"),
     "least": Function(_ordered_of_list, _extreme(min), "a list"),
     "greatest": Function(_ordered_of_list, _extreme(max), "a list"),
@@ -172,10 +198,13 @@ FUNCTIONS: dict[str, Function] = {
     "sorted": Function(_same_list, sorted, "a list"),
     "reversed": Function(_list, lambda value: value[::-1], "a list"),
     "pairs": Function(_pairs, lambda value: [_pair(*two) for two in pairwise(value)], "a list"),
+    "without": Function(_left_over, _without, "two lists of the same", least=2, most=2),
     "zip": Function(_zipped, _zip, "two lists", least=2, most=2),
     "join": Function(_joined, _join, "texts and whole numbers, or lists of them", least=2, most=JOINED_MAX),
     "usd": Function(_each("string", INT), _mapped(_usd), 'decimal text such as "12.50"'),
     "date": Function(_each("string", TIMESTAMP), _mapped(_date), 'text such as "2026-03-31"'),
-    "time": Function(_each("string", TIMESTAMP), _mapped(_time), 'text such as "2026-03-31T09:00:00Z"'),
+    "time": Function(
+        _zoned, _time, 'text such as "2026-03-31T09:00:00Z", and a zone such as "-05:00"', most=2
+    ),
     "lower": Function(_each("string", STRING), _mapped(str.casefold), "text"),
 }

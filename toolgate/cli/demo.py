@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from toolgate.cli import logs
 from toolgate.cli.exits import Exit
 from toolgate.cli.hints import say_next
-from toolgate.demo import day, day_figures, day_report, performance, report, tally
+from toolgate.demo import day, day_figures, day_report, labelled, performance, report, tally
 from toolgate.demo.billing.cast import cast
 from toolgate.demo.live import Board
 from toolgate.demo.stage import Elsewhere
@@ -158,13 +158,14 @@ def _recorded(  # noqa: PLR0913, PLR0917 - the options of the command
             notify=lambda text: progress.update(bar, description=text),
             on_call=lambda _: progress.advance(bar),
         )
-    report.show(console, played.evidence, played.played, played.checks)
+    report.show(console, played.evidence, script.runs, played.played, played.checks)
     console.print(
         f"{len(played.played):,} calls of {len(script.runs):,} runs in {played.seconds:.1f} s"
         + (f"; the topics stay under {played.prefix}.*" if elsewhere or directory else "")
     )
     if as_json:
         summary = tally.as_json(played.evidence, played.checks, played.played, played.seconds)
+        summary |= labelled.as_json(script.runs, played.played, played.evidence.reasons())
         typer.echo(json.dumps(summary))
     _end(played.checks)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command, Denial, Result
+from toolgate.schemas.records import AuditEvent, Command, Denial, Reason, Result
 from toolgate.streams.errors import UnreachableError
 from toolgate.streams.ledger.redis import RedisLedger
 from toolgate.streams.log.kafka import KafkaLog
@@ -43,6 +43,10 @@ class Evidence:
     def intents(self) -> int:
         """How many intents there are."""
         return sum(len(offsets) for (topic, _), offsets in self.inputs.items() if topic == "intents")
+
+    def reasons(self) -> dict[str, tuple[Reason, ...]]:
+        """Why each intent was not approved, by its id."""
+        return {event.intent_id: event.reasons for event in self.decisions() if event.first}
 
     def decisions(self) -> list[AuditEvent]:
         """The audit events about intents."""

@@ -80,12 +80,12 @@ def recorded_tools(runs: Iterable[Run]) -> dict[str, Callable[[Command], Answer]
         call = recorded[command.intent_id]
         if call.error:
             raise ToolError(call.result if isinstance(call.result, str) else json.dumps(call.result))
-        return Answer(body=_parsed(call.result))
+        return Answer(body=parsed(call.result))
 
     return {call.tool: answer for call in recorded.values()}
 
 
-def _parsed(result: Any) -> Any:
+def parsed(result: Any) -> Any:
     """Recordings hold JSON as text: as data it is what an executor would report; other text stays text."""
     if not isinstance(result, str):
         return result

@@ -7,25 +7,35 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from toolgate.demo import tally
+from toolgate.demo import labelled, tally
 from toolgate.demo.checks import SHOWN_MAX
+from toolgate.demo.runs import LABELS
 from toolgate.processors.amounts import amount
 from toolgate.schemas.records import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rich.console import Console
 
     from toolgate.demo.checks import Check
     from toolgate.demo.evidence import Evidence
     from toolgate.demo.player import Played
+    from toolgate.demo.runs import Run
+    from toolgate.schemas.records import Reason
 
 MISSES_MAX = 15
+RULES_MAX = 20
 USES_MAX = 12
 
 
-def show(console: Console, evidence: Evidence, played: Sequence[Played], checks: Iterable[Check]) -> None:
+def show(
+    console: Console,
+    evidence: Evidence,
+    runs: Sequence[Run],
+    played: Sequence[Played],
+    checks: Iterable[Check],
+) -> None:
     """Print all tables, then the checks with every difference found."""
     decisions = evidence.decisions()
     verdicts = tally.by_verdict(decisions)
@@ -40,13 +50,38 @@ def show(console: Console, evidence: Evidence, played: Sequence[Played], checks:
         console.print(
             table("Reasons", ("code", "rule", "denials"), [(*pair, count) for pair, count in reasons])
         )
-    labels = tally.by_label(played)
-    if any(sum(counts.values()) for counts in labels.values()):
-        rows = [(label, *counts.values()) for label, counts in labels.items()]
-        console.print(table("Labelled writes", ("label", *tally.COLUMNS), rows))
+    show_labelled(console, runs, played, evidence.reasons())
     _show_misses(console, evidence)
     show_use(console, evidence)
     show_checks(console, checks)
+
+
+def show_labelled(
+    console: Console, runs: Sequence[Run], played: Sequence[Played], reasons: Mapping[str, Sequence[Reason]]
+) -> None:
+    """Print what became of labelled calls, and which rules were against them; nothing where no call is labelled."""
+    rows: list[tuple[str | int, ...]] = [
+        (part, label, *counts.values(), *_shares(counts))
+        for part, labels in labelled.by_trials(runs, played).items()
+        for label, counts in labels.items()
+        if sum(counts.values())
+    ]
+    if not rows:
+        return
+    columns = ("runs", "label", *tally.COLUMNS, "approved %", "stopped %", "stopped or held %")
+    console.print(table("Labelled writes", columns, rows))
+    against = list(labelled.by_rule(played, reasons).items())[:RULES_MAX]
+    rows = [(*pair, *(counts[label] for label in LABELS)) for pair, counts in against]
+    if rows:
+        console.print(table("Rules against labelled writes", ("code", "rule", *LABELS), rows))
+
+
+def _shares(counts: Mapping[str, int]) -> tuple[str, str, str]:
+    """Of the calls of one label: approved, denied for whatever reason, denied or held."""
+    total, approved, held = sum(counts.values()), counts["approved"], counts["held"]
+    found = (approved, total - approved - held, total - approved)
+    first, second, third = (f"{100 * part / total:.1f}" for part in found)
+    return first, second, third
 
 
 def show_checks(console: Console, checks: Iterable[Check]) -> None:

@@ -1,10 +1,11 @@
 """Recorded runs: what agents once called, one run a line of JSON, read strictly.
 
-    {"run_id": "...", "calls": [{"call_id": "...", "tool": "...", "params": {...},
-                                 "result": ..., "error": false, "label": "right"}]}
+    {"run_id": "...", "trial": 0, "calls": [{"call_id": "...", "tool": "...", "params": {...},
+                                             "result": ..., "error": false, "label": "right"}]}
 
-Other keys of a run or call belong to whoever recorded it and are not looked at. A label is only for counting:
-nothing that decides sees it. A `call_id` that stands twice in a run is a client that sends one intent again.
+`trial` and `label` may be left out; they are only for counting, and nothing that decides sees them. Other keys of a run
+or call belong to whoever recorded it and are not looked at. A `call_id` that stands twice in a run is a client that
+sends one intent again.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ class Run:
 
     run_id: str
     calls: tuple[Call, ...]
+    trial: int | None = None  # the how-manieth recording of the same task
 
 
 class _LineError(Exception):
@@ -112,7 +114,10 @@ def _run(line: bytes) -> Run:
         if fault := id_fault(intent_id):
             raise _LineError(f"run_id {run_id!r} makes the intent id {intent_id!r}, which {fault}")
         made.append(_call(call, intent_id, here))
-    return Run(run_id, tuple(made))
+    trial = row.get("trial")
+    if trial is not None and (type(trial) is not int or trial < 0):
+        raise _LineError("the run's trial is no whole number from 0 on")
+    return Run(run_id, tuple(made), trial)
 
 
 def _call(row: dict[str, Any], intent_id: str, here: str) -> Call:

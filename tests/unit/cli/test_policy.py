@@ -27,10 +27,10 @@ def test_shows_what_a_folder_allows():
     assert answer.exit_code == 0
     for said in (
         "airline_service_v1",
-        "$150.50",
-        "12 search_credits",
+        "$400.50",
+        "30 search_credits",
         "1,200 calls",
-        "6 records (reservation_id)",
+        "10 records (reservation_id)",
     ):
         assert said in answer.stdout
     assert "$50.00 to $500.00 by amount" in answer.stdout

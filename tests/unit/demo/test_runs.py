@@ -42,6 +42,11 @@ def test_calls_keep_their_order_and_what_was_recorded(load):
     )
 
 
+def test_a_run_may_carry_its_trial(load):
+    """Most recordings have only one of each task, and say nothing."""
+    assert [run.trial for run in load(line(CALL), line(CALL, run_id="r-2", trial=3))] == [None, 3]
+
+
 def test_a_repeated_call_id_is_the_same_intent(load):
     """A client that sends again uses the id that it used before."""
     other = CALL | {"call_id": "r/1"}
@@ -65,6 +70,9 @@ def test_a_repeated_call_id_is_the_same_intent(load):
         (line({k: v for k, v in CALL.items() if k != "result"}), r"calls\[0\] has no result"),
         (line(CALL | {"error": None}), r"calls\[0\].error is neither true nor false"),
         (line(CALL | {"label": "good"}), r"calls\[0\].label is 'good'; known are right, wrong, failed"),
+        (line(CALL, trial="1"), "the run's trial is no whole number"),
+        (line(CALL, trial=True), "the run's trial is no whole number"),
+        (line(CALL, trial=-1), "the run's trial is no whole number"),
         (line(CALL, run_id="r 1"), "makes the intent id 'r 1.000', which has ' '"),
         (line(CALL) + "\n\n" + line(CALL), "run r-1 is there twice"),
     ],

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolgate.processors.catalogue import facts_of
 from toolgate.processors.chain import judge
 from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
+from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code, retryable
 from toolgate.processors.remembering import FACTS_MAX, remembered
@@ -25,6 +28,7 @@ tools:
       properties:
         cabin: {type: string}
         owner: {type: string}
+        made: {type: string}
         legs:
           type: array
           items:
@@ -37,6 +41,7 @@ tools:
         fields:
           cabin: result.cabin
           owner: result.owner
+          made: result.made
           legs: join(result.legs.code, result.legs.date)
           dates: result.legs.date
   - name: get_person
@@ -107,6 +112,7 @@ PARAMS = {
 BOOKING = {
     "cabin": "basic",
     "owner": "ann",
+    "made": "2024-05-14T15:30:00",
     "legs": [
         {"code": "X1", "date": "2024-05-20", "price": 100},
         {"code": "X2", "date": "2024-05-22", "price": 200},
@@ -175,6 +181,11 @@ HOLDS = [
     "zip(params.cards, facts.card[params.cards].left).exists(one, one.second == 30)",
     "running(facts.card[params.cards].left) == [10, 40]",
     "reversed(sorted(params.cards)) == ['c2', 'c1']",
+    "count(params.legs) == 2",
+    "without(params.cards, facts.booking[params.id].dates) == params.cards",
+    "without(join(params.legs.code, params.legs.date), facts.booking[params.id].legs) == []",
+    "sum(facts.leg[without(join(params.legs.code, params.legs.date), facts.booking[params.id].legs)].price) == 0",
+    'time(facts.booking[params.id].made, "-05:00") == timestamp("2024-05-14T20:30:00Z")',
     "join('X1', '2024-05-20') in facts.booking[params.id].legs",
     "history.landed == 0 && history.failed_writes == 0",
 ]
@@ -211,6 +222,22 @@ def test_a_rule_may_deny_what_was_not_read(judged):
     found = judged("facts.booking[params.id].cabin == 'x'", {}, keys="      missing: deny\n")
     assert [reason.code for reason in found.reasons] == [Code.RULE_DENIED]
     assert not retryable(found.reasons)
+
+
+@given(st.lists(st.integers(0, 5)), st.lists(st.integers(0, 5)))
+def test_what_is_left_of_a_list_and_what_is_not_make_the_list(one, other):
+    """Nothing is lost, moved or made."""
+    without = FUNCTIONS["without"].apply
+    left = without(one, other)
+    assert left == [item for item in one if item not in other]
+    assert sorted(left + without(one, left)) == sorted(one)
+
+
+@pytest.mark.parametrize("zone", ['"EST"', '"5"', "params.cabin"])
+def test_a_time_without_a_zone_cannot_be_judged(judged, all_read, zone):
+    """Nor one with a zone that is none: which moment it is, nobody has said."""
+    found = judged(f"time(facts.booking[params.id].made, {zone}) < now", all_read)
+    assert [reason.code for reason in found.reasons] == [Code.RULE_FAILED]
 
 
 def test_a_guard_makes_a_missing_fact_false(judged):
@@ -346,6 +373,10 @@ BAD_RULES = [
     ("tables.bag[params.cabin] == 1", "tables has no bag; did you mean bags?"),
     ("join(params.id) == 'x'", "join() takes 2 to 8 paths"),
     ("zip(params.id, params.legs).size() > 0", "zip() takes two lists"),
+    ("without(params.cards, params.legs) == []", "without() takes two lists of the same"),
+    ("count(params.id) > 0", "count() takes a list"),
+    ("time(params.id, params.cost) < now", "time() takes text such as"),
+    ("sum('x') > 0", "sum() takes a path"),
 ]
 
 
