@@ -65,6 +65,8 @@ docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentatio
 	$(BIN)/python -m toolgate.processors.reasons > $(REFERENCE)/reasons.md
 	$(BIN)/python -m toolgate.processors.file_pages > $(REFERENCE)/policy.md
 	$(BIN)/python -m toolgate.processors.policy_file > $(REFERENCE)/policy.schema.json
+	$(BIN)/python -m toolgate.processors.catalogue > $(REFERENCE)/tools.schema.json
+	$(BIN)/python -m toolgate.processors.cases_file > $(REFERENCE)/cases.schema.json
 	$(BIN)/python -m toolgate.cli.reference cli > $(REFERENCE)/cli.md
 	$(BIN)/python -m toolgate.cli.reference exits > $(REFERENCE)/exits.md
 	$(BIN)/python -m toolgate.streams.topics > $(REFERENCE)/topics.md

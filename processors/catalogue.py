@@ -1,14 +1,27 @@
-"""The tool catalogue (`tools.yaml`): what each tool takes, what it does to the world, what a call costs."""
+"""The tool catalogue (`tools.yaml`): what each tool takes, what it does to the world, what a call costs.
+
+`python -m toolgate.processors.catalogue` prints its JSON Schema, which editors use to complete and check.
+"""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from toolgate.processors.condition_types import of_schema
-from toolgate.processors.fields import Id, ParamPath, Positive, StrictModel, UsdMicros, refused
+from toolgate.processors.fields import (
+    MONEY_SCHEMA,
+    Id,
+    ParamPath,
+    Positive,
+    StrictModel,
+    UsdMicros,
+    refused,
+    schema_text,
+)
 from toolgate.processors.names import is_unit
 from toolgate.processors.param_schema import ParamSchema, SchemaError
 from toolgate.processors.paths import steps, values_at
@@ -174,6 +187,7 @@ class Tool:
     idempotent: bool
     description: str = ""
     remember: tuple[Remembering, ...] = ()
+    frozen: str = ""  # how it differs from what the lock accepts (changed, new); "": it does not
 
     @property
     def writes(self) -> bool:
@@ -308,3 +322,15 @@ def _check_links(
             if not undo.schema.may_have((name,))
         )
     return problems
+
+
+def json_schema() -> str:
+    """The JSON Schema of a catalogue file, as the committed page has it."""
+    schema = CatalogueFile.model_json_schema(by_alias=True)
+    cost = schema["$defs"][ToolEntry.__name__]["properties"]["cost"]
+    cost["anyOf"] = [*MONEY_SCHEMA["anyOf"], *cost["anyOf"]]  # an amount alone, as Cost reads it
+    return schema_text(schema, "toolgate tools")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json_schema())

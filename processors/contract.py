@@ -9,6 +9,7 @@ from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import id_fault, is_id
 from toolgate.processors.placement import partition_of
 from toolgate.processors.reasons import Code
+from toolgate.processors.tool_lock import LOCK
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Kind, Reason
 from toolgate.schemas.strict_json import JsonError, digest, read_strict
@@ -54,6 +55,9 @@ def _tool_reasons(intent: Intent, tool: Tool | None, params: dict[str, Any] | No
     if tool is None:
         return [Reason(Code.TOOL_UNKNOWN, "tools", f"the catalogue has no tool {intent.tool}")]
     reasons: list[Reason] = []
+    if tool.frozen:
+        because = f"{tool.name} is {tool.frozen} since its tools were accepted: see `toolgate tools list`"
+        reasons.append(Reason(Code.TOOL_FROZEN, LOCK, because))
     if intent.tool_version is not None and intent.tool_version != tool.version:
         because = f"the catalogue has version {tool.version} of {tool.name}, not {intent.tool_version}"
         reasons.append(Reason(Code.TOOL_VERSION, "tools", because))

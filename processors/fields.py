@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import (
@@ -111,6 +112,12 @@ WindowMs = Annotated[
 Because = Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)]
 Whole = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
 Positive = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]
+
+
+def schema_text(schema: dict[str, Any], title: str) -> str:
+    """The JSON Schema of a file, as text that is the same every time."""
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": title}
+    return json.dumps(whole, indent=2, sort_keys=True) + "\n"
 
 
 def refused(at: Path, what: str, hint: str = "") -> PydanticCustomError:

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ValidationError
-
-from toolgate.processors import catalogue, policy_file
+from toolgate.processors import catalogue, policy_file, tool_lock
 from toolgate.processors.catalogue import CatalogueFile, Tool, compile_tools
 from toolgate.processors.cedar_file import ENDING, CedarPolicies, file_of, read_cedar
-from toolgate.processors.fields import problems as field_problems
 from toolgate.processors.policy import PolicySet, allowed_tools, check_policy, check_shared, compile_policy
 from toolgate.processors.policy_file import Policy, PolicyFile
 from toolgate.processors.problems import LoadError, Problem
-from toolgate.processors.strict_yaml import Document, parse
+from toolgate.processors.tool_lock import ACCEPTED, LOCK, LockFile
+from toolgate.processors.written_file import read_file
 from toolgate.schemas.strict_json import digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolgate.processors.strict_yaml import Document
+
 CATALOGUE = "tools.yaml"
 SINGLE = "policy.yaml"
 FOLDER = "policies/"
-M = TypeVar("M", bound=BaseModel)
 
 
 def load(directory: Path) -> PolicySet:
-    """Load `tools.yaml` with `policy.yaml` or `policies/*.yaml`, and the Cedar files they name, from a directory.
+    """Load a policy set from a directory: `tools.yaml`, `tools.lock` if there is one, and the policies.
+
+    Those are `policy.yaml` or `policies/*.yaml`, and the Cedar files that they name.
 
     Raises LoadError with every problem found; its places name files relative to the directory.
     """
@@ -42,7 +44,10 @@ def read_files(directory: Path) -> dict[str, bytes]:
             [Problem(str(directory), 0, 0, "there is no such folder", "name the folder with tools.yaml")]
         )
     endings = ("*.y*ml", f"*{ENDING}")
-    candidates = [path for end in endings for at in ("", f"{FOLDER}**/") for path in directory.glob(at + end)]
+    candidates = [*directory.glob(LOCK)]
+    candidates += [
+        path for end in endings for at in ("", f"{FOLDER}**/") for path in directory.glob(at + end)
+    ]
     files: dict[str, bytes] = {}
     unread: list[Problem] = []
     for path in candidates:
@@ -64,7 +69,7 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
     tools: dict[str, Tool] = {}
     catalogue_whole = False
     if CATALOGUE in files:
-        tools, found = _load_catalogue(files[CATALOGUE])
+        tools, found = _load_catalogue(files[CATALOGUE], files.get(LOCK))
         catalogue_whole = not found
         problems += found
     policies: list[tuple[Document, Policy]] = []
@@ -112,7 +117,7 @@ def _check_files(files: Mapping[str, bytes]) -> list[Problem]:
             name, 0, 0, "this file would not be read", f"name it {CATALOGUE}, {SINGLE} or {FOLDER}<name>.yaml"
         )
         for name in files
-        if name != CATALOGUE and not _is_policy(name) and not name.endswith(ENDING)
+        if name not in {CATALOGUE, LOCK} and not _is_policy(name) and not name.endswith(ENDING)
     ]
     if CATALOGUE not in files:
         problems.append(
@@ -133,38 +138,35 @@ def _check_named(files: Mapping[str, bytes], named: set[str]) -> list[Problem]:
     return [Problem(name, 0, 0, what, hint) for name in files if name.endswith(ENDING) and name not in named]
 
 
-def _load_catalogue(text: bytes) -> tuple[dict[str, Tool], list[Problem]]:
-    document, model, problems = _read(CATALOGUE, text, CatalogueFile, catalogue.LATER)
+def _load_catalogue(text: bytes, lock: bytes | None) -> tuple[dict[str, Tool], list[Problem]]:
+    document, model, problems = read_file(CATALOGUE, text, CatalogueFile, catalogue.LATER)
+    accepted, found = (None, []) if lock is None else load_lock(lock)
+    problems += found
     if document is None or model is None:
         return {}, problems
     tools, found = compile_tools(document, model)
+    if accepted is not None:
+        tools = _frozen(tools, tool_lock.states(model.tools, accepted))
     return tools, problems + found
 
 
+def load_lock(text: bytes) -> tuple[dict[str, str], list[Problem]]:
+    """What a lock file accepts, by tool, and what is wrong with the file."""
+    _, model, problems = read_file(LOCK, text, LockFile, {"": frozenset()})
+    return (model.tools if model else {}), problems
+
+
+def _frozen(tools: dict[str, Tool], states: Mapping[str, str]) -> dict[str, Tool]:
+    """The tools, those frozen that are not as they were accepted."""
+    return {
+        name: tool if states[name] == ACCEPTED else replace(tool, frozen=states[name])
+        for name, tool in tools.items()
+    }
+
+
 def _load_policy(name: str, text: bytes) -> tuple[Document | None, Policy | None, list[Problem]]:
-    document, model, problems = _read(name, text, PolicyFile, policy_file.LATER)
+    document, model, problems = read_file(name, text, PolicyFile, policy_file.LATER)
     return document, model.policy if model else None, problems
-
-
-def _read(
-    name: str, text: bytes, model: type[M], later: dict[str, frozenset[str]]
-) -> tuple[Document | None, M | None, list[Problem]]:
-    document, refused = parse(name, text)
-    problems = list(refused)
-    if document is None:
-        return None, None, problems
-    data: Any = document.data
-    if not isinstance(data, dict):
-        root = next(iter(model.model_fields))
-        hint = f"begin it with {root}:"
-        return document, None, [*problems, document.problem((), "the file is not a mapping", hint)]
-    try:
-        return document, model.model_validate(data), problems
-    except ValidationError as error:
-        # What the parser has refused already need not fit its field as well.
-        noted = {(problem.line, problem.column) for problem in problems}
-        found = field_problems(document, model, error, later)
-        return document, None, problems + [item for item in found if (item.line, item.column) not in noted]
 
 
 def _check_unique(policies: list[tuple[Document, Policy]]) -> list[Problem]:

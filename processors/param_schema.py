@@ -67,7 +67,7 @@ class ParamSchema:
         if schema.get("type", "object") != "object":
             raise SchemaError(("type",), "parameters are an object", "write type: object")
         _refuse_remote(schema, ())
-        plain = json.loads(json.dumps({"type": "object", **schema}, default=_plain))
+        plain = json.loads(json.dumps({"type": "object", **schema}, default=json_plain))
         try:
             jsonschema_rs.meta.validate(plain)
         except ValueError as error:
@@ -135,7 +135,8 @@ def _never(uri: str) -> Any:
     raise ValueError(f"{uri} is not in this schema, and nothing is fetched")
 
 
-def _plain(value: Any) -> Any:
+def json_plain(value: Any) -> Any:
+    """What `json.dumps` makes of an exact decimal; TypeError for whatever has no JSON."""
     if isinstance(value, Decimal):
         return float(value)
     raise TypeError(f"{type(value).__name__} has no place in a schema")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from datetime import datetime
@@ -32,6 +31,7 @@ from toolgate.processors.fields import (
     Whole,
     WindowMs,
     refused,
+    schema_text,
 )
 from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, canary_percent
 from toolgate.processors.names import is_unit
@@ -351,12 +351,7 @@ class PolicyFile(StrictModel):
 
 def json_schema() -> str:
     """The JSON Schema of a policy file, as the committed page has it."""
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **PolicyFile.model_json_schema(by_alias=True),
-        "title": "toolgate policy",
-    }
-    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
+    return schema_text(PolicyFile.model_json_schema(by_alias=True), "toolgate policy")
 
 
 if __name__ == "__main__":

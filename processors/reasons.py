@@ -45,6 +45,7 @@ class Code(_Named):
     EXPIRED = auto()
     UNSEEN_RESULTS = auto()
     TOOL_UNKNOWN = auto()
+    TOOL_FROZEN = auto()
     TOOL_VERSION = auto()
     TOOL_DENIED = auto()
     TOOL_NOT_ALLOWED = auto()
@@ -167,6 +168,11 @@ TABLE: dict[Code, Entry] = {
         13,
         "the catalogue has no tool of this name",
         "There is no tool of this name. Use one of the tools that you were given.",
+    ),
+    Code.TOOL_FROZEN: Entry(
+        70,
+        "the tool is not as it was accepted: its schema, version, description or effect changed, or it is new",
+        "This tool changed and nobody has accepted the change yet. Do without it, or report back to a person.",
     ),
     Code.TOOL_VERSION: Entry(
         14,

@@ -41,7 +41,7 @@ def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for
     sheet = policy.rules.get(case.intent.tool) if policy else None
     if sheet is None or case.params is None or case.verdict == Verdict.DENY:
         return case
-    met = Met(sheet.slots, _finder(case, sheet, case.params))
+    met = Met(sheet.slots, finder(case, sheet, case.params))
     wanted: list[Missing] = []
     counted: list[Reason] = []
     shadowed: list[Reason] = []
@@ -53,7 +53,8 @@ def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for
     return weigh(changed(case, wanted=tuple(dict.fromkeys(wanted))), *counted) if counted else case
 
 
-def _finder(case: Case, sheet: Sheet, params: dict[str, Any]) -> Callable[[Slot], Any]:
+def finder(case: Case, sheet: Sheet, params: dict[str, Any]) -> Callable[[Slot], Any]:
+    """What finds the value of each slot of a sheet in a case."""
     intent = case.intent
     roots: dict[str, Any] = {
         "params": params,

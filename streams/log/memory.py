@@ -74,6 +74,7 @@ class Broker:
         self.generation = 0
         self.assigned: dict[int, frozenset[TopicPartition]] = {}
         self.rebalancing = False
+        self._ended: dict[TopicPartition, int] = defaultdict(int)  # below it no transaction is open any more
         self.now_ms = 1_772_323_200_000
         self.on_commit: Callable[[int], str] = lambda _slot: (
             "done"
@@ -97,10 +98,14 @@ class Broker:
 
     def stable(self, tp: TopicPartition) -> int:
         """The last stable offset: where the first open transaction begins."""
-        for offset, entry in enumerate(self.log[tp]):
-            if entry.transaction is not None and entry.transaction.state == OPEN:
-                return offset
-        return len(self.log[tp])
+        entries, offset = self.log[tp], self._ended[tp]
+        while offset < len(entries):
+            transaction = entries[offset].transaction
+            if transaction is not None and transaction.state == OPEN:
+                break
+            offset += 1
+        self._ended[tp] = offset
+        return offset
 
     def visible(self, tp: TopicPartition, start: int) -> Iterator[Envelope]:
         """Committed records from `start` to the last stable offset."""

@@ -11,6 +11,7 @@ import pytest
 from walkthrough import Block, blocks
 
 from toolgate.processors.loader import from_files
+from toolgate.whatif import cases
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "toolgate/sdk/README.md"])
@@ -48,6 +49,23 @@ def test_the_policies_of_the_guides_load_with_their_catalogue():
     for policy in policies:
         loaded = from_files({"tools.yaml": catalogue.encode(), "policy.yaml": policy.encode()})
         assert list(loaded.workflows) == [("default", "refunds_v1")]
+
+
+def test_the_cases_of_the_guide_hold(tmp_path):
+    """They are about the policy of the rules' guide, and come out as they expect."""
+    (catalogue,) = [one.text for _, one in YAML if one.text.startswith("tools:")]
+    policy = next(
+        one.text for page, one in YAML if page.name == "rules.md" and one.text.startswith("policy:")
+    )
+    [text] = [one.text for page, one in YAML if page.name == "testing-policies.md"]
+    policies = from_files({"tools.yaml": catalogue.encode(), "policy.yaml": policy.encode()})
+    (tmp_path / "guide.cases.yaml").write_text(text)
+    found = cases.find(tmp_path, policies)
+    assert [(case.entry.name, cases.run(case, policies).faults) for case in found] == [
+        ("a small refund is paid", ()),
+        ("a refund over $50 is for people", ()),
+        ("twenty calls are enough for one run", ()),
+    ]
 
 
 def test_every_alert_is_explained():

@@ -51,21 +51,36 @@ def arguments(file: str | None, **options: Any) -> dict[str, Any]:
     return {"params": {}, **found, "declared_records": records}
 
 
+def read_object(file: str, noun: str) -> dict[str, Any]:
+    """The JSON object of a file, or of stdin for "-"; `noun` says what it is to hold.
+
+    Raises:
+        SettingsError: it cannot be read, or is no JSON object.
+    """
+    try:
+        text = sys.stdin.buffer.read(_FILE_BYTES_MAX + 1) if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot read the {noun}: {error.strerror}", where=file, remedy="give a JSON file, or - for stdin"
+        ) from None
+    return json_object(text, "stdin" if file == "-" else file)
+
+
 def _read(file: str | None) -> dict[str, Any]:
     """The fields that a file or stdin names.
 
     Raises:
         SettingsError: it cannot be read, is no JSON object, or has a field that no intent has.
     """
-    if file is None:
-        return {}
-    try:
-        text = sys.stdin.buffer.read(_FILE_BYTES_MAX + 1) if file == "-" else Path(file).read_bytes()
-    except OSError as error:
-        raise SettingsError(
-            f"cannot read the intent: {error.strerror}", where=file, remedy="give a JSON file, or - for stdin"
-        ) from None
-    found = json_object(text, "stdin" if file == "-" else file)
+    return {} if file is None else checked(read_object(file, "intent"), file)
+
+
+def checked(found: dict[str, Any], file: str) -> dict[str, Any]:
+    """The fields of an intent, as a file has them.
+
+    Raises:
+        SettingsError: a field is none that an intent has, or is of another type.
+    """
     for name, value in found.items():
         expected = FIELDS.get(name)
         if expected is None:

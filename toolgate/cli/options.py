@@ -14,3 +14,6 @@ Partitions = Annotated[int | None, typer.Option("--partitions", help="Of co-part
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 KEYRING = Path("keyring.yaml")
 KeysFile = Annotated[Path, typer.Option("--keys", envvar="TOOLGATE_KEYS_FILE", help="The keyring file.")]
+PolicyFolder = Annotated[
+    Path, typer.Option("--policy", help="Folder with tools.yaml, and policy.yaml or policies/*.yaml.")
+]

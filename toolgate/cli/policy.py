@@ -1,4 +1,7 @@
-"""`toolgate policy`: does a folder of policies load, and what does it say?"""
+"""`toolgate policy`: does a folder of policies load, and what does it say?
+
+The other commands of the group have modules of their own; the foot of this one names them.
+"""
 
 from __future__ import annotations
 
@@ -9,59 +12,83 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolgate.cli import policy_activation, tables
+from toolgate.cli import (
+    folders,
+    policy_activation,
+    policy_cases,
+    policy_diff,
+    policy_explain,
+    policy_fmt,
+    tables,
+)
 from toolgate.cli.exits import Exit
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import AsJson  # noqa: TC001
-from toolgate.cli.wording import located
-from toolgate.processors import loader
 from toolgate.processors.amounts import USD_MICROS, amount, duration, usd
 from toolgate.processors.problems import LoadError
+from toolgate.whatif.cases import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from toolgate.processors.catalogue import Price, Tool
     from toolgate.processors.policy import PolicySet, WorkflowPolicy
+    from toolgate.processors.problems import Problem
 
-app = typer.Typer(no_args_is_help=True, help="Check policies and their tool catalogue, put them in force.")
-app.command(epilog="Example: toolgate policy activate policies --as pat --reason TICKET-7")(
-    policy_activation.activate
+app = typer.Typer(
+    no_args_is_help=True, help="Check, test, explain, compare and format policies, put them in force."
 )
-app.command()(policy_activation.history)
 
 
 @app.callback()
 def policy() -> None:
-    """Check policies and their tool catalogue, put them in force."""
+    """Check, test, explain, compare and format policies, put them in force."""
 
 
-@app.command(epilog="Example: toolgate policy check examples/small")
+@app.command(epilog="Example: toolgate policy check examples/small examples/airline")
 def check(
-    directory: Annotated[
-        Path,
-        typer.Argument(metavar="DIR", help="Folder with tools.yaml, and policy.yaml or policies/*.yaml."),
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Folders with tools.yaml and policy.yaml or policies/*.yaml, or files of one.",
+        ),
     ],
     *,
     as_json: AsJson = False,
 ) -> None:
     """Load policies as the gate would, and show what they allow; exit code 7 and every mistake if they do not load.
 
-    A mistake is told with file, line, column and, for a name, the nearest one that exists.
+    Every folder is looked at, the cases that lie in it too, and a mistake in one hides none in another. It is told with
+    file, line, column and, for a name, the nearest one that exists.
     """
-    try:
-        policies = loader.load(directory)
-    except LoadError as error:
-        found = located(error, directory)
-        if not as_json:
-            raise found from None
-        typer.echo(json.dumps({"ok": False, "problems": [asdict(problem) for problem in found.problems]}))
+    directories = list(dict.fromkeys(map(folders.of, paths)))
+    loaded: list[PolicySet] = []
+    problems: list[Problem] = []
+    for directory in directories:
+        try:
+            loaded.append(folders.load(directory))
+            find(directory, loaded[-1])
+        except LoadError as error:
+            problems += error.problems
+    if problems and not as_json:
+        raise LoadError(problems)
+    if problems:
+        typer.echo(json.dumps({"ok": False, "problems": [asdict(problem) for problem in sorted(problems)]}))
         raise typer.Exit(Exit.FILES) from None
     if as_json:
-        typer.echo(json.dumps(_as_json(policies)))
+        sets = [_as_json(policies) for policies in loaded]
+        several = {
+            "ok": True,
+            "sets": [{"path": str(d), **one} for d, one in zip(directories, sets, strict=True)],
+        }
+        typer.echo(json.dumps(sets[0] if len(sets) == 1 else several))
         return
-    _show(policies)
-    say_next(f"toolgate gate --policies {directory} --keys keyring.yaml")
+    for directory, policies in zip(directories, loaded, strict=True):
+        if len(loaded) > 1:
+            typer.echo(f"{'' if policies is loaded[0] else chr(10)}{directory}")
+        _show(policies)
+    say_next(f"toolgate gate --policies {directories[0]} --keys keyring.yaml")
 
 
 def _as_json(policies: PolicySet) -> dict[str, Any]:
@@ -155,3 +182,15 @@ def _cost(price: Price) -> str:
     if not price.path:
         return usd(price.fixed_micros)
     return f"{usd(min(price.by_value.values()))} to {usd(max(price.by_value.values()))} by {'.'.join(price.path)}"
+
+
+app.command("test", epilog="Example: toolgate policy test examples/small")(policy_cases.run_cases)
+app.command("explain", epilog="Example: toolgate policy explain intent.json --policy examples/small")(
+    policy_explain.explain
+)
+app.command("diff", epilog="Example: toolgate policy diff old new --log recorded.jsonl")(policy_diff.diff)
+app.command("fmt", epilog="Example: toolgate policy fmt --check examples")(policy_fmt.fmt)
+app.command(epilog="Example: toolgate policy activate policies --as pat --reason TICKET-7")(
+    policy_activation.activate
+)
+app.command()(policy_activation.history)

@@ -319,4 +319,4 @@ def test_the_stricter_policy_only_adds_rules():
     """Line by line, all of the other is in it, in the same order."""
     base, more = ((EXAMPLES / "airline" / name).read_text() for name in ("policy.yaml", "holds/policy.yaml"))
     rest = iter(more.splitlines())
-    assert all(line in rest for line in base.splitlines())
+    assert all(line in rest for line in base.splitlines() if not line.startswith("#"))

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from toolgate.processors.cases_file import Came, CaseEntry, CasesFile, Step
 from toolgate.processors.catalogue import CatalogueFile, Cost, Inverse, ToolEntry
 from toolgate.processors.file_pages import as_markdown
 from toolgate.processors.policy_file import (
@@ -17,7 +18,9 @@ from toolgate.processors.policy_file import (
     Logging,
     Policy,
     Rate,
+    Rule,
 )
+from toolgate.processors.remembering import Remember
 
 ROWS = [line.strip("| ").split(" | ") for line in as_markdown().splitlines() if line.startswith("| `")]
 MODELS = (
@@ -32,12 +35,17 @@ MODELS = (
     ToolEntry,
     Cost,
     Inverse,
+    Remember,
+    Rule,
+    CaseEntry,
+    Step,
+    Came,
 )
 
 
 def test_every_key_has_a_value_and_a_meaning():
     """Nobody has to guess what a key takes or does."""
-    assert [row for row in ROWS if len(row) != 4 or not row[1] or not row[3]] == []
+    assert [row for row in ROWS if len(row) != 5 or not row[1] or not row[3]] == []
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
@@ -54,6 +62,7 @@ def test_each_part_that_a_key_refers_to_has_its_section():
     assert wanted <= {title.lower() for title in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
 
 
-def test_the_catalogue_has_one_key():
+def test_the_catalogue_and_the_cases_have_one_key():
     """The page says so in words."""
     assert list(CatalogueFile.model_fields) == ["tools"]
+    assert list(CasesFile.model_fields) == ["cases"]

@@ -52,6 +52,7 @@ NUMBERS = {
     "HELD_BY_RULE": 32,
     "DRAFTED": 33,
     "SHADOWED": 34,
+    "TOOL_FROZEN": 70,
 }
 
 
