@@ -42,6 +42,9 @@ def test_the_small_example_comes_out_as_it_must():
     done = demo(*SMALL, "--json")
     found = summary(done)
     assert found.pop("seconds") > 0
+    by_rule, by_trials = found.pop("by_rule"), found.pop("by_trials")
+    assert {"code": "BUDGET_EXCEEDED", "rule": "limits.max_cost_usd", "wrong": 2} in by_rule
+    assert by_trials
     assert found == {
         "intents": 78,
         "commands": 65,

@@ -364,8 +364,8 @@ def sets_that_come_later_count(patch: pytest.MonkeyPatch) -> None:
 OFTEN: dict[str, dict[str, float]] = {
     "ended_settled_again": {"result": 0.15}, "commit_outcome_guessed": {"timeout": 0.03, "intent": 0.2},
     **{mutant.__name__: {"result": 0.12} for mutant in FACTS_MUTANTS},
-    **{f"{name}_count": {"control": 0.05} for name in ("older_sets", "sets_that_come_later")},
-    "control_not_compared": {"control": 0.05},
+    "facts_of_what_ended_before": {"result": 0.25, "intent": 0.25, "fault": 0.002},
+    **dict.fromkeys(("older_sets_count", "sets_that_come_later_count", "control_not_compared"), {"control": 0.05}),  # noqa: RUF024
 }  # fmt: skip
 MUTANTS: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     gives_at_once, visible_omitted, stable_of_own_partitions, ended_settled_again,

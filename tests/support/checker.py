@@ -284,7 +284,8 @@ def _read(events: list[AuditEvent], read: Mapping[tuple[int, int], int | None]) 
     found = []
     for event in calls(events):
         upto = read.get((event.partition, event.offset))
-        denied = any(reason.code == "UNSEEN_RESULTS" for reason in event.reasons)
+        said = event.reasons + event.shadow_reasons
+        denied = any(reason.code == "UNSEEN_RESULTS" for reason in said)
         if upto is None or denied or event.verdict in {"DUPLICATE", "QUARANTINE"}:
             continue
         found += [

@@ -24,11 +24,6 @@ def nothing_waited_for(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Waiting, "sort", lambda _self, readings, _positions, _decided: (list(readings), {}))
 
 
-def uncommitted_results_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """Whoever takes a partition over judges intents before it publishes the results that were decided."""
-    patch.setattr(MemoryLedger, "decided", lambda _self, _tp: 0)
-
-
 def facts_of_what_ended_before(patch: pytest.MonkeyPatch) -> None:
     """Facts that were looked up once are used for the whole life of a worker."""
     look = MemoryLedger.look
@@ -46,6 +41,5 @@ def facts_of_what_ended_before(patch: pytest.MonkeyPatch) -> None:
 FACTS_MUTANTS = (
     intents_before_results,
     nothing_waited_for,
-    uncommitted_results_forgotten,
     facts_of_what_ended_before,
 )
