@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.catalogue import facts_of
@@ -73,18 +73,19 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
+    # Whether anything of what calls return, or of how they ended, is kept for rules: asked for every batch.
+    remembers: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what depends on all tools and policies."""
+        kept = any(tool.remember for tool in self.tools.values())
+        counted = any(policy.history for policy in self.workflows.values())
+        object.__setattr__(self, "remembers", kept or counted)
 
     def sheet(self, intent: Intent) -> Sheet | None:
         """The rules about the tool that an intent names, or None."""
         policy = self.workflows.get((intent.tenant, intent.workflow_id))
         return policy.rules.get(intent.tool) if policy else None
-
-    @property
-    def remembers(self) -> bool:
-        """Whether anything of what calls return, or of how they ended, is kept for rules."""
-        return any(tool.remember for tool in self.tools.values()) or any(
-            policy.history for policy in self.workflows.values()
-        )
 
     def for_workflow(self, tenant: str, workflow_id: str) -> WorkflowPolicy | None:
         """The policy of a tenant's workflow, or None."""

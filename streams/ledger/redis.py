@@ -98,14 +98,18 @@ class RedisLedger:
 
     def owner(self, tp: TopicPartition) -> tuple[int, int]:
         """See `ports.Ledger`."""
+        mark = self._mark(tp)
+        if mark is None:
+            return NOBODY, 0
+        epoch, slot, _ = mark
+        return slot, epoch
+
+    def _mark(self, tp: TopicPartition) -> tuple[int, int, int] | None:
         try:
             raw = self._redis.hget(self._key("tp"), wire.tp_name(tp))
         except redis.exceptions.RedisError as error:
             raise UnavailableError(f"Redis: {error}") from error
-        if raw is None:
-            return NOBODY, 0
-        epoch, slot, _ = rows.mark(raw)
-        return slot, epoch
+        return None if raw is None else rows.mark(raw)
 
     def take(self, tp: TopicPartition, slot: int, expected: tuple[int, int]) -> int:
         """See `ports.Ledger`."""
@@ -113,13 +117,10 @@ class RedisLedger:
 
     def decided(self, tp: TopicPartition) -> int:
         """See `ports.Ledger`."""
-        try:
-            raw = self._redis.hget(self._key("tp"), wire.tp_name(tp))
-        except redis.exceptions.RedisError as error:
-            raise UnavailableError(f"Redis: {error}") from error
-        if raw is None:
+        mark = self._mark(tp)
+        if mark is None:
             raise UnverifiedError(f"the ledger knows nothing of {wire.tp_name(tp)}")
-        return max(rows.mark(raw)[2], 0)
+        return max(mark[2], 0)
 
     def release(self, tp: TopicPartition, slot: int, epoch: int) -> None:
         """See `ports.Ledger`."""
