@@ -331,6 +331,7 @@ def _with_row(path: Path, kind: str, row: dict[str, Any]) -> str:
             what = f"key id {row['kid']} is there already"
             raise LoadError([Problem(str(path), 0, 0, what, "keys are never replaced: take another id")])
     editor = YAML()
+    editor.preserve_quotes = True  # a kid like 1e5, or a key that begins with 0b, must stay text
     editor.indent(mapping=2, sequence=4, offset=2)
     data = (editor.load(path.read_text(encoding="utf-8")) if path.exists() else None) or {}
     if data.get(kind):

@@ -9,7 +9,7 @@ from random import Random
 import pytest
 import tightening
 
-from toolgate.processors import loader
+from toolgate.processors import written_file
 
 WAYS, CALLS = 10, 20  # of one policy: 200 cases
 POLICIES_OF_EVERY_CHANGE, POLICIES_OF_A_NIGHT = 100, 2_500
@@ -18,7 +18,7 @@ POLICIES_OF_EVERY_CHANGE, POLICIES_OF_A_NIGHT = 100, 2_500
 @pytest.fixture(autouse=True)
 def catalogues_read_once(monkeypatch):
     """Most tighter policies have the catalogue of the loose one, and reading YAML is what takes the time."""
-    monkeypatch.setattr(loader, "parse", lru_cache(maxsize=64)(loader.parse))
+    monkeypatch.setattr(written_file, "parse", lru_cache(maxsize=64)(written_file.parse))
 
 
 @pytest.mark.parametrize("block", range(4))

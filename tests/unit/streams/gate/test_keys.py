@@ -44,10 +44,11 @@ def test_secret_files_are_for_their_owner_alone(ring: Path):
     assert not any(path.read_text().strip() in ring.read_text() for path in made)
 
 
-@pytest.mark.parametrize("kid", ["12", "1e5", "no", "0x1f", "null", "1_000", "007"])
+@pytest.mark.parametrize("kid", ["12", "1e5", "no", "0x1f", "0b4c", "null", "1_000", "007"])
 def test_ids_that_yaml_would_take_for_something_else_stay_text(ring: Path, kid: str):
-    """A kid is what it was called, however it looks."""
+    """A kid is what it was called, however it looks, and also when a later key is written beside it."""
     keys.new_intent(ring, kid, kid)
+    keys.new_intent(ring, "later", "w")
     assert keys.load(ring).intents[kid].workflow_id == kid
 
 
