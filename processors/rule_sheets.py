@@ -13,6 +13,7 @@ from toolgate.processors.condition import Condition, compile_condition
 from toolgate.processors.condition_syntax import ConditionError
 from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, of_schema, record
 from toolgate.processors.facts import HISTORY, tables_of
+from toolgate.processors.lookups import lookup
 from toolgate.processors.names import compile_globs
 from toolgate.processors.paths import steps
 from toolgate.processors.problems import nearest
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.facts import FactKind
+    from toolgate.processors.lookups import Lookup
     from toolgate.processors.paths import Steps
     from toolgate.processors.policy_file import Policy, Rule
     from toolgate.processors.problems import Problem
@@ -60,6 +62,8 @@ class Sheet:
     history: bool  # whether a rule looks at what became of earlier calls
     tables: Mapping[str, Mapping[str, Any]]
     now: datetime | None  # None: the intent's own time
+    lookups: tuple[Lookup, ...]  # one for each slot
+    told: frozenset[int]  # the slots that CEL is asked about
 
 
 def roots_of(tool: Tool, policy: Policy, facts: Mapping[str, FactKind]) -> dict[str, Type]:
@@ -161,6 +165,8 @@ def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
         any(slot.looks_at("history") for slot in slots),
         policy.tables,
         policy.now,
+        tuple(map(lookup, slots)),
+        frozenset().union(*(rule.condition.told for rule in rules)),
     )
 
 
