@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cel
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from toolgate.processors.lookups import Lookup
 
 FACTS = "facts"
+_PROGRAMS_KEPT = 4_096  # many workflows have the same rules
 Outcome = bool | Missing  # MISSING: it looks at something that is not there
 
 
@@ -238,6 +240,11 @@ def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -
     return Condition(root, used, tuple(compiler.comparisons), facts, tuple(dict.fromkeys(compiler.told)))
 
 
+@lru_cache(_PROGRAMS_KEPT)
+def _program(text: str) -> cel.Program:
+    return cel.compile(text)
+
+
 def _evaluate(part: Part, met: Met, turned: Leaf | None) -> Outcome:
     """What a part comes to; the leaf `turned` as if it had come out otherwise."""
     match part:
@@ -347,7 +354,7 @@ class _Compiler:
         before = len(self._texts.used)
         text = self._texts.condition(node)
         try:
-            program = cel.compile(text)
+            program = _program(text)
         except ValueError as error:
             raise ConditionError(
                 node.at, f"CEL does not read this: {str(error).splitlines()[0][:120]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.catalogue import facts_of
@@ -68,13 +68,14 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
+    remembers: bool = field(init=False)  # whether what calls return, or how they ended, is kept for rules
 
-    @property
-    def remembers(self) -> bool:
-        """Whether anything of what calls return, or of how they ended, is kept for rules."""
-        return any(tool.remember for tool in self.tools.values()) or any(
+    def __post_init__(self) -> None:
+        """Look once: every batch asks, and there may be many workflows."""
+        remembers = any(tool.remember for tool in self.tools.values()) or any(
             policy.history for policy in self.workflows.values()
         )
+        object.__setattr__(self, "remembers", remembers)
 
     def for_workflow(self, tenant: str, workflow_id: str) -> WorkflowPolicy | None:
         """The policy of a tenant's workflow, or None."""
