@@ -35,15 +35,19 @@ $(DOCS_STAMP): $(STAMP)
 demo: setup ## A day at a billing desk: agents, gate and tools on a real Kafka and Redis, live
 	$(BIN)/toolgate demo
 
-# Quix Streams needs an older Kafka client than toolgate, so it has an environment of its own.
+# Quix Streams needs an older Kafka client than toolgate, the governance toolkit much else: each has its own environment.
 $(BENCH_STAMP): $(STAMP)
 	$(PYTHON) -m venv $(VENV)-quix
 	$(VENV)-quix/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(VENV)-quix/bin/python -m pip install --quiet --group bench-quix
+	$(PYTHON) -m venv $(VENV)-agt
+	$(VENV)-agt/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-agt/bin/python -m pip install --quiet --group bench-agt
 	@touch $@
 
 bench: $(BENCH_STAMP) ## Measure the gate beside an echo, Faust and Quix Streams; on an idle machine
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.policies
 
 test: setup ## Run the tests, on a real Kafka and Redis
 	$(BIN)/python -m pytest

@@ -2,16 +2,20 @@
 
 `&&`, `||`, `!` and `? :` are evaluated here, and what stands between them, a leaf, in CEL: so an error in a leaf is an
 error of the condition, whatever the other leaves say, and it can be told by how much a comparison missed. CEL itself
-would let `broken || true` pass.
+would let `broken || true` pass. Leaves that Python and CEL agree on do without it (condition_native.py): a context for
+CEL costs more than all the rest of a decision's rules.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cel
 
+from toolgate.processors.condition_native import native
 from toolgate.processors.condition_syntax import (
     Binary,
     Call,
@@ -27,11 +31,14 @@ from toolgate.processors.functions import UnfitError
 from toolgate.processors.slots import Missing, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
+    from toolgate.processors.condition_native import Native
     from toolgate.processors.condition_types import Type
+    from toolgate.processors.lookups import Lookup
 
 FACTS = "facts"
+_PROGRAMS_KEPT = 4_096  # many workflows have the same rules
 Outcome = bool | Missing  # MISSING: it looks at something that is not there
 
 
@@ -72,11 +79,12 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """Something that CEL evaluates; `slots` are the numbers of those that it looks at."""
+    """Something that CEL evaluates, or `native` instead; `slots` are the numbers of those that it looks at."""
 
     program: cel.Program
     slots: tuple[int, ...]
     comparison: Comparison | None = None
+    native: Native | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,7 @@ class Pick:
 
 
 Part = Leaf | Has | Not | Both | Pick
+Run = Callable[["Met"], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +131,12 @@ class Condition:
     slots: tuple[int, ...]
     comparisons: tuple[Leaf, ...]
     facts: tuple[int, ...] = ()  # of the slots, those that must be there whatever the rest comes to
+    told: tuple[int, ...] = ()  # of the slots, those that CEL is asked about
+    run: Run = field(init=False, repr=False, compare=False)  # the root, prepared
+
+    def __post_init__(self) -> None:
+        """Prepare the root."""
+        object.__setattr__(self, "run", _prepared(self.root))
 
     def holds(self, met: Met) -> bool:
         """Whether it holds for the values that were met.
@@ -130,25 +145,32 @@ class Condition:
             UnreadError: it looks at facts that are not there, and does not ask for them with has().
             UnevaluatedError: a leaf could not be evaluated, or looks at something that is not there.
         """
-        values = [met.values[number] for number in self.facts]
-        if unread := [one for one in values if isinstance(one, Missing) and one.root == FACTS]:
-            raise UnreadError(tuple(dict.fromkeys(unread)))
-        found = _evaluate(self.root, met, None)
+        values = met.values
+        for number in self.facts:
+            if isinstance(values[number], Missing):
+                self._check_read(met)
+        found = self.run(met)
         if isinstance(found, Missing):
             if found.root == FACTS:
                 raise UnreadError((found,))
             raise UnevaluatedError("it looks at something that is not there")
         return found
 
+    def _check_read(self, met: Met) -> None:
+        values = [met.values[number] for number in self.facts]
+        if unread := [one for one in values if isinstance(one, Missing) and one.root == FACTS]:
+            raise UnreadError(tuple(dict.fromkeys(unread)))
+
     def near(self, met: Met) -> tuple[Comparison, int] | None:
         """The comparison that alone would have turned it, with the distance; the nearest one, or None."""
         found = []
+        came_to = _evaluate(self.root, met, None) if self.comparisons else None
         for leaf in self.comparisons:
             comparison = leaf.comparison
             value = comparison and met.values[comparison.slot]
             if comparison is None or type(value) is not int:
                 continue
-            if _evaluate(self.root, met, leaf) is not _evaluate(self.root, met, None):
+            if _evaluate(self.root, met, leaf) is not came_to:
                 found.append((comparison.distance(value), comparison))
         if not found:
             return None
@@ -161,17 +183,39 @@ class Met:
 
     def __init__(self, slots: Sequence[Slot], value_of: Callable[[Slot], Any]) -> None:
         self.values: list[Any] = []
-        known: dict[str, Any] = {}
-        for number, slot in enumerate(slots):
+        self.told: Collection[int] = range(len(slots))
+        self._context: cel.Context | None = None
+        for slot in slots:
             try:
-                value = value_of(slot)
+                self.values.append(value_of(slot))
             except UnfitError as fault:
-                value = fault
-            else:
-                if not isinstance(value, Missing):
-                    known[slot_name(number)] = value
-            self.values.append(value)
-        self.context = cel.Context(variables=known)
+                self.values.append(fault)
+
+    @classmethod
+    def at(cls, lookups: Sequence[Lookup], roots: Mapping[str, Any], told: Collection[int]) -> Met:
+        """The same by prepared lookups, one for each slot; `told` are the slots that CEL is asked about."""
+        met = cls((), lambda _: None)
+        met.told = told
+        values = met.values
+        for find in lookups:
+            try:
+                values.append(find(roots))
+            except UnfitError as fault:
+                values.append(fault)
+        return met
+
+    def context(self, slots: Sequence[int]) -> cel.Context:
+        """A context of CEL in which these slots stand, if they have values; made when a leaf first needs one."""
+        if any(number not in self.told for number in slots):
+            return self._context_of(slots)
+        if self._context is None:
+            self._context = self._context_of(self.told)
+        return self._context
+
+    def _context_of(self, slots: Collection[int]) -> cel.Context:
+        found = ((number, self.values[number]) for number in slots)
+        known = {slot_name(at): value for at, value in found if not isinstance(value, Missing | UnfitError)}
+        return cel.Context(variables=known)
 
 
 def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -> Condition:
@@ -193,7 +237,12 @@ def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -
         raise ConditionError(0, "the condition looks at nothing: it is always the same", "name a parameter")
     used = tuple(dict.fromkeys(texts.used))
     facts = tuple(one for one in used if slots[one].looks_at(FACTS) and texts.unguarded(one))
-    return Condition(root, used, tuple(compiler.comparisons), facts)
+    return Condition(root, used, tuple(compiler.comparisons), facts, tuple(dict.fromkeys(compiler.told)))
+
+
+@lru_cache(_PROGRAMS_KEPT)
+def _program(text: str) -> cel.Program:
+    return cel.compile(text)
 
 
 def _evaluate(part: Part, met: Met, turned: Leaf | None) -> Outcome:
@@ -220,6 +269,48 @@ def _evaluate(part: Part, met: Met, turned: Leaf | None) -> Outcome:
             return chosen if isinstance(chosen, Missing) else branches[0 if chosen else 1]
 
 
+def _prepared(part: Part) -> Run:
+    """What comes to the same as `_evaluate` does with nothing turned."""
+    match part:
+        case Leaf():
+            return _prepared_leaf(part)
+        case Both():
+            return _prepared_both(part)
+        case Not(inner):
+            run = _prepared(inner)
+
+            def negated(met: Met) -> Outcome:
+                found = run(met)
+                return found if isinstance(found, Missing) else not found
+
+            return negated
+    return lambda met: _evaluate(part, met, None)
+
+
+def _prepared_leaf(leaf: Leaf) -> Run:
+    test = leaf.native
+    if test is None:
+        return lambda met: _leaf(leaf, met)
+
+    def found(met: Met) -> Outcome:
+        outcome = test(met.values)
+        return _leaf(leaf, met) if outcome is None else outcome
+
+    return found
+
+
+def _prepared_both(part: Both) -> Run:
+    left, right, decides = _prepared(part.left), _prepared(part.right), part.decides
+
+    def found(met: Met) -> Outcome:
+        first, second = left(met), right(met)
+        if first is decides:
+            return first
+        return first if isinstance(first, Missing) else second
+
+    return found
+
+
 def _leaf(leaf: Leaf, met: Met) -> Outcome:
     for number in leaf.slots:
         value = met.values[number]
@@ -227,8 +318,9 @@ def _leaf(leaf: Leaf, met: Met) -> Outcome:
             return value
         if isinstance(value, UnfitError):
             raise UnevaluatedError(str(value))
+    context = met.context(leaf.slots)
     try:
-        found: Any = leaf.program.execute(met.context)
+        found: Any = leaf.program.execute(context)
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception
@@ -244,6 +336,7 @@ class _Compiler:
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self.comparisons: list[Leaf] = []
+        self.told: list[int] = []
 
     def part(self, node: Node) -> Part:
         match node:
@@ -261,14 +354,17 @@ class _Compiler:
         before = len(self._texts.used)
         text = self._texts.condition(node)
         try:
-            program = cel.compile(text)
+            program = _program(text)
         except ValueError as error:
             raise ConditionError(
                 node.at, f"CEL does not read this: {str(error).splitlines()[0][:120]}"
             ) from None
-        leaf = Leaf(program, tuple(dict.fromkeys(self._texts.used[before:])), self._comparison(node))
+        used = tuple(dict.fromkeys(self._texts.used[before:]))
+        leaf = Leaf(program, used, self._comparison(node), native(node, self._texts.slot_of))
         if leaf.comparison is not None:
             self.comparisons.append(leaf)
+        if leaf.native is None:
+            self.told += used
         return leaf
 
     def _comparison(self, node: Node) -> Comparison | None:

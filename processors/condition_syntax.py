@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +16,7 @@ TEXT_CHARS_MAX = 4_096
 DEPTH_MAX = 24
 INTEGER_MAX = 2**53 - 1
 _CHARS = 24  # of the text that a syntax error shows
+_TREES_KEPT = 1_024  # a rule is compiled for each of its tools, and many workflows have the same
 
 
 class ConditionError(ValueError):
@@ -107,6 +108,7 @@ class Items(Node):
     items: tuple[Node, ...]
 
 
+@lru_cache(_TREES_KEPT)
 def parse(text: str) -> Node:
     """The tree of a condition.
 

@@ -107,12 +107,17 @@ class Texts:
         self._guards.add(_place(found.slot))
         return self._number(found.slot)
 
+    def slot_of(self, node: Node) -> tuple[int, Type] | None:
+        """The number and the type of the slot, if the node is one."""
+        found = self.slotted(node)
+        if found is None or found.slot is None or found.slot not in self._slots:
+            return None
+        return self._slots.index(found.slot), found.type
+
     def whole_slot(self, node: Node) -> int | None:
         """The number of the slot, if the node is one that holds a whole number."""
-        found = self.slotted(node)
-        if found is None or found.slot is None or found.type != INT:
-            return None
-        return self._slots.index(found.slot)
+        found = self.slot_of(node)
+        return found[0] if found is not None and found[1] == INT else None
 
     def check_guards(self) -> None:
         """Every parameter that may be missing must be asked for with has()."""

@@ -145,6 +145,7 @@ _FOUND: dict[str, type] = {
     "bool": bool,
     "string": str,
 }
+_SCALARS = {kind: found for kind, found in _FOUND.items() if found not in {list, dict}}
 
 
 def fits(value: Any, kind: Type) -> bool:
@@ -154,7 +155,7 @@ def fits(value: Any, kind: Type) -> bool:
 
 def fits_deeply(value: Any, kind: Type) -> bool:
     """`fits`, and so does everything within: nothing else has looked at a value that comes from a result."""
-    if value is None and kind.null:
+    if type(value) is _SCALARS.get(kind.kind) or (value is None and kind.null):
         return True
     if kind.kind == "double" and type(value) is int:
         return True

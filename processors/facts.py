@@ -7,8 +7,10 @@ what was told later standing before what was told earlier.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from toolgate.processors.condition_types import INT, Field, Type, fits_deeply, map_of, record
 
@@ -37,6 +39,19 @@ class FactKind:
     trusted: bool
     row: Type  # an object; any of its fields may be unknown as yet
     reads: tuple[Read, ...]  # what tells it without changing anything
+    types: Mapping[str, Type] = field(init=False, repr=False, compare=False)  # of the row's fields
+
+    def __post_init__(self) -> None:
+        """Find the fields' types once."""
+        types = {name: one.type for name, one in self.row.fields or ()}
+        object.__setattr__(self, "types", types)
+
+    def fitting(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what was told, the fields that the row has, where they are of its types."""
+        types = self.types
+        return {
+            name: value for name, value in fields.items() if name in types and fits_deeply(value, types[name])
+        }
 
 
 def fact_name(fact: str, key: str, source: str) -> str:
@@ -65,22 +80,61 @@ def concerning(texts: Mapping[str, str], kinds: Collection[str]) -> dict[str, st
     return {name: text for name, text in texts.items() if name.partition(_APART)[0] in kinds}
 
 
+class Told(dict[str, dict[str, Any]]):
+    """The rows of `rows_of` by their place, each read when it is asked for; KeyError where nothing tells of it.
+
+    A row that was told once is as it was told: whether its fields fit their kind, whoever looks at them must see.
+    """
+
+    def __init__(self, texts: Mapping[str, str], kinds: Mapping[str, FactKind]) -> None:
+        super().__init__()
+        self._kinds = kinds
+        self._texts: dict[str, list[str]] = {}
+        for name, text in texts.items():
+            place = name.rpartition(_APART)[0]
+            if place in self._texts:
+                self._texts[place].append(text)
+            else:
+                self._texts[place] = [text]
+
+    @staticmethod
+    def place(kind: str, key: str) -> str:
+        """Where a row stands."""
+        return f"{kind}{_APART}{key}"
+
+    def __missing__(self, place: str) -> dict[str, Any]:
+        """Read a row."""
+        texts = self._texts[place]
+        if len(texts) == 1:
+            row: dict[str, Any] = _read(texts[0])["is"]
+            self[place] = row
+            return row
+        row, kind = {}, self._kinds[place.partition(_APART)[0]]
+        for told in sorted(map(_read, texts), key=lambda one: one["at"]):
+            row |= kind.fitting(told["is"])
+        self[place] = row
+        return row
+
+
 def rows_of(texts: Mapping[str, str], kinds: Mapping[str, FactKind]) -> dict[str, dict[str, dict[str, Any]]]:
     """The facts as tables: by kind and key, the fields. What does not fit its kind is left out."""
     told: list[tuple[int, str, str, dict[str, Any]]] = []
     for name, text in texts.items():
         parts = name.split(_APART)
         if parts[0] in kinds:
-            value = json.loads(text)
+            value = _read(text)
             told.append((value["at"], parts[0], parts[1], value["is"]))
     tables: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in kinds}
     for _, kind, key, fields in sorted(told, key=lambda one: one[0]):
-        types = dict(kinds[kind].row.fields or ())
-        known = {name: value for name, value in fields.items() if name in types}
-        tables[kind].setdefault(key, {}).update(
-            {name: value for name, value in known.items() if fits_deeply(value, types[name].type)}
-        )
+        tables[kind].setdefault(key, {}).update(kinds[kind].fitting(fields))
     return tables
+
+
+def _read(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:  # an infinite sum, which only Python's own JSON knows
+        return json.loads(text)
 
 
 def tables_of(kinds: Mapping[str, FactKind]) -> Type:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.processors.condition import Met, UnevaluatedError, UnreadError
+from toolgate.processors.condition import UnevaluatedError, UnreadError
 from toolgate.processors.condition_syntax import quoted
 from toolgate.processors.functions import UnfitError
-from toolgate.processors.rules import finder
+from toolgate.processors.rules import met_in
 from toolgate.processors.slots import Missing
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
+    from toolgate.processors.condition import Met
     from toolgate.processors.rule_sheets import Sheet, SheetRule
 
 HOLDS, DOES_NOT_HOLD, UNKNOWN_FACT, FAILED = "holds", "does not hold", "a fact is not known", "failed"
@@ -42,7 +43,7 @@ def looks(case: Case) -> tuple[Look, ...]:
     if case.policy is None or sheet is None or case.params is None:
         return ()
     texts = {rule.id: rule.when for rule in case.policy.written.rules}
-    met = Met(sheet.slots, finder(case, sheet, case.params))
+    met = met_in(case, sheet, case.params)
     return tuple(_look(rule, texts[rule.id], sheet, met) for rule in sheet.rules)
 
 

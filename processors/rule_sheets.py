@@ -14,6 +14,7 @@ from toolgate.processors.condition_syntax import ConditionError
 from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, of_schema, record
 from toolgate.processors.effects import Effect
 from toolgate.processors.facts import HISTORY, tables_of
+from toolgate.processors.lookups import lookup
 from toolgate.processors.modes import SHADOW
 from toolgate.processors.names import compile_globs
 from toolgate.processors.paths import steps
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.facts import FactKind
+    from toolgate.processors.lookups import Lookup
     from toolgate.processors.paths import Steps
     from toolgate.processors.policy_file import Policy, Rule
     from toolgate.processors.problems import Problem
@@ -67,6 +69,8 @@ class Sheet:
     tables: Mapping[str, Mapping[str, Any]]
     now: datetime | None  # None: the intent's own time
     roles: tuple[str, ...]  # of which somebody who decides on a hold of the tool needs one
+    lookups: tuple[Lookup, ...]  # one for each slot
+    told: frozenset[int]  # the slots that CEL is asked about
 
 
 def roots_of(tool: Tool, policy: Policy, facts: Mapping[str, FactKind]) -> dict[str, Type]:
@@ -191,6 +195,8 @@ def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
         policy.tables,
         policy.now,
         next((tuple(rule.roles) for rule, _ in compiled if rule.roles), APPROVERS),
+        tuple(map(lookup, slots)),
+        frozenset().union(*(rule.condition.told for rule in rules)),
     )
 
 

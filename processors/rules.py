@@ -10,9 +10,9 @@ from toolgate.processors.case import weigh
 from toolgate.processors.condition import Met, UnevaluatedError, UnreadError
 from toolgate.processors.condition_syntax import quoted
 from toolgate.processors.effects import Effect
-from toolgate.processors.facts import rows_of
+from toolgate.processors.facts import Told, rows_of
+from toolgate.processors.lookups import TOLD
 from toolgate.processors.reasons import Code, ordered
-from toolgate.processors.slots import value_of
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Reason, Verdict
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.case import Case
     from toolgate.processors.rule_sheets import Sheet, SheetRule
-    from toolgate.processors.slots import Missing, Slot
+    from toolgate.processors.slots import Missing
     from toolgate.processors.world import World
 
 CODES = {
@@ -41,7 +41,7 @@ def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for
     sheet = policy.rules.get(case.intent.tool) if policy else None
     if sheet is None or case.params is None or case.verdict == Verdict.DENY:
         return case
-    met = Met(sheet.slots, finder(case, sheet, case.params))
+    met = met_in(case, sheet, case.params)
     wanted: list[Missing] = []
     counted: list[Reason] = []
     shadowed: list[Reason] = []
@@ -53,28 +53,42 @@ def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for
     return weigh(changed(case, wanted=tuple(dict.fromkeys(wanted))), *counted) if counted else case
 
 
-def finder(case: Case, sheet: Sheet, params: dict[str, Any]) -> Callable[[Slot], Any]:
-    """What finds the value of each slot of a sheet in a case."""
-    intent = case.intent
-    roots: dict[str, Any] = {
-        "params": params,
-        "intent": {
-            "id": intent.intent_id,
-            "run": intent.run_id,
-            "tool": intent.tool,
-            "reason": intent.reason,
-        },
-        "workflow": {"id": intent.workflow_id, "tenant": intent.tenant},
-        "agent": {"id": intent.agent_id},
-        "tables": sheet.tables,
-        # The broker's time: the record's own, so that whoever judges it again comes to the same.
-        "now": sheet.now or _EPOCH + timedelta(milliseconds=case.envelope.time_ms),
-    }
+def met_in(case: Case, sheet: Sheet, params: dict[str, Any]) -> Met:
+    """What the slots of a sheet are in a case with these parameters."""
+    roots = _Roots(params=params, tables=sheet.tables)
+    roots.case, roots.sheet = case, sheet
     if sheet.facts:
-        roots["facts"] = rows_of(case.facts, sheet.facts)
-    if sheet.history:
-        roots["history"] = dict(case.history)
-    return lambda slot: value_of(slot, roots)
+        roots[TOLD] = Told(case.facts, sheet.facts)
+    return Met.at(sheet.lookups, roots, sheet.told)
+
+
+class _Roots(dict[str, Any]):
+    """What the paths of conditions begin with; what no condition asks for is not made."""
+
+    __slots__ = ("case", "sheet")
+    case: Case
+    sheet: Sheet
+
+    def __missing__(self, root: str) -> Any:
+        """Make a root."""
+        found = self[root] = _MADE[root](self.case, self.sheet)
+        return found
+
+
+_MADE: dict[str, Callable[[Case, Sheet], Any]] = {
+    "facts": lambda case, sheet: rows_of(case.facts, sheet.facts),
+    "history": lambda case, _: dict(case.history),
+    "intent": lambda case, _: {
+        "id": case.intent.intent_id,
+        "run": case.intent.run_id,
+        "tool": case.intent.tool,
+        "reason": case.intent.reason,
+    },
+    "workflow": lambda case, _: {"id": case.intent.workflow_id, "tenant": case.intent.tenant},
+    "agent": lambda case, _: {"id": case.intent.agent_id},
+    # The broker's time: the record's own, so that whoever judges it again comes to the same.
+    "now": lambda case, sheet: sheet.now or _EPOCH + timedelta(milliseconds=case.envelope.time_ms),
+}
 
 
 def _reason(rule: SheetRule, sheet: Sheet, met: Met, wanted: list[Missing]) -> Reason | None:
