@@ -66,7 +66,7 @@ format: setup ## Format the code and apply the fixes that are safe
 	$(BIN)/ruff check --fix .
 
 docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentation into site/
-	$(BIN)/python -m toolgate.processors.reasons > $(REFERENCE)/reasons.md
+	$(BIN)/python -m toolgate.processors.reasons_page > $(REFERENCE)/reasons.md
 	$(BIN)/python -m toolgate.processors.file_pages > $(REFERENCE)/policy.md
 	$(BIN)/python -m toolgate.processors.policy_file > $(REFERENCE)/policy.schema.json
 	$(BIN)/python -m toolgate.processors.catalogue > $(REFERENCE)/tools.schema.json

@@ -35,7 +35,17 @@ INTENTS = 1_000
 BATCH_SIZE = 250
 MB = 1_000_000
 _SINGLE = ("control", "snapshots")
-_NAMES = ("intents", "results", "commands", "denials", "outcomes", "audit", "quarantine", "pulse")
+_NAMES = (
+    "intents",
+    "contracts",
+    "results",
+    "commands",
+    "denials",
+    "outcomes",
+    "audit",
+    "quarantine",
+    "pulse",
+)
 
 
 @dataclass(slots=True)

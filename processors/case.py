@@ -59,6 +59,7 @@ class Case:
     reserve: Reserve | None = None
     facts: Mapping[str, str] = NO_FACTS  # what the run remembers, as the ledger keeps it
     history: Mapping[str, int] = NO_HISTORY  # what became of its earlier calls
+    run_contract: Mapping[str, Any] | None = None  # what the run may touch, as whoever started it has said
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known
     shadow_reasons: tuple[Reason, ...] = ()  # those that only show what would have been

@@ -17,8 +17,10 @@ from toolgate.processors.fields import (
     MONEY_SCHEMA,
     DurationMs,
     Id,
+    Name,
     StrictModel,
     UsdMicros,
+    Whole,
     refused,
     schema_text,
 )
@@ -133,6 +135,25 @@ class Step(StrictModel):
         return data
 
 
+class CaseContract(StrictModel):
+    """The contract of the case's run, as whoever starts it would publish it before the first step."""
+
+    tools: Annotated[list[Id], Field(min_length=1)] = Field(description="the tools that the task needs")
+    values: dict[Name, list[str]] = Field(
+        default_factory=dict, description="by name, the values that the request names"
+    )
+    max_cost_micros: UsdMicros | None = Field(
+        default=None, alias="max_cost_usd", description="US dollars that the run may cost"
+    )
+    max_calls: Whole | None = Field(default=None, description="approved calls that the run may make")
+    deadline_ms: Offset | None = Field(
+        default=None,
+        alias="deadline",
+        description="how long after the case begins nothing is approved any more",
+    )
+    owner: Id = Field(default="case", description="who answers for the run")
+
+
 class CaseEntry(Step):
     """A case: what happened before, an intent, and what is expected of it. Each case begins with empty accounts."""
 
@@ -144,6 +165,7 @@ class CaseEntry(Step):
     begin: Moment = Field(
         default=BEGIN, description="when it begins", json_schema_extra={"default": BEGIN.isoformat()}
     )
+    contract: CaseContract | None = Field(default=None, description="the contract of the case's run")
     before: list[Step] = Field(default_factory=list, description="what happened before, in order")
     expect: Literal["approve", "deny", "hold", "draft"] = Field(description="the verdict")
     codes: list[CodeName] | None = Field(default=None, description="all reason codes, in any order")

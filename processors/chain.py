@@ -17,6 +17,7 @@ from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
 from toolgate.processors.reasons import Code, ends_case, ordered
 from toolgate.processors.rules import rules
+from toolgate.processors.run_contract import run_contract
 from toolgate.processors.shadow import shadow_of, shadowed
 from toolgate.processors.size import size
 from toolgate.processors.world import World
@@ -25,7 +26,7 @@ from toolgate.schemas.records import Reason, Verdict
 
 Processor = Callable[[Case, World], Case]
 
-CHAIN: tuple[Processor, ...] = (identity, control, contract, access, rules, cedar, limits, size)
+CHAIN: tuple[Processor, ...] = (identity, control, contract, access, run_contract, rules, cedar, limits, size)
 
 
 def judge(case: Case, world: World) -> Case:
@@ -67,7 +68,7 @@ def _denied(case: Case) -> Case:
 
 def printed() -> str:
     """The chain as text: one processor a line, with what it does."""
-    return "".join(f"{p.__name__:<10}{(p.__doc__ or '').splitlines()[0]}\n" for p in CHAIN)
+    return "".join(f"{p.__name__:<14}{(p.__doc__ or '').splitlines()[0]}\n" for p in CHAIN)
 
 
 if __name__ == "__main__":

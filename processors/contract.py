@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors.case import deny
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import id_fault, is_id
-from toolgate.processors.placement import partition_of
+from toolgate.processors.placement import astray
 from toolgate.processors.reasons import Code
 from toolgate.processors.tool_lock import LOCK
 from toolgate.schemas.frozen import changed
@@ -72,11 +72,8 @@ def _fault(intent: Intent, envelope: Envelope, partitions: int) -> str:
     ids = (intent.intent_id, intent.tenant, intent.workflow_id, intent.run_id, intent.agent_id)
     if not all(map(is_id, ids)) or (call and not is_id(intent.tool)):
         return _id_fault(intent)
-    if envelope.key != intent.run_id.encode():
-        return "the record's key is not the run_id: the intent could be decided out of its run's order"
-    if partitions and (home := partition_of(envelope.key, partitions)) != envelope.partition:
-        lies = f"the record lies in partition {envelope.partition}, but its key belongs to {home}"
-        return f"{lies}: use the murmur2 partitioner"
+    if fault := astray(envelope, intent.run_id, partitions):
+        return fault
     if len(intent.reason) > REASON_CHARS_MAX:
         return f"reason has {len(intent.reason):,} characters, at most {REASON_CHARS_MAX:,} are allowed"
     if intent.tool_version is not None and not is_id(intent.tool_version):

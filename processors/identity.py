@@ -1,8 +1,8 @@
 """Identity: who wrote a record. Kafka tells a consumer no principal, so records prove it themselves.
 
 Intents and results carry a keyed BLAKE2b (`tg-kid` names the key, `tg-mac` is the MAC, 16 raw bytes); control
-carries Ed25519 signatures (64 raw bytes), the first signer under the same names, others under `tg-kid-2` and
-`tg-mac-2` and so on. Both are over topic, key and value: nothing can be moved to another topic or run.
+and contracts carry Ed25519 signatures (64 raw bytes), the first signer under the same names, others under
+`tg-kid-2` and `tg-mac-2` and so on. Both are over topic, key and value: nothing can be moved to another topic or run.
 """
 
 from __future__ import annotations
@@ -60,6 +60,19 @@ def check_result(keyring: Keyring, envelope: Envelope, result: Result) -> str | 
     if result.executor_id != key.executor_id or key.pattern.fullmatch(result.tool) is None:
         return f"key {kid} belongs to executor {key.executor_id}, which may not answer so for {result.tool!r}"
     return None
+
+
+def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
+    """Why nobody who may start runs vouches for this contract, or None. An agent may not say what its run may touch."""
+    if keyring.insecure_dev:
+        return None
+    kid = next((value for name, value in envelope.headers if name == KID), b"").decode("ascii", "replace")
+    if kid in keyring.intents:
+        return f"key {kid} is an agent's: it may not say what its own run may touch"
+    signers = _signers(keyring, envelope)
+    if isinstance(signers, str):
+        return signers
+    return None if any("starter" in key.roles for key in signers) else "a contract needs a starter"
 
 
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:
@@ -149,7 +162,7 @@ def _signers(keyring: Keyring, envelope: Envelope) -> list[OperatorKey] | str:
             return signature
         key = keyring.operators.get(signature[0])
         if key is None:
-            return f"key id {signature[0][:128]!r} belongs to nobody who may write control"
+            return f"key id {signature[0][:128]!r} belongs to nobody who may sign this"
         if key in signers:
             return f"key {key.kid} signed twice"
         try:

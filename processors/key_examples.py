@@ -24,6 +24,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "requires": (
             "requires: [{id: read_it, tools: [issue_refund], after: [read_order], by: order_id, because: look first}]"
         ),
+        "contract": "contract: {required: true, values: [recipients]}",
         "tables": "tables: {limit_cents: {basic: 1000, gold: 5000}, rank: [basic, gold]}",
         "now": 'now: "2026-03-31T09:00:00Z"',
         "attempts": "attempts: {run: {max: 60, per: 1m}}",
@@ -73,6 +74,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "amount": "amount: amount_cents, at_most: 10000",
         "because": "because: one refund an order",
     },
+    "ContractTerms": {"required": "required: false", "values": "values: [recipients, orders]"},
     "Attempts": {"run": "run: {max: 60, per: 1m}", "agent": "agent: {max: 600, per: 1m}"},
     "AttemptRate": {"max": "max: 60", "per": "per: 1m", "burst": "burst: 10"},
     "Logging": {
@@ -117,10 +119,19 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "tenant": "tenant: default",
         "workflow": "workflow: refunds_v1",
         "begin": 'begin: "2026-03-31T09:00:00Z"',
+        "contract": "contract: {tools: [read_order], values: {orders: [O-000001]}, max_calls: 3}",
         "before": "before: [{call: read_order, params: {order_id: O-000001}, times: 3}]",
         "codes": "expect: deny, codes: [RULE_DENIED]",
         "rules": 'expect: deny, rules: [small_refunds, "budgets[0]"]',
         "distances": "expect: deny, distances: {limits.max_cost_usd: 0.03, small_refunds: 200}",
+    },
+    "CaseContract": {
+        "tools": "tools: [read_order]",
+        "values": "values: {orders: [O-000001]}",
+        "max_cost_usd": "max_cost_usd: 0.50",
+        "max_calls": "max_calls: 3",
+        "deadline": "deadline: +30m",
+        "owner": "owner: ann",
     },
     "Came": {
         "status": "status: error",

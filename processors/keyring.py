@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAC_BYTES = 16
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 16, 64
-ROLES = frozenset({"operator", "watch", "publisher"})
+ROLES = frozenset({"operator", "watch", "publisher", "starter"})
 DEV_KID = "insecure-dev"
 _PERSON = b"toolgate.mac.v1"
 
@@ -74,7 +74,7 @@ class ExecutorKey:
 
 @dataclass(frozen=True, slots=True)
 class OperatorKey:
-    """The public key of somebody who may write control, with the roles that say what."""
+    """The public key of somebody who may write control or start runs, with the roles that say what."""
 
     kid: str
     public: bytes  # Ed25519, 32 bytes

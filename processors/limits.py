@@ -30,6 +30,7 @@ from toolgate.processors.names import is_id
 from toolgate.processors.paths import values_at
 from toolgate.processors.plans import CALLS, COST, RECORDS, Account, Plan, standing
 from toolgate.processors.reasons import Code
+from toolgate.processors.run_contract import call_terms, usage_terms
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Kind, Reason, Verdict
 from toolgate.schemas.strict_json import digest
@@ -68,7 +69,11 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
     always, on_deny = _attempts_of_run(policy.standing, owner, intent.run_id, intent.agent_id)
     if intent.kind == Kind.USAGE:
         cost = intent.declared_cost_micros or 0
-        spends: tuple[Claim, ...] = (_reported(intent), *_spends(policy.usage, intent, cost))
+        spends: tuple[Claim, ...] = (
+            _reported(intent),
+            *_spends(policy.usage, intent, cost),
+            *usage_terms(case, cost, _latch(intent)),
+        )
         return changed(case, cost_micros=cost, claims=spends, always=always, on_deny=on_deny)
     if intent.kind == Kind.FINISH:
         finished = Count(f"run:{intent.run_id}:finished", 1, 1, _FINISHED, RUN_KEEP_MS)
@@ -84,6 +89,7 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         if intent.ttl_ms is not None:
             claims.append(Deadline(case.envelope.time_ms + intent.ttl_ms, _EXPIRED))
         claims += _charges(plan, intent, cost, len(records))
+        claims += call_terms(case, cost)
         claims += [_rate(rate, intent) for rate in plan.rates]
         claims += _distincts(plan, intent, params, records, must=tool.writes, named=bool(own))
         for history in plan.histories:
@@ -165,13 +171,17 @@ def _run_claims(intent: Intent, policy: WorkflowPolicy) -> list[Claim]:
     denials = f"run:{run}/{intent.tenant}/{intent.workflow_id}:denials"
     claims: list[Claim] = [
         _own(intent),
-        Forbid(f"run:{run}:latched", 1, _LATCHED, RUN_KEEP_MS),
+        Forbid(_latch(intent), 1, _LATCHED, RUN_KEEP_MS),
         Forbid(f"run:{run}:finished", 1, _FINISHED, RUN_KEEP_MS),
         Forbid(denials, plan.max_denials, _DENIALS, RUN_KEEP_MS),
     ]
     if plan.max_calls is not None:
         claims.append(Count(f"run:{run}:approved_calls", 1, plan.max_calls, CALLS, RUN_KEEP_MS))
     return claims
+
+
+def _latch(intent: Intent) -> str:
+    return f"run:{intent.run_id}:latched"
 
 
 def _filled(account: Account, intent: Intent) -> str:
@@ -197,7 +207,7 @@ def _charges(plan: Plan, intent: Intent, cost: int, record_count: int) -> list[C
 
 
 def _spends(plan: Plan, intent: Intent, cost: int) -> list[Spend]:
-    latch = f"run:{intent.run_id}:latched"
+    latch = _latch(intent)
     return [
         Spend(
             _filled(charge.account, intent),

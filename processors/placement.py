@@ -7,6 +7,10 @@ Faust, aiokafka and our own SDK use; librdkafka only where it is told to (`parti
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Envelope
 
 _SEED = 0x9747B28C
 _M = 0x5BD1E995
@@ -32,3 +36,13 @@ def murmur2(data: bytes) -> int:
         found = (found ^ int.from_bytes(rest, "little")) * _M & _MASK
     found = (found ^ found >> 13) * _M & _MASK
     return found ^ found >> 15
+
+
+def astray(envelope: Envelope, run_id: str, partitions: int) -> str:
+    """Why a record of this run lies where it could be decided out of the run's order, or ""."""
+    if envelope.key != run_id.encode():
+        return "the record's key is not the run_id: it could be decided out of its run's order"
+    if partitions and (home := partition_of(envelope.key, partitions)) != envelope.partition:
+        lies = f"the record lies in partition {envelope.partition}, but its key belongs to {home}"
+        return f"{lies}: use the murmur2 partitioner"
+    return ""

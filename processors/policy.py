@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from toolgate.processors.problems import Path, Problem
     from toolgate.processors.rule_sheets import Sheet
     from toolgate.processors.strict_yaml import Document
-    from toolgate.schemas.records import Intent
 
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
@@ -73,19 +72,15 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
-    # Whether anything of what calls return, or of how they ended, is kept for rules: asked for every batch.
+    # Whether anything that runs remember is looked at, facts, how calls ended or contracts: asked for every batch.
     remembers: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Work out once what depends on all tools and policies."""
         kept = any(tool.remember for tool in self.tools.values())
         counted = any(policy.history for policy in self.workflows.values())
-        object.__setattr__(self, "remembers", kept or counted)
-
-    def sheet(self, intent: Intent) -> Sheet | None:
-        """The rules about the tool that an intent names, or None."""
-        policy = self.workflows.get((intent.tenant, intent.workflow_id))
-        return policy.rules.get(intent.tool) if policy else None
+        contracts = any(policy.written.contract for policy in self.workflows.values())
+        object.__setattr__(self, "remembers", kept or counted or contracts)
 
     def for_workflow(self, tenant: str, workflow_id: str) -> WorkflowPolicy | None:
         """The policy of a tenant's workflow, or None."""

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from toolgate.processors.amounts import parse_usd
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.condition_syntax import TEXT_CHARS_MAX
+from toolgate.processors.contract_terms import ContractTerms  # noqa: TC001 - pydantic reads the annotation
 from toolgate.processors.fields import (
     MONEY_SCHEMA,
     Because,
@@ -43,7 +44,7 @@ from toolgate.processors.tiers import TIERS
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"approvals", "contract", "on_breach"}),
+    "": frozenset({"approvals", "on_breach"}),
 }
 TierName = Literal[
     "read_only_knowledge", "draft_and_suggest", "low_risk_writes", "revenue_impacting", "security_access"
@@ -212,7 +213,7 @@ class Rule(StrictModel):
         description="names or patterns of the tools it is about; default: all allowed",
     )
     when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
-        description="a condition in CEL over params, facts, history, tables, intent, workflow, agent and now"
+        description="a condition in CEL over params, facts, history, tables, contract, intent, workflow, agent and now"
     )
     then: Literal["deny", "read_first", "hold", "draft"] = Field(
         default="deny",
@@ -315,6 +316,9 @@ class Policy(StrictModel):
     requires: Requirements = Field(
         default_factory=list,
         description="what a run must have done before, and how often or for how much it may",
+    )
+    contract: ContractTerms | None = Field(
+        default=None, description="what is wanted of the contract of a run; default: it takes none"
     )
     tables: Tables = Field(default_factory=dict, description="constants that rules look up by key")
     now: Moment | None = Field(

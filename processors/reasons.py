@@ -1,13 +1,11 @@
 """Reason codes: one flat list, the most severe first, numbered once and for ever.
 
 A code's place in `Code` is its precedence and may change when a new one comes between; its number and its
-name never change and are never used again. The table in docs/reference/reasons.md is printed by this module
-(`python -m toolgate.processors.reasons`).
+name never change and are never used again.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING
@@ -43,6 +41,10 @@ class Code(_Named):
     RUN_LATCHED = auto()
     TOO_MANY_DENIALS = auto()
     EXPIRED = auto()
+    CONTRACT_REFUSED = auto()
+    CONTRACT_EXPIRED = auto()
+    CONTRACT_DENIED = auto()
+    CONTRACT_REQUIRED = auto()
     UNSEEN_RESULTS = auto()
     TOOL_UNKNOWN = auto()
     TOOL_FROZEN = auto()
@@ -157,6 +159,28 @@ TABLE: dict[Code, Entry] = {
         "the intent's ttl passed before it was decided",
         "The intent expired before it was decided. Send it again under a new id if it is still wanted.",
         do=Do.AGAIN,
+    ),
+    Code.CONTRACT_REFUSED: Entry(
+        60,
+        "a run contract does not count: it is malformed, comes late, or is the second of its run",
+        "The contract of this run was not accepted. Whoever starts the run must send another before it begins.",
+    ),
+    Code.CONTRACT_EXPIRED: Entry(
+        61,
+        "the deadline of the run's contract has passed",
+        "The time for this task is over. Stop work and report back.",
+    ),
+    Code.CONTRACT_DENIED: Entry(
+        62,
+        "the run's contract does not name this tool, or was made for another workflow",
+        "This tool is not part of this task. Do without it, or report back to a person.",
+    ),
+    Code.CONTRACT_REQUIRED: Entry(
+        63,
+        "the policy wants a contract for every run, and this run has none yet",
+        "Nobody has said yet what this run may do. Wait, then send the call again under a new id.",
+        retryable=True,
+        do=Do.WAIT,
     ),
     Code.UNSEEN_RESULTS: Entry(
         11,
@@ -355,34 +379,6 @@ def ends_case(reasons: Iterable[Reason]) -> bool:
     return any((entry := entry_of(reason.code)) is None or entry.ends_case for reason in reasons)
 
 
-def table() -> str:
-    """All codes as a Markdown page."""
-    lines = [
-        "# Reason codes",
-        "",
-        "The most severe first: a decision lists its reasons in this order. Numbers and names are for ever.",
-        "A retryable code may pass later under a new id; the others are terminal for the intent.",
-        "Printed by `python -m toolgate.processors.reasons`.",
-        "",
-        "Every reason has an effect, and the most severe effect decides the verdict, in this order:",
-        "",
-        "| effect | verdict |",
-        "| --- | --- |",
-        *(f"| {effect} | `{verdict}` |" for effect, verdict in VERDICTS.items()),
-        "",
-        "`repair` is the word that an agent finds in its outcome; [repairs](repairs.md) says what stands beside it.",
-        "",
-        "| code | number | effect | retryable | repair | meaning | what the agent is told |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for code in Code:
-        entry = TABLE[code]
-        again = "yes" if entry.retryable else "no"
-        fixed = f"{entry.number} | {entry.effect} | {again} | {entry.do}"
-        lines.append(f"| `{code}` | {fixed} | {entry.meaning} | {entry.for_agent} |")
-    return "\n".join(lines) + "\n"
-
-
 def _refuses(entry: Entry) -> bool:
     return VERDICTS[entry.effect] == Verdict.DENY
 
@@ -390,7 +386,3 @@ def _refuses(entry: Entry) -> bool:
 def entry_of(code: str) -> Entry | None:
     """What is fixed about a code, or None for one of a later version."""
     return TABLE[Code(code)] if code in _PRECEDENCE else None
-
-
-if __name__ == "__main__":
-    sys.stdout.write(table())

@@ -18,6 +18,7 @@ from toolgate.processors.claims import (
     Spend,
 )
 from toolgate.processors.reasons import Code
+from toolgate.processors.run_contract import LATE, TAKEN
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Reason
 
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 
 _WINDOWS = {"": "", "hour": " an hour", "day": " a day", "month": " a month"}
 _ARTICLES = {"agent": "an"}
-_STOPPED = {
+_STOPPED = {  # by code, or by rule where a code has several
     Code.RUN_LATCHED.value: "the run is stopped: one of its budgets is overdrawn",
     Code.RUN_FINISHED.value: "the run is finished",
+    LATE: "the run has begun, and a contract counts only before its first approval",
+    TAKEN: "the run has a contract already, and has it for good",
 }
 
 
@@ -74,7 +77,8 @@ def _over(claim: Charge | Distinct | Count, cap: int, reached: int, asked: int, 
 
 def _late(claim: Deadline, late_ms: int) -> Reason:
     label = claim.label
-    because = f"decided {late_ms:,} ms after its time to live had passed"
+    what = "the deadline of its run" if label.code == Code.CONTRACT_EXPIRED else "its time to live"
+    because = f"decided {late_ms:,} ms after {what} had passed"
     return Reason(label.code, label.rule, because, label.scope, label.unit, None, None, late_ms)
 
 
@@ -87,7 +91,7 @@ def _wait(claim: Rate, excess_us: int) -> Reason:
 
 def _counter(claim: Count | Forbid | Require, level: int) -> Reason:
     label = claim.label
-    if because := _STOPPED.get(label.code):
+    if because := _STOPPED.get(label.code) or _STOPPED.get(label.rule):
         return Reason(label.code, label.rule, because, label.scope, label.unit)
     if isinstance(claim, Require):
         short = max(claim.n - level, 1)

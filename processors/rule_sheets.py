@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.condition import Condition, compile_condition
 from toolgate.processors.condition_syntax import ConditionError
-from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, of_schema, record
+from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, list_of, of_schema, record
 from toolgate.processors.effects import Effect
 from toolgate.processors.facts import HISTORY, tables_of
 from toolgate.processors.lookups import lookup
@@ -81,7 +81,16 @@ def roots_of(tool: Tool, policy: Policy, facts: Mapping[str, FactKind]) -> dict[
         "history": HISTORY,
         "tables": types_of(policy.tables),
         **_ROOTS,
+        **_of_contract(policy),
     }
+
+
+def _of_contract(policy: Policy) -> dict[str, Type]:
+    """The root `contract`, where every run that rules are about has one."""
+    if policy.contract is None or not policy.contract.required:
+        return {}
+    values = record(**dict.fromkeys(policy.contract.values, list_of(STRING)))
+    return {"contract": record(owner=STRING, values=values)}
 
 
 def compile_rules(policy: Policy, tools: list[Tool], facts: Mapping[str, FactKind]) -> dict[str, Sheet]:

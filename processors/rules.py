@@ -78,6 +78,7 @@ class _Roots(dict[str, Any]):
 _MADE: dict[str, Callable[[Case, Sheet], Any]] = {
     "facts": lambda case, sheet: rows_of(case.facts, sheet.facts),
     "history": lambda case, _: dict(case.history),
+    "contract": lambda case, _: case.run_contract or {},
     "intent": lambda case, _: {
         "id": case.intent.intent_id,
         "run": case.intent.run_id,

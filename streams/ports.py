@@ -21,7 +21,7 @@ TopicPartition = tuple[str, int]
 GIVEN_BYTES_MAX = 524_288  # all that a run may remember, as JSON in JSON
 CONTROL = "control"  # the one input that every worker reads whole
 POLICIES = "policies"  # policy sets; one partition
-INPUTS = ("intents", "results", CONTROL)  # the topics that the gate decides on
+INPUTS = ("intents", "contracts", "results", CONTROL)  # the topics that the gate decides on
 NOBODY = -1  # the slot that owns a topic-partition which was released or never taken
 
 

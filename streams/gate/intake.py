@@ -14,16 +14,17 @@ from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.contract import PARAMS_BYTES_MAX
 from toolgate.processors.control_state import ACTIVATE, supported
 from toolgate.processors.facts import concerning, history_keys
-from toolgate.processors.identity import check_control, check_result
+from toolgate.processors.identity import check_contract, check_control, check_result
 from toolgate.processors.limits import record_names
 from toolgate.processors.memos import told_by
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
+from toolgate.processors.run_contract import accepting, contract_fault, contract_of
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.frozen import changed, frozen
-from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, Verdict
+from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, RunContract, Verdict
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict, read_strict
 from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import GIVEN_BYTES_MAX, NOTHING, Ask, UnavailableError
@@ -39,10 +40,15 @@ if TYPE_CHECKING:
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import Look
 
-Record = Intent | Result | Control
+Record = Intent | Result | RunContract | Control
 
 # What lies on each of `ports.INPUTS`.
-RECORDS: dict[str, type[Record]] = {"intents": Intent, "results": Result, "control": Control}
+RECORDS: dict[str, type[Record]] = {
+    "intents": Intent,
+    "results": Result,
+    "contracts": RunContract,
+    "control": Control,
+}
 
 
 @frozen
@@ -121,7 +127,7 @@ class Intake:
         return self.in_force(control).remembers
 
     def wants(self, readings: Iterable[Reading], control: ControlState) -> tuple[set[str], set[str]]:
-        """What must be looked up before these are judged: runs whose facts count, and counters of their history.
+        """What must be looked up before these are judged: runs whose facts or contract count, and counters.
 
         Raises:
             UnavailableError: as `in_force`.
@@ -131,10 +137,11 @@ class Intake:
         policies = self.in_force(control)
         for reading in readings:
             match reading.record:
-                case Intent() as intent if sheet := policies.sheet(intent):
-                    if sheet.facts:
+                case Intent() as intent if policy := policies.for_workflow(intent.tenant, intent.workflow_id):
+                    sheet = policy.rules.get(intent.tool)
+                    if policy.written.contract or (sheet and sheet.facts):
                         runs.add(intent.run_id)
-                    if sheet.history:
+                    if sheet and sheet.history:
                         counters.update(_history_keys(intent).values())
                 case Result() as result if result.status != ResultStatus.STARTED:
                     runs.add(result.run_id)
@@ -166,6 +173,8 @@ class Intake:
                 return self._intent(reading, intent, control, text)
             case Result() as result:
                 return self._result(reading, result, control, look)
+            case RunContract() as contract:
+                return self._contract(reading, contract, control)
             case Control():
                 return Item(reading, self._plain(reading, Verdict.RECORDED, control), refused=refused)
             case None:
@@ -218,9 +227,18 @@ class Intake:
 
     def _given(self, reading: Reading, intent: Intent, control: ControlState, look: Look) -> str:
         """What an intent is judged with besides itself, as text; "" for nothing."""
-        sheet, given = self.in_force(control).sheet(intent), dict[str, object]()
-        if sheet and (facts := concerning(look.facts.get(intent.run_id, {}), sheet.facts)):
+        policy = self.in_force(control).for_workflow(intent.tenant, intent.workflow_id)
+        if policy is None:
+            return ""
+        sheet, kept, given = (
+            policy.rules.get(intent.tool),
+            look.facts.get(intent.run_id, {}),
+            dict[str, object](),
+        )
+        if sheet and (facts := concerning(kept, sheet.facts)):
             given["facts"] = facts
+        if policy.written.contract and (contract := contract_of(kept)):
+            given["run_contract"] = contract
         if sheet and sheet.history:
             counts = {name: look.counts.get(key, 0) for name, key in _history_keys(intent).items()}
             given |= {"history": counts} if any(counts.values()) else {}
@@ -273,6 +291,22 @@ class Intake:
             told = told_by(result, tool, facts, reading.envelope.offset) if tool and facts else ()
         ask = changed(self._plain(reading, Verdict.RECORDED, control), settle=settle, claims=told)
         return Item(reading, ask, refused=refused)
+
+    def _contract(self, reading: Reading, contract: RunContract, control: ControlState) -> Item:
+        envelope, plain = reading.envelope, self._plain(reading, Verdict.RECORDED, control)
+        if fault := check_contract(self._keys, envelope):
+            return Item(reading, plain, refused=Reason(Code.BAD_IDENTITY, "identity", fault))
+        policy = self.in_force(control).for_workflow(contract.tenant, contract.workflow_id)
+        if fault := contract_fault(contract, envelope, self._partitions, policy):
+            return Item(reading, plain, refused=Reason(Code.CONTRACT_REFUSED, "contract", fault))
+        ask = changed(
+            plain,
+            verdict=Verdict.APPROVE.value,
+            intent_id=seen_key(contract.tenant, contract.contract_id),
+            digest=reading.digest,
+            claims=accepting(contract, envelope.time_ms),
+        )
+        return Item(reading, ask)
 
     def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
         """Why a result does not count: its command then expires as spent in full."""

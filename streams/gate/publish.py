@@ -33,8 +33,10 @@ from toolgate.schemas.records import (
     Pulse,
     Result,
     ResultStatus,
+    RunContract,
     Verdict,
 )
+from toolgate.streams.gate.contracted import note_of, outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
 from toolgate.streams.gate.told import DisagreementError, told_of
 from toolgate.streams.ports import Output
@@ -138,6 +140,10 @@ class Publisher:
             why = (("tg-reason", code.encode()), ("tg-detail", detail.encode("utf-8", "replace")))
             whence = (("tg-source", f"{envelope.topic}-{envelope.partition}-{envelope.offset}".encode()),)
             yield Output("quarantine", envelope.partition, envelope.key, envelope.value, why + whence)
+        if isinstance(item.reading.record, RunContract):
+            outcome = outcome_of(item, item.reading.record, decision, reasons)
+            if outcome:
+                yield self._output("outcomes", "outcome", source, self._outcome.encode(outcome))
         if case is None or decision.verdict == Verdict.DUPLICATE:
             return
         intent = case.intent
@@ -160,7 +166,7 @@ class Publisher:
             intent_id=intent.intent_id,
             digest=case.digest,
             seq=decision.seq,
-            verdict=_verdict(case, decision),
+            verdict=_verdict(item, decision),
             codes=tuple(dict.fromkeys(reason.code for reason in reasons)),
             retryable=retryable(reasons),
             repair=repair(case, reasons) if reasons else "",
@@ -244,7 +250,8 @@ class Publisher:
         reading, case = item.reading, item.case
         envelope, record = source.envelope, reading.record
         subject = record if isinstance(record, (Intent, Result)) else None
-        owner = record if isinstance(record, Intent) else None
+        owner = record if isinstance(record, (Intent, RunContract)) else None
+        intent = record if isinstance(record, Intent) else None
         event = AuditEvent(
             seq=decision.seq,
             gen=reply.gen,
@@ -257,17 +264,17 @@ class Publisher:
             offset=envelope.offset,
             append_time=envelope.time_ms,
             first=decision.first,
-            verdict=_verdict(case, decision),
-            intent_id=subject.intent_id if subject else "",
+            verdict=_verdict(item, decision),
+            intent_id=_id(record),
             digest=reading.digest,
             params_digest=case.params_digest if case else "",
             tenant=owner.tenant if owner else "",
             workflow_id=owner.workflow_id if owner else "",
-            run_id=subject.run_id if subject else "",
-            agent_id=owner.agent_id if owner else "",
+            run_id=owner.run_id if owner else subject.run_id if subject else "",
+            agent_id=intent.agent_id if intent else "",
             tool=subject.tool if subject else "",
             tool_version=case.tool.version if case and case.tool else "",
-            dry_run=bool(owner and owner.dry_run),
+            dry_run=bool(intent and intent.dry_run),
             command_id=_command_of(item, decision),
             cost_micros=case.cost_micros if case else 0,
             reasons=told.reasons,
@@ -309,9 +316,21 @@ class Publisher:
         return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)
 
 
-def _verdict(case: Case | None, decision: Decision) -> str:
-    """Model spend and the end of a run are recorded, not approved: an approval is what a command comes from."""
-    reported = case is not None and case.intent.kind != Kind.CALL
+def _id(record: object) -> str:
+    match record:
+        case Intent() | Result():
+            return record.intent_id
+        case RunContract():
+            return record.contract_id
+    return ""
+
+
+def _verdict(item: Item, decision: Decision) -> str:
+    """Only calls are approved, since an approval is what a command comes from; all else is recorded."""
+    if item.case is None:
+        contract = isinstance(item.reading.record, RunContract) and decision.verdict != Verdict.DUPLICATE
+        return Verdict.RECORDED.value if contract else decision.verdict
+    reported = item.case.intent.kind != Kind.CALL
     return Verdict.RECORDED.value if reported and decision.verdict == Verdict.APPROVE else decision.verdict
 
 
@@ -329,6 +348,8 @@ def _command_of(item: Item, decision: Decision) -> str:
 
 def _note(item: Item, decision: Decision) -> str:
     record = item.reading.record
+    if isinstance(record, RunContract):
+        return note_of(item, decision)
     if not isinstance(record, Result):
         return ""
     if item.refused:

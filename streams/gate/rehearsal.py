@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from toolgate.processors.keyring import Keyring
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import AuditEvent, Command, Intent, Result
+from toolgate.schemas.records import AuditEvent, Command, Intent, Result, RunContract
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
@@ -86,7 +86,7 @@ class Rehearsal:
             now_ms=lambda: self._broker.now_ms,
             nonce=lambda: _NONCE,
         ).run()
-        self._intents, self._results = Codec(Intent), Codec(Result)
+        self._intents, self._results, self._contracts = Codec(Intent), Codec(Result), Codec(RunContract)
         self._events, self._commands = Codec(AuditEvent), Codec(Command)
         self._read: dict[str, int] = {}
         self._last: dict[tuple[str, str], Command] = {}  # by tenant and intent id
@@ -102,6 +102,14 @@ class Rehearsal:
         if command is not None:
             self._last[intent.tenant, intent.intent_id] = command
         return Decided(event, command)
+
+    def contract(self, contract: RunContract, at_ms: int) -> AuditEvent:
+        """Let the gate take the contract of a run.
+
+        Raises:
+            RehearsalError: it does not decide it.
+        """
+        return self._decide("contracts", contract.run_id, self._contracts.encode(contract), at_ms)
 
     def result(self, tenant: str, result: Result, at_ms: int) -> AuditEvent | None:
         """Let the gate settle a result of the command that this intent id of the tenant has become.

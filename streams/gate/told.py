@@ -15,7 +15,10 @@ from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import Reason, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolgate.processors.case import Case
+    from toolgate.processors.claims import Claim
     from toolgate.streams.gate.intake import Item
     from toolgate.streams.ports import Decision
 
@@ -43,13 +46,15 @@ def told_of(item: Item, decision: Decision) -> Told:
         DisagreementError: a decision stored by an earlier worker is not what this one's chain says.
     """
     case = item.case
-    if case is None:
+    if case is None and item.ask.verdict != Verdict.APPROVE:
         return _of_no_case(item, decision)
     if decision.verdict == Verdict.DUPLICATE:
         return NOTHING
     if decision.conflict:
-        because = "this intent id was used before with other content"
+        because = "this id was used before with other content"
         return Told((Reason(Code.ID_CONFLICT, "intent_id", because),))
+    if case is None:
+        return _of_contract(item, decision)
     refused = decision.refused
     recorded = case.verdict == Verdict.RECORDED
     agreed = decision.verdict == (Verdict.DENY if refused and not recorded else case.verdict)
@@ -62,7 +67,10 @@ def told_of(item: Item, decision: Decision) -> Told:
 
 
 def _refusals(case: Case, refused: tuple[tuple[int, int], ...]) -> tuple[Reason, ...]:
-    claims = case.always + case.claims
+    return _refusals_of(case.always + case.claims, refused)
+
+
+def _refusals_of(claims: Sequence[Claim], refused: tuple[tuple[int, int], ...]) -> tuple[Reason, ...]:
     return tuple(refusal(claims[index], level) for index, level in refused)
 
 
@@ -73,13 +81,23 @@ def _with_shadow(case: Case, refusals: tuple[Reason, ...], *, recorded: bool) ->
     return Told(reasons, shadow, would_have(case, reasons, shadow))
 
 
+def _of_contract(item: Item, decision: Decision) -> Told:
+    """Of a run contract that nothing speaks against but, perhaps, the ledger."""
+    refused = decision.refused
+    agreed = decision.verdict == (Verdict.DENY if refused else Verdict.APPROVE)
+    fits = not refused or max(refused)[0] < len(item.ask.claims)
+    if not agreed or not fits or decision.policy_digest != item.ask.policy_digest:
+        raise _disagreement(item, decision, item.ask.verdict)
+    return Told(ordered(_refusals_of(item.ask.claims, refused)))
+
+
 def _of_no_case(item: Item, decision: Decision) -> Told:
-    """Of a result or control record, and of what could not be read."""
+    """Of a result, a control record or a contract that does not count, and of what could not be read."""
     # Read by one worker and unreadable to another: an approval would be audited without its command.
     if decision.verdict != item.ask.verdict:
         raise _disagreement(item, decision, item.ask.verdict)
     if item.refused and decision.ops:
-        raise DisagreementError(f"a result was settled at seq {decision.seq}, but does not count now")
+        raise DisagreementError(f"what counted at seq {decision.seq} does not count now")
     if item.refused:
         return Told((item.refused,))
     if item.reading.problem is not None:

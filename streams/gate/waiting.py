@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import TopicPartition
 
 INTENTS, RESULTS = "intents", "results"
+TOLD = (RESULTS, "contracts")  # what intents are judged by
 PATIENCE_MS = 5_000  # for results that the broker has: a poll or two bring them
 
 
@@ -40,8 +41,8 @@ class Waiting:
         Args:
             readings: of one batch.
             positions: next offset of each owned topic-partition when the batch is done.
-            decided: where results were decided up to when the partition was taken, perhaps never committed. What they
-                told is known already, so nothing may be judged by it and committed without them.
+            decided: where results and contracts were decided up to when the partition was taken, perhaps never
+                committed. What they told is known already, so nothing may be judged by it and committed without them.
         """
         ready: list[Reading] = []
         waiting: dict[TopicPartition, int] = {}
@@ -53,7 +54,10 @@ class Waiting:
             wanted = reading.record.results_seen_to if isinstance(reading.record, Intent) else None
             results = (RESULTS, envelope.partition)
             position = positions.get(results, 0)
-            if envelope.topic == INTENTS and position < decided.get(results, 0):
+            if envelope.topic == INTENTS and any(
+                positions.get(told, 0) < decided.get(told, 0)
+                for told in ((topic, envelope.partition) for topic in TOLD)
+            ):
                 waiting[tp] = envelope.offset
             elif wanted is None or wanted < position:
                 ready.append(reading)

@@ -312,7 +312,7 @@ def _facts(events: list[AuditEvent]) -> list[str]:
         codes = {reason.code for reason in event.reasons}
         judged = codes & {"READ_FIRST", "RULE_DENIED"}
         right = {"red": {"RULE_DENIED"}, "": {"READ_FIRST"}}.get(color, set())
-        if judged != right and not codes & {"UNSEEN_RESULTS", "KILLED", "ID_CONFLICT"}:
+        if judged != right and not codes & {"UNSEEN_RESULTS", "KILLED", "ID_CONFLICT", "CONTRACT_DENIED"}:
             found.append(
                 f"{_at(event)}: the run knew color {color!r}, and the rule said {judged or 'nothing'}"
             )

@@ -201,7 +201,7 @@ class Site:
         more = {"TEST_HOOKS": "1", "CRASH_AT": crash_at} if crash_at else {}
         number = len(self.workers)
         log, out = self.folder / f"worker-{number}.log", self.folder / f"worker-{number}.out"
-        with log.open("wb") as errors, out.open("wb") as output:
+        with log.open("ab") as errors, out.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, *program, "gate", "--slot", str(slot), "--json", *words],
                 stdin=subprocess.DEVNULL,

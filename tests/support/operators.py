@@ -37,7 +37,10 @@ class Operators:
         self._random = random
         self._broker = broker
         self._partitions = partitions
-        second = {**first, POLICY: first[POLICY] + b"  denied_tools: [look]\n"}
+        second = {
+            name: text + b"  denied_tools: [look]\n" if name.startswith("policies/") else text
+            for name, text in first.items()
+        }
         broken = {**first, POLICY: first[POLICY] + b"  denied: [look]\n"}
         self._files = {set_digest(files): files for files in (first, second, broken)}
         self._local = set_digest(first)

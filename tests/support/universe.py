@@ -30,7 +30,7 @@ from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.store import Store
 from toolgate.streams.log.memory import Broker, Entry, MemoryLog
-from toolgate.streams.ports import Ledger, Output, RejoinError
+from toolgate.streams.ports import CONTROL, INPUTS, Ledger, Output, RejoinError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 PARTITIONS = 3
 CO_PARTITIONED = (
     "intents",
+    "contracts",
     "results",
     "commands",
     "denials",
@@ -109,7 +110,7 @@ class Universe:
 
     def start(self, slot: int) -> None:
         """A new process for a slot."""
-        inputs = (*((t, p) for t in ("intents", "results") for p in range(PARTITIONS)), ("control", 0))
+        inputs = (*((t, p) for t in INPUTS for p in range(PARTITIONS) if t != CONTROL), (CONTROL, 0))
         fixed = Fixed(
             slot=slot,
             slots=PARTITIONS,
@@ -161,7 +162,7 @@ class Universe:
             intent_id=f"i{self.made}",
             kind="call",
             tenant="default",
-            workflow_id="s" if self.made % 11 == 0 and len(self.policies.workflows) > 1 else "w",
+            workflow_id="s" if self.made % 11 == 0 and ("default", "s") in self.policies.workflows else "w",
             run_id=run,
             agent_id="a",
             tool=tool,
@@ -348,9 +349,7 @@ class Universe:
     def inputs(self) -> dict[tuple[str, int], list[int]]:
         """Offsets of all input records."""
         return {
-            tp: [e.offset for e in self.broker.visible(tp, 0)]
-            for tp in self.broker.log
-            if tp[0] in ("intents", "results", "control")
+            tp: [e.offset for e in self.broker.visible(tp, 0)] for tp in self.broker.log if tp[0] in INPUTS
         }
 
     def violations(self) -> list[str]:

@@ -47,3 +47,10 @@ PROPOSING = (
 SHADOW = POLICY.replace(b"workflow_id: w", b"workflow_id: s\n  mode: shadow")
 FILES = {"tools.yaml": TOOLS, "policies/w.yaml": POLICY}
 PROPOSING_FILES = {**FILES, "policies/w.yaml": PROPOSING, "policies/s.yaml": SHADOW}
+# Two more workflows, whose runs may have contracts.
+CONTRACTED_FILES = FILES | {
+    f"policies/{name}.yaml": POLICY.replace(
+        b"workflow_id: w", f"workflow_id: {name}\n  contract: {{required: false}}".encode()
+    )
+    for name in "cd"
+}

@@ -19,7 +19,8 @@ def configure(*, as_json: bool = False) -> None:
             *_last_steps(as_json=as_json or not sys.stderr.isatty()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # A line is one write: processes that share a file must not write into each other's lines.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
 

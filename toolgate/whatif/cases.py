@@ -11,8 +11,9 @@ from toolgate.processors.cases_file import CasesFile, check_cases, workflow_of
 from toolgate.processors.param_schema import json_plain
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.processors.written_file import read_file
-from toolgate.schemas.records import AuditEvent, Intent, Kind, Reason, Result, Verdict
+from toolgate.schemas.records import AuditEvent, Intent, Kind, Reason, Result, RunContract, Verdict
 from toolgate.schemas.strict_json import JsonError, dumps_canonical
+from toolgate.streams.gate.contracted import ACCEPTED
 from toolgate.streams.gate.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ def run(case: Case, policies: PolicySet) -> Outcome:
     entry, now_ms = case.entry, case.entry.begin_ms
     faults: list[Fault] = []
     event: AuditEvent | None = None
+    if entry.contract is not None:
+        faults += _contract_fault(case, gate.contract(_contract(entry, policies), now_ms))
     for at, step in entry.steps():
         now_ms = max(now_ms, entry.begin_ms + (step.at_ms or 0))
         for number in range(step.times):
@@ -158,6 +161,29 @@ def _intent(
         dry_run=step.dry_run,
         run_outcome=step.finish,
     )
+
+
+def _contract(entry: CaseEntry, policies: PolicySet) -> RunContract:
+    asked = entry.contract
+    if asked is None:
+        raise AssertionError("the case has no contract")
+    return RunContract(
+        contract_id="case-contract",
+        tenant=entry.tenant,
+        workflow_id=workflow_of(entry, entry, policies) or "",
+        run_id=entry.run,
+        owner=asked.owner,
+        tools=tuple(asked.tools),
+        values={name: tuple(values) for name, values in asked.values.items()},
+        max_cost_micros=asked.max_cost_micros,
+        max_calls=asked.max_calls,
+        deadline=None if asked.deadline_ms is None else entry.begin_ms + asked.deadline_ms,
+    )
+
+
+def _contract_fault(case: Case, event: AuditEvent) -> list[Fault]:
+    why = "; ".join(map(worded, event.reasons))
+    return [Fault(_line(case, "contract"), "contract", ACCEPTED, f"{event.note} ({why})")] if why else []
 
 
 def _send(gate: Rehearsal, entry: CaseEntry, step: Step, intent: Intent, now_ms: int) -> AuditEvent:

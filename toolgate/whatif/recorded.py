@@ -1,9 +1,10 @@
-"""Recorded logs: intents and results in the order in which a gate decides them, read strictly.
+"""Recorded logs: intents, results and contracts in the order in which a gate decides them, read strictly.
 
 Two forms, one JSON object a line:
 
-- what `toolgate tail intents --json` and `toolgate tail results --json` print, in one file. Where it also has what
-  `toolgate tail audit --json` prints, the order is that of the decisions (`seq`); else that of the broker's times.
+- what `toolgate tail intents --json`, `toolgate tail results --json` and, where runs have contracts, `toolgate tail
+  contracts --json` print, in one file. Where it also has what `toolgate tail audit --json` prints, the order is that of
+  the decisions (`seq`); else that of the broker's times.
 - recorded runs, as `toolgate demo --runs` plays them. They have no times: one call a second, one run after another.
 """
 
@@ -19,7 +20,7 @@ from toolgate.demo import runs as demo_runs
 from toolgate.demo.runs import LINE_BYTES_MAX
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Kind, Result, ResultStatus
+from toolgate.schemas.records import Intent, Kind, Result, ResultStatus, RunContract
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 BEGIN_MS = 1_772_442_000_000  # 2026-03-02T09:00:00Z, where recorded runs begin
 CALL_MS = 1_000
 _LINE_DEPTH_MAX = 40
-_RECORDS = {"intents": Intent, "results": Result}
+Record = Intent | Result | RunContract
+_RECORDS = {"intents": Intent, "results": Result, "contracts": RunContract}
 _AGENT, _EXECUTOR = "recorded-agent", "recorded"
 
 
@@ -40,7 +42,7 @@ class Happening:
     """A record as the broker took it at `at_ms`; `tenant` is whose it is."""
 
     at_ms: int
-    record: Intent | Result
+    record: Record
     tenant: str
 
 
@@ -117,7 +119,7 @@ def _result(run: Run, call: Call) -> Result:
 
 
 def _of_entries(path: Path, lines: list[tuple[int, bytes]]) -> list[Happening]:
-    found: list[tuple[tuple[str, int, int], int, Intent | Result]] = []
+    found: list[tuple[tuple[str, int, int], int, Record]] = []
     seqs: dict[tuple[str, int, int], int] = {}
     problems: list[Problem] = []
     for number, line in lines:
@@ -143,14 +145,14 @@ def _of_entries(path: Path, lines: list[tuple[int, bytes]]) -> list[Happening]:
     return _in_order(found, seqs)
 
 
-def _record(entry: dict[str, Any]) -> Intent | Result:
-    record: Intent | Result = msgspec.convert(entry["value"], _RECORDS[entry["topic"]])
+def _record(entry: dict[str, Any]) -> Record:
+    record: Record = msgspec.convert(entry["value"], _RECORDS[entry["topic"]])
     # What it had seen were places of its own log: here every result before it has been seen.
     return changed(record, results_seen_to=None) if isinstance(record, Intent) else record
 
 
 def _in_order(
-    found: list[tuple[tuple[str, int, int], int, Intent | Result]], seqs: dict[tuple[str, int, int], int]
+    found: list[tuple[tuple[str, int, int], int, Record]], seqs: dict[tuple[str, int, int], int]
 ) -> list[Happening]:
     """By decision where the audit tells it of all, else by the broker's time; those of one time as they stand."""
     if all(place in seqs for place, _, _ in found):
@@ -163,7 +165,13 @@ def _in_order(
         if isinstance(record, Intent)
     }
     return [
-        Happening(at_ms, record, tenants.get((record.run_id, record.intent_id), ""))
+        Happening(
+            at_ms,
+            record,
+            tenants.get((record.run_id, record.intent_id), "")
+            if isinstance(record, Result)
+            else record.tenant,
+        )
         for _, at_ms, record in found
     ]
 

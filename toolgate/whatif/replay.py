@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.records import Intent, Verdict
+from toolgate.schemas.records import Intent, RunContract, Verdict
 from toolgate.streams.gate.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ def replay(
                 counted[event.verdict] += 1
             if (kind := _kind(*events)) is not None:
                 changes.append(Change(kind, record, at_ms, *events, _differing(*events)))
+        elif isinstance(record, RunContract):
+            old.contract(record, at_ms)
+            new.contract(record, at_ms)
         else:
             old.result(happening.tenant, record, at_ms)
             new.result(happening.tenant, record, at_ms)

@@ -27,7 +27,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_two_workers_under_a_supervisor(site: Site):
     """They share the partitions; one that is killed is started again; SIGTERM ends all of them with 0."""
     log = site.folder / "supervisor.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "toolgate.cli", "gate", "--workers", "2", "--json"],
             stdout=subprocess.DEVNULL,

@@ -49,6 +49,7 @@ def test_prints_itself_with_a_line_for_each_processor():
         "control",
         "contract",
         "access",
+        "run_contract",
         "rules",
         "cedar",
         "limits",

@@ -57,6 +57,7 @@ AROUND = {
         "id: r, tools: [issue_refund], when: params.amount_cents > 1, because: b",
         f"policy: {{{POLICY}, rules: [@]}}",
     ),
+    "ContractTerms": ("", f"policy: {{{POLICY}, contract: @}}"),
     "Requirement": ("id: r, tools: [issue_refund], because: b", f"policy: {{{POLICY}, requires: [@]}}"),
     "Attempts": ("", f"policy: {{{POLICY}, attempts: @}}"),
     "AttemptRate": ("max: 1, per: 1m", f"policy: {{{POLICY}, attempts: {{run: @}}}}"),
@@ -69,6 +70,7 @@ AROUND = {
         f"{{{TOOL.replace('write', 'read')}, remember: [@]}}",
     ),
     "CaseEntry": (CASE, "cases: [@]"),
+    "CaseContract": ("tools: [read_order]", f"cases: [{{{CASE}, contract: @}}]"),
     "Step": ("call: read_order", f"cases: [{{{CASE}, before: [@]}}]"),
     "Came": ("", f"cases: [{{{CASE}, result: @}}]"),
 }

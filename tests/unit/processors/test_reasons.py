@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from toolgate.processors.reasons import TABLE, Code, ends_case, ordered, retryable, table
+from toolgate.processors.reasons import TABLE, Code, ends_case, ordered, retryable
+from toolgate.processors.reasons_page import table
 from toolgate.schemas.records import Reason
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "reasons.md"
@@ -52,6 +53,10 @@ NUMBERS = {
     "HELD_BY_RULE": 32,
     "DRAFTED": 33,
     "SHADOWED": 34,
+    "CONTRACT_REFUSED": 60,
+    "CONTRACT_EXPIRED": 61,
+    "CONTRACT_DENIED": 62,
+    "CONTRACT_REQUIRED": 63,
     "TOOL_FROZEN": 70,
 }
 
