@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Iterable, Mapping
 
+    from nacl.signing import SigningKey
+
 MAC_BYTES = 16
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 16, 64
 ROLES = frozenset({"operator", "watch", "publisher", "starter"})
@@ -88,6 +90,14 @@ class OperatorKey:
             raise ValueError(
                 f"key {self.kid}: an Ed25519 public key has 32 bytes, this one {len(self.public)}"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class StarterKey:
+    """The private half of an operator's key with the role `starter`: only who signs has it."""
+
+    kid: str
+    pair: SigningKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,8 +119,8 @@ TOPICS: tuple[Topic, ...] = (
     _output(
         "outcomes",
         "IntentOutcome",
-        "What agents are told: verdict, codes, what to repair; no parameters, no thresholds.",
-        readers=("agent",),
+        "What agents and starters are told: verdict, codes, what to repair; no parameters, no thresholds.",
+        readers=("agent", "starter"),
         days=7,
     ),
     _output(

@@ -82,7 +82,7 @@ class OperatorEntry(StrictModel):
     """The public key of somebody who may write control."""
 
     kid: Id
-    roles: Annotated[list[Literal["operator", "watch", "publisher"]], Field(min_length=1)]
+    roles: Annotated[list[Literal["operator", "watch", "publisher", "starter"]], Field(min_length=1)]
     public: Annotated[str, AfterValidator(_hex_key)]
 
 

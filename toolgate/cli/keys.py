@@ -54,7 +54,7 @@ def executor(
 def operator(
     kid: Kid,
     *,
-    role: Annotated[list[str], typer.Option(help="operator, watch or publisher; may be repeated.")],
+    role: Annotated[list[str], typer.Option(help="operator, watch, publisher or starter; may be repeated.")],
     keys_file: KeysFile = KEYRING,
     as_json: AsJson = False,
 ) -> None:

@@ -1,13 +1,21 @@
-"""What agents and executors import: `Client` proposes calls and hears of them, `Executor` runs commands."""
+"""What programs import: `Client` proposes calls, `Executor` runs commands, `Starter` says what a run may touch."""
 
-from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, StarterKey
 from toolgate.processors.problems import LoadError
-from toolgate.schemas.records import Command, Intent, Outcome, Result
+from toolgate.schemas.records import Command, Intent, Outcome, Result, RunContract
 from toolgate.sdk.answer import Answer, ToolError
 from toolgate.sdk.client import Client
-from toolgate.sdk.errors import AnswerError, IntentError, NoAnswerError, NotSentError, SdkError
+from toolgate.sdk.errors import (
+    AnswerError,
+    ContractRefusedError,
+    IntentError,
+    NoAnswerError,
+    NotSentError,
+    SdkError,
+)
 from toolgate.sdk.executor import Executor
 from toolgate.sdk.reply import Reply
+from toolgate.sdk.starter import Starter
 from toolgate.sdk.stops import Stops
 from toolgate.sdk.ticket import Ticket
 from toolgate.sdk.tools import Tools
@@ -18,6 +26,7 @@ __all__ = [
     "AnswerError",
     "Client",
     "Command",
+    "ContractRefusedError",
     "Executor",
     "ExecutorKey",
     "Intent",
@@ -31,8 +40,11 @@ __all__ = [
     "RefusedError",
     "Reply",
     "Result",
+    "RunContract",
     "SdkError",
     "SettingsError",
+    "Starter",
+    "StarterKey",
     "Stops",
     "Ticket",
     "ToolError",

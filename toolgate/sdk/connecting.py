@@ -10,6 +10,7 @@ from toolgate.streams.settings import load, not_set
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from toolgate.processors.keyring import Keyring
     from toolgate.streams.settings import Settings
@@ -24,14 +25,24 @@ def from_environment(overrides: Mapping[str, Any]) -> tuple[Settings, Keyring]:
         SettingsError: a setting is missing or unusable, or no keyring is named.
         LoadError: the keyring or a secret of it cannot be read.
     """
-    settings = load(**overrides)
+    found = settings(overrides)
+    return found, keys.load(keys_file(found))
+
+
+def settings(overrides: Mapping[str, Any]) -> Settings:
+    """Settings from `TOOLGATE_...`; `overrides` win. Raises SettingsError."""
+    return load(**overrides)
+
+
+def keys_file(settings: Settings) -> Path:
+    """The keyring that settings name. Raises SettingsError: none is named."""
     if settings.keys_file is None:
         raise SettingsError(
             not_set("keys_file"),
             where="arguments and environment",
             remedy="name the keyring; `toolgate keys new` begins one",
         )
-    return settings, keys.load(settings.keys_file)
+    return settings.keys_file
 
 
 def pick(kind: str, kid: str, known: Mapping[str, Found], settings: Settings) -> Found:

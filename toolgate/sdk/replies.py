@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from toolgate.sdk.tickets import Tickets
     from toolgate.sdk.wire import Wire
     from toolgate.streams.settings import Settings
 
@@ -42,10 +41,30 @@ _BATCH = 1000
 _log = structlog.get_logger("toolgate.sdk")
 
 
-class Replies:
-    """Reads outcomes and results of a prefix in a thread of its own."""
+class Hears(Protocol):
+    """Who is told what comes."""
 
-    def __init__(self, settings: Settings, tickets: Tickets, wire: Wire, tick: Callable[[], None]) -> None:
+    def outcome(self, outcome: Outcome) -> None:
+        """The gate has decided something."""
+
+    def result(self, result: Result) -> None:
+        """A command has begun or ended."""
+
+    def fail(self, error: Exception) -> None:
+        """Nothing will be heard any more."""
+
+
+class Replies:
+    """Reads outcomes and results of a prefix, or one of these topics, in a thread of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        hears: Hears,
+        wire: Wire,
+        tick: Callable[[], None],
+        topics: tuple[str, ...] = ("outcomes", "results"),
+    ) -> None:
         """`tick` is called in the thread every 20 ms or sooner.
 
         Raises:
@@ -53,10 +72,10 @@ class Replies:
             RefusedError: the topics are missing, may not be read, or have not the same partitions.
         """
         self._settings = settings
-        self._tickets = tickets
+        self._hears = hears
         self._tick = tick
         self._trouble = Trouble()
-        self._names = {settings.topic(name): name for name in ("outcomes", "results")}
+        self._names = {settings.topic(name): name for name in topics}
         self._outcomes = wire.codec(Outcome)
         self._results = wire.codec(Result)
         self._unheard: deque[Message] = deque()  # read, in their order
@@ -100,11 +119,11 @@ class Replies:
         self._thread.join()
 
     def _count(self) -> int:
-        """How many partitions both topics have."""
+        """How many partitions the topics have, each as many."""
         counts = {self._partitions(name) for name in self._names}
         if len(counts) != 1:
             raise RefusedError(
-                f"outcomes and results have different numbers of partitions: {sorted(counts)}",
+                f"{' and '.join(self._names.values())} have different numbers of partitions: {sorted(counts)}",
                 where=f"prefix {self._settings.prefix} at {self._settings.bootstrap_servers}",
                 remedy="toolgate topics check says which topic is wrong",
             )
@@ -151,7 +170,7 @@ class Replies:
             asked, self._asked = self._asked, []
         for partition in asked:
             self._heard[partition].set_exception(error)
-        self._tickets.fail(error)
+        self._hears.fail(error)
         self._consumer.close()
 
     def _listen(self) -> None:
@@ -185,9 +204,9 @@ class Replies:
             return True
         try:
             if self._names[message.topic() or ""] == "outcomes":
-                self._tickets.outcome(self._outcomes.decode(message.value()))
+                self._hears.outcome(self._outcomes.decode(message.value()))
             else:
-                self._tickets.result(self._results.decode(message.value()))
+                self._hears.result(self._results.decode(message.value()))
         except DecodeError as unread:  # whoever wrote it, it is no answer
             undecided = is_undecided(unread)
             if not (undecided and self._undecided):

@@ -1,4 +1,4 @@
-"""One signed record to an input topic: what agents and executors have in common."""
+"""One signed record to an input topic: what agents, executors and starters have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException, Producer
 
-from toolgate.processors.keyring import mac
+from toolgate.processors.keyring import StarterKey, framed, mac
 from toolgate.schemas.headers import KID, MAC
 from toolgate.sdk.errors import NotSentError
 from toolgate.streams.log.producer import cause
@@ -22,15 +22,21 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 
-def signature(key: IntentKey | ExecutorKey, topic: str, record_key: bytes, value: bytes) -> Headers:
+def signature(
+    key: IntentKey | ExecutorKey | StarterKey, topic: str, record_key: bytes, value: bytes
+) -> Headers:
     """The headers that prove who wrote a record. `topic` is the logical name."""
-    return ((KID, key.kid.encode()), (MAC, mac(key.secret, topic, record_key, value)))
+    if isinstance(key, StarterKey):
+        proof = key.pair.sign(framed(topic, record_key, value)).signature
+    else:
+        proof = mac(key.secret, topic, record_key, value)
+    return ((KID, key.kid.encode()), (MAC, proof))
 
 
 class Sender:
     """An idempotent producer that signs what it sends. For any number of threads."""
 
-    def __init__(self, settings: Settings, key: IntentKey | ExecutorKey) -> None:
+    def __init__(self, settings: Settings, key: IntentKey | ExecutorKey | StarterKey) -> None:
         self._settings = settings
         self._key = key
         self._trouble = Trouble()
