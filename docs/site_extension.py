@@ -36,7 +36,7 @@ PACKAGE = "toolgate"
 EXPORTS = "toolgate.sdk"  # whose `__all__` must be in the reference
 # Where a short name in a signature may come from without having a page here.
 _STANDARD = (builtins, typing, collections.abc, concurrent.futures, types)
-_OTHERS = {"Path", "pydantic", "pydantic_settings"}
+_OTHERS = {"Path", "SigningKey", "pydantic", "pydantic_settings"}
 _NOT_PROSE = ("noqa", "type:", "pragma")
 _log = logging.getLogger(__name__)
 

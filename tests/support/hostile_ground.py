@@ -66,6 +66,7 @@ class Ground:
             ("bob-1", "operator"),
             ("watch-1", "watch"),
             ("pub-1", "publisher"),
+            ("start-1", "starter"),
         ):
             self.people[kid] = SigningKey(keys.read_secret(keys.new_operator(ring, kid, [role])))
         self.signers = Signers(self.site.agents, keys.load(ring).intents["ghost-1"], self.site.desk)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from hostile_batches import BOMBS, NAMES, REFUSED
+from hostile_contracts import BOND_ROWS
 from hostile_intents import INTENT, PARAMS, READ, WRITER
 from hostile_words import CONTROL_ROWS, RESULT_ROWS
 
@@ -26,7 +27,7 @@ what cannot be helped.
 - **DENY**: it could be read and is refused; it lies on `denials` with all its reasons, and where its writer is
   proven the agent is told on `outcomes`. [Reason codes](reasons.md) has what each means and what to do.
 - **DUPLICATE**: it repeats an intent that was decided; nothing happens a second time.
-- **RECORDED**: a result or control record, which is never approved. With a code it does not count and changes
+- **RECORDED**: a result, control record or contract, which is never approved. With a code it does not count and changes
   nothing.
 """
 _NOTES = """
@@ -55,8 +56,8 @@ _NOTES = """
 - A record that says it stands *before* its own place is given to no reader that has passed that place. It has
   no effect, and where it came alone no audit event, as the ends of transactions have none.
 - A bomb larger than the broker's memory fails on the broker. Give brokers more memory than 128 KiB can become.
-- The places of results and control records are believed as far as they can be true: who holds an executor's or
-  an operator's rights on Kafka can do worse with them.
+- The places of results, contracts and control records are believed as far as they can be true: who holds an executor's
+  or an operator's rights on Kafka can do worse with them.
 """
 
 
@@ -73,8 +74,9 @@ def as_markdown() -> str:
         parts.append(
             _table(title, ("input", "outcome", "code"), [(r.words, r.verdict, _code(r.code)) for r in rows])
         )
-    results = [(r.words, r.verdict, _code(r.code), r.note) for r in RESULT_ROWS]
-    parts.append(_table("Results", ("input", "outcome", "code", "note in the audit"), results))
+    for title, noted in (("Results", RESULT_ROWS), ("Run contracts", BOND_ROWS)):
+        lines = [(r.words, r.verdict, _code(r.code), r.note) for r in noted]
+        parts.append(_table(title, ("input", "outcome", "code", "note in the audit"), lines))
     refused = [(r.words, f"refused with {NAMES[r.error]}") for r in REFUSED]
     parts.append(_table("What the broker does not take", ("input", "outcome"), refused))
     bombs = [(r.words, "QUARANTINE", "`UNDELIVERABLE`") for r in BOMBS]

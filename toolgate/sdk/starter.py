@@ -128,8 +128,8 @@ class Starter:
         """Write a contract and wait until it holds.
 
         Returns:
-            What the gate says: RECORDED, or DUPLICATE for one that was sent before; whether that one was accepted,
-            its own outcome and the audit have said.
+            The gate's answer. Its verdict is RECORDED, or DUPLICATE for one that was sent before; whether that one was
+            accepted, its own outcome and the audit have said.
 
         Raises:
             ContractRefusedError: it does not count; the codes say why, the audit in words.

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from toolgate.processors.cases_file import Came, CaseEntry, CasesFile, Step
+from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesFile, Step
 from toolgate.processors.catalogue import CatalogueFile, Cost, Inverse, ToolEntry
+from toolgate.processors.contract_terms import ContractTerms
 from toolgate.processors.file_pages import as_markdown
 from toolgate.processors.policy_file import (
     AttemptRate,
@@ -37,7 +38,9 @@ MODELS = (
     Inverse,
     Remember,
     Rule,
+    ContractTerms,
     CaseEntry,
+    CaseContract,
     Step,
     Came,
 )

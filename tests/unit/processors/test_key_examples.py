@@ -8,8 +8,9 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from toolgate.processors.cases_file import Came, CaseEntry, CasesFile, Step, check_cases
+from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesFile, Step, check_cases
 from toolgate.processors.catalogue import Cost, Inverse, ToolEntry
+from toolgate.processors.contract_terms import ContractTerms
 from toolgate.processors.key_examples import CATALOGUE, EXAMPLES
 from toolgate.processors.loader import from_files
 from toolgate.processors.param_schema import json_plain
@@ -35,7 +36,7 @@ MODELS = {
     model.__name__: model
     for model in (
         *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Attempts, AttemptRate, Logging),
-        *(ToolEntry, Cost, Inverse, Remember, CaseEntry, Step, Came),
+        *(ToolEntry, Cost, Inverse, Remember, ContractTerms, CaseEntry, CaseContract, Step, Came),
     )
 }
 ORDER = "{properties: {order_id: {type: string}, plan: {type: string}, iban: {type: string}}, required: [order_id]}"

@@ -34,7 +34,7 @@ def replies(heard):
     """Replies without a consumer."""
     one = Replies.__new__(Replies)
     one._names = {"t.outcomes": "outcomes", "t.results": "results"}
-    one._tickets = SimpleNamespace(outcome=heard.append)
+    one._hears = SimpleNamespace(outcome=heard.append)
     one._outcomes, one._results, one._undecided = Codec(Outcome), Codec(Result), False
     return one
 
