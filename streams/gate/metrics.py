@@ -16,7 +16,8 @@ from prometheus_client.process_collector import ProcessCollector
 
 from toolgate.processors.reasons import Code
 from toolgate.processors.refusals import refusal
-from toolgate.schemas.records import Intent, Result, Verdict
+from toolgate.schemas.records import Intent, Result, RunContract, Verdict
+from toolgate.streams.gate.contracted import note_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +62,9 @@ class Metrics:
             "toolgate_reasons", "Reasons of denials and quarantine.", ["code"], registry=to
         )
         self._results = Counter("toolgate_results", "Results by what they settled.", ["note"], registry=to)
+        self._contracts = Counter(
+            "toolgate_contracts", "Run contracts, by whether they count.", ["note"], registry=to
+        )
         self._inputs = Counter("toolgate_inputs", "Records decided, by topic.", ["topic"], registry=to)
         self._uncovered = Counter(
             "toolgate_uncovered_usd",
@@ -116,8 +120,8 @@ class Metrics:
         self._batch.observe(len(decided))
         self._seq.set(max(decision.seq for _, decision in decided))
         self._committed.set_to_current_time()
-        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally(), Tally())
-        verdicts, codes, notes, topics, quarantined = tallies
+        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally(), Tally(), Tally())
+        verdicts, codes, notes, contracts, topics, quarantined = tallies
         uncovered: Tally[str] = Tally()
         for item, decision in decided:
             record, topic = item.reading.record, item.reading.envelope.topic
@@ -128,10 +132,19 @@ class Metrics:
                 verdicts[decision.verdict] += 1
             elif isinstance(record, Result):
                 notes[decision.note or ("refused" if item.refused else "started")] += 1
+            elif isinstance(record, RunContract):
+                contracts[note_of(item, decision) or "repeated"] += 1
             codes.update(set(_codes(item, decision)))
             for scope, micros in _uncovered(decision):
                 uncovered[scope] += micros
-        counters = (self._intents, self._reasons, self._results, self._inputs, self._quarantined)
+        counters = (
+            self._intents,
+            self._reasons,
+            self._results,
+            self._contracts,
+            self._inputs,
+            self._quarantined,
+        )
         for counter, tally in zip(counters, tallies, strict=True):
             for label, n in tally.items():
                 counter.labels(label).inc(n)
@@ -201,13 +214,13 @@ def _codes(item: Item, decision: Decision) -> Iterator[str]:
     if item.reading.problem is not None:
         yield item.reading.problem[0].upper()
     elif item.refused:
-        yield Code.BAD_IDENTITY
+        yield item.refused.code
     elif decision.conflict:
         yield Code.ID_CONFLICT
-    elif item.case is not None and decision.verdict != Verdict.DUPLICATE:
-        yield from (reason.code for reason in item.case.reasons)
+    elif decision.verdict != Verdict.DUPLICATE:
+        yield from (reason.code for reason in (item.case.reasons if item.case else ()))
         if decision.verdict == Verdict.DENY:
-            claims = item.case.always + item.case.claims
+            claims = item.ask.always + item.ask.claims
             yield from (refusal(claims[index], level).code for index, level in decision.refused)
 
 

@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.exposition import generate_latest
 
 from toolgate.processors.case import Case, Envelope
-from toolgate.processors.claims import Charge, Label
-from toolgate.schemas.records import Intent, Op, Reason, Result, Verdict
+from toolgate.processors.claims import Charge, Forbid, Label
+from toolgate.schemas.records import Intent, Op, Reason, Result, RunContract, Verdict
 from toolgate.streams.gate.intake import Item, Reading
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.ports import Ask, Decision
@@ -36,7 +36,7 @@ def intent(reasons: tuple[Reason, ...] = (), claims: tuple[Charge, ...] = ()) ->
     """A judged intent."""
     verdict = Verdict.DENY if reasons else Verdict.APPROVE
     case = Case(PLACE, INTENT, "d", kid="k", verdict=verdict, reasons=reasons, claims=claims)
-    return Item(Reading(PLACE, INTENT), Ask(0, 1, verdict.value), case)
+    return Item(Reading(PLACE, INTENT), Ask(0, 1, verdict.value, claims=claims), case)
 
 
 def result(note: str = "") -> tuple[Item, Decision]:
@@ -84,6 +84,37 @@ def test_counts_results_and_money_that_nothing_covered():
     assert value(metrics, "toolgate_uncovered_usd_total", scope="tenant") == 2.0
     assert value(metrics, "toolgate_uncovered_usd_total", scope="run") is None
     assert value(metrics, "toolgate_uncovered_usd_total", scope="other") == 0.00001
+
+
+def test_counts_contracts_and_why_they_do_not_count():
+    """Refused before the ledger is asked or by it, accepted, or sent again."""
+    metrics = Metrics()
+    reading = Reading(
+        Envelope("contracts", 0, 0, 1, None, b""), RunContract("c", "t", "w", "r", "o", ("look",), {})
+    )
+    late = Forbid("run:r:begun", 1, Label("CONTRACT_REFUSED", "contract.late", "run", "calls"))
+    asked = Item(reading, Ask(0, 1, "APPROVE", claims=(late,)))
+    unsigned = Item(reading, Ask(0, 1, "RECORDED"), refused=Reason("BAD_IDENTITY"))
+    metrics.batch(
+        [
+            (asked, decision("APPROVE")),
+            (asked, decision("DENY", refused=((0, 1),))),
+            (asked, decision("DUPLICATE")),
+            (unsigned, decision("RECORDED")),
+        ]
+    )
+    notes = {"accepted": 1, "refused": 2, "repeated": 1}
+    assert {note: value(metrics, "toolgate_contracts_total", note=note) for note in notes} == notes
+    for code in ("CONTRACT_REFUSED", "BAD_IDENTITY"):
+        assert value(metrics, "toolgate_reasons_total", code=code) == 1
+
+
+def test_a_refused_word_counts_under_its_own_code():
+    """Not everything that does not count lacks a writer."""
+    metrics = Metrics()
+    refused = Reason("CONTROL_REFUSED", "control")
+    metrics.batch([(Item(Reading(PLACE), Ask(0, 1, "RECORDED"), refused=refused), decision("RECORDED"))])
+    assert value(metrics, "toolgate_reasons_total", code="CONTROL_REFUSED") == 1
 
 
 def test_measures_decide_transaction_and_batch():
