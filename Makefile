@@ -49,8 +49,14 @@ bench: $(BENCH_STAMP) ## Measure the gate beside an echo, Faust and Quix Streams
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.policies
 
+# What needs no broker runs in two processes; the rest one after the other, since it shares one broker and kills others.
+IN_MEMORY := tests/unit tests/model
+
 test: setup ## Run the tests, on a real Kafka and Redis
-	$(BIN)/python -m pytest
+	@failed=0; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(IN_MEMORY) || failed=1; \
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(IN_MEMORY)) || failed=1; \
+	exit $$failed
 
 nightly: setup ## Run the tests that are too long for every change
 	$(BIN)/python -m pytest -m nightly

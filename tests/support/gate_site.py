@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.streams.settings import Settings
 
+RUN_INPUTS = len(INPUTS) - 1  # whose records belong to runs: all but control, which has one partition
 TOOLS = """
 tools:
   - name: look

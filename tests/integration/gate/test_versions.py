@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import other_code
 import pytest
+from gate_site import RUN_INPUTS
 from patience import until
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_a_new_version_waits_to_be_told(site: Site):
 
     new = site.worker(1, "--take-over-code", program=OTHER)
     assert old.ended() == 5
-    new.running(5)
+    new.running(2 * RUN_INPUTS + 1)
     sent = load.sent
     until(lambda: load.sent > sent + 200, "more load")
     load.stop()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from toolgate.streams.ports import CONTROL, INPUTS
+
 if TYPE_CHECKING:
     from gate_site import Site
 
@@ -26,8 +28,8 @@ def test_decides_each_input_once_and_tells_what_it_did(site: Site):
     health = worker.health()
     assert health["state"] == "running"
     assert {(row["topic"], row["partition"]) for row in health["partitions"]} == {
-        *((name, p) for name in ("intents", "results") for p in range(2)),
-        ("control", 0),
+        *((name, p) for name in INPUTS if name != CONTROL for p in range(2)),
+        (CONTROL, 0),
     }
     assert all(row["lag"] == 0 for row in health["partitions"])
     assert health["ledger"]["seq"] == max(event.seq for event in events)

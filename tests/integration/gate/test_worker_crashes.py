@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from gate_site import RUN_INPUTS
 from patience import until
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def test_another_slot_takes_over(site: Site):
     second = site.worker(1)
     load = site.start_load(seed=1)
     assert first.ended() == -signal.SIGKILL
-    second.running(5)
+    second.running(2 * RUN_INPUTS + 1)
     load.stop()
     site.check(approved=50)
     assert second.stop() == 0
@@ -57,11 +58,11 @@ def test_two_workers_share_the_partitions_and_hand_them_over(site: Site):
     """A worker that leaves in order gives its partitions up; the other goes on without a rebuild."""
     first, second = site.worker(0), site.worker(1)
     load = site.start_load()
-    first.running(3)
-    second.running(2)
+    first.running(RUN_INPUTS + 1)
+    second.running(RUN_INPUTS)
     until(lambda: load.sent > 600, "some load")
     assert first.stop() == 0
-    second.running(5)
+    second.running(2 * RUN_INPUTS + 1)
     load.stop()
     events = site.check(approved=50)
     assert len({event.gen for event in events}) == 1
@@ -69,11 +70,11 @@ def test_two_workers_share_the_partitions_and_hand_them_over(site: Site):
 
 def test_stands_still_beyond_its_session_and_goes_on(site: Site):
     """What a worker wakes up with belongs to another by then: it adds nothing, and takes its part again."""
-    first = site.worker(0).running(5)
+    first = site.worker(0).running(2 * RUN_INPUTS + 1)
     load = site.start_load()
     until(lambda: load.sent > 300, "some load")
     first.process.send_signal(signal.SIGSTOP)
-    second = site.worker(1).running(5)
+    second = site.worker(1).running(2 * RUN_INPUTS + 1)
     first.process.send_signal(signal.SIGCONT)
     until(lambda: len(second.health().get("partitions", [])) < 5, "the first to come back")
     first.running()
@@ -83,13 +84,13 @@ def test_stands_still_beyond_its_session_and_goes_on(site: Site):
 
 def test_two_workers_of_one_slot(site: Site):
     """One of them is thrown out, says so and ends with its own exit code; the other decides."""
-    site.worker(0).running(5)
+    site.worker(0).running(2 * RUN_INPUTS + 1)
     site.worker(0)
     load = site.start_load()
     ended = until(lambda: [w for w in site.workers if w.process.poll() is not None], "one to end")
     assert [worker.process.poll() for worker in ended] == [11]
     assert "another process was started for slot 0" in ended[0].said()
     left = next(worker for worker in site.workers if worker not in ended)
-    left.running(5)
+    left.running(2 * RUN_INPUTS + 1)
     load.stop()
     site.check(approved=50)

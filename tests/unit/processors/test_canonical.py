@@ -111,7 +111,7 @@ def _blocks(draw, depth=0):
 REFUSALS = ("would change", "would be lost", "does not come to rest", "cannot be written again")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(_blocks().map("\n".join))
 def test_formatting_twice_is_formatting_once(text):
     """Whatever it reads, it says the same afterwards, keeps every comment and comes to rest; or it refuses."""
