@@ -212,7 +212,7 @@ class Rule(StrictModel):
         description="names or patterns of the tools it is about; default: all allowed",
     )
     when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
-        description="a condition in CEL over params, facts, history, tables, intent, workflow, agent and now"
+        description="a condition in CEL over params, facts, history, tables, registry, intent, workflow, agent and now"
     )
     then: Literal["deny", "read_first", "hold", "draft"] = Field(
         default="deny",
