@@ -182,7 +182,6 @@ class Calls:
             what = f"what is looked for in {known.slot} is a path, or a function over paths"
             hint = f"of a list: count(without(params.names, {known.slot})) == 0"
             raise ConditionError(node.left.at, what, hint)
-        self._texts.filled(found, node.left)  # so that its value is shown beside what this comes to
         kind = COMPUTED[WITHIN].result(found.type, known.type)
         if kind is None:
             hint = f"of a list: count(without({found.slot}, {known.slot})) == 0"
@@ -191,8 +190,7 @@ class Calls:
         if known.type.capitals and "lower" in found.slot.functions:
             what = f"lower() never gives what {known.slot} has in capitals"
             raise ConditionError(node.at, what, "write its rows in small letters")
-        inputs = (found.slot, known.slot)
-        return self._texts.filled(Typed("", kind, Slot(CALL, (WITHIN,), kind, (), inputs)), node)
+        return Typed("", kind, Slot(CALL, (WITHIN,), kind, (), (found.slot, known.slot)))
 
     def _argument(self, name: str, node: Node) -> Typed:
         if FUNCTIONS[name].most > 1 and isinstance(node, Literal) and isinstance(node.value, str):

@@ -187,7 +187,9 @@ class Texts:
         return number
 
     def slotted(self, node: Node) -> Typed | None:
-        """A path, or a function of ours over paths, that is not filled in yet; None for anything else."""
+        """A path, or what is computed of paths, that is not filled in yet; None for anything else."""
+        if isinstance(node, Binary) and node.operator == WITHIN:
+            return self._calls.member(node)
         return self._calls.computed(node) if is_computed(node) else self.path(node)
 
     def path(self, node: Node) -> Typed | None:
@@ -287,9 +289,10 @@ class Texts:
         operator = node.operator
         if operator in {"&&", "||"}:
             return Typed(f"({self.condition(node.left)} {operator} {self.condition(node.right)})", BOOL)
+        left = self.typed(node.left)  # of a member its value is shown beside what the whole comes to
         if operator == WITHIN and (member := self._calls.member(node)):
-            return member
-        left, right = self.typed(node.left), self.typed(node.right)
+            return self.filled(member, node)
+        right = self.typed(node.right)
         if operator in {"+", "-", "*", "/", "%"}:
             return self._arithmetic(node, left, right)
         if operator == WITHIN:

@@ -137,7 +137,7 @@ def _of_several(parts: list[dict[str, Any]]) -> str:
 
 def _list(schema: dict[str, Any]) -> str:
     least, most = schema.get("minItems"), schema.get("maxItems")
-    bounds = f", at most {most}" if most else f", at least {least}" if least else ""
+    bounds = f", at most {most:,}" if most else f", at least {least}" if least else ""
     return f"list of {_value(schema['items'])}{bounds}"
 
 

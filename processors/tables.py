@@ -49,8 +49,10 @@ def _rows(value: dict[str, Any]) -> dict[str, Row]:
     rows = {key: _plain(row) for key, row in value.items()}
     first_key, first = next(iter(rows.items()))
     kind = _type(first)
+    if kind is None:
+        raise refused((first_key,), f"row {first_key} is neither a value nor a mapping of values")
     for key, row in rows.items():
-        if kind is None or _type(row) != kind:
+        if _type(row) != kind:
             what = f"row {key} is not like row {first_key}: all have the same fields, of the same types"
             raise refused((key,), what)
     return rows

@@ -111,7 +111,11 @@ def test_does_not_blame_policies_for_a_broken_catalogue(files):
             "this file would not be read",
         ),
         (["tools.yaml", "policy.yaml", "tools.yml"], "tools.yml", "this file would not be read"),
-        (["tools.yaml", "policy.yaml", "registries/a.yml"], "registries/a.yml", "this file would not be read"),
+        (
+            ["tools.yaml", "policy.yaml", "registries/a.yml"],
+            "registries/a.yml",
+            "this file would not be read",
+        ),
         (
             ["tools.yaml", "policy.yaml", "registries/x/a.yaml"],
             "registries/x/a.yaml",
