@@ -6,7 +6,7 @@ a tool share their slots: what they look at is found once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.condition import Condition, compile_condition
@@ -51,6 +51,13 @@ class Known:
 
     facts: Mapping[str, FactKind]
     registries: Mapping[str, Rows]
+    registry: Type = field(
+        init=False
+    )  # of the root: it takes a look at every entry, and every rule asks for it
+
+    def __post_init__(self) -> None:
+        """Work the type of the registries out once."""
+        object.__setattr__(self, "registry", types_of(self.registries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ def roots_of(tool: Tool, policy: Policy, known: Known) -> dict[str, Type]:
         "facts": tables_of(known.facts),
         "history": HISTORY,
         "tables": types_of(policy.tables),
-        "registry": types_of(known.registries),
+        "registry": known.registry,
         **_ROOTS,
     }
 
