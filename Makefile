@@ -76,6 +76,7 @@ docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentatio
 	$(BIN)/python -m toolgate.processors.file_pages > $(REFERENCE)/policy.md
 	$(BIN)/python -m toolgate.processors.policy_file > $(REFERENCE)/policy.schema.json
 	$(BIN)/python -m toolgate.processors.catalogue > $(REFERENCE)/tools.schema.json
+	$(BIN)/python -m toolgate.processors.registry_file > $(REFERENCE)/registry.schema.json
 	$(BIN)/python -m toolgate.processors.cases_file > $(REFERENCE)/cases.schema.json
 	$(BIN)/python -m toolgate.cli.reference cli > $(REFERENCE)/cli.md
 	$(BIN)/python -m toolgate.cli.reference exits > $(REFERENCE)/exits.md

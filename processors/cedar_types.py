@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.condition_types import STRING, TIMESTAMP, Type, fits, of_schema, record
+from toolgate.processors.condition_types import ELEMENTS_MAX, STRING, TIMESTAMP, Type, fits, of_schema, record
 from toolgate.processors.functions import UnfitError
-from toolgate.processors.slots import ELEMENTS_MAX, STRING_CHARS_MAX
+from toolgate.processors.slots import STRING_CHARS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

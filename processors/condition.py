@@ -236,7 +236,7 @@ def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -
     if not texts.used:
         raise ConditionError(0, "the condition looks at nothing: it is always the same", "name a parameter")
     used = tuple(dict.fromkeys(texts.used))
-    facts = tuple(one for one in used if slots[one].looks_at(FACTS) and texts.unguarded(one))
+    facts = tuple(one for one in used if texts.unguarded(one, FACTS))
     return Condition(root, used, tuple(compiler.comparisons), facts, tuple(dict.fromkeys(compiler.told)))
 
 

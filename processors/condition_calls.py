@@ -37,7 +37,7 @@ from toolgate.processors.condition_types import (
     Type,
     list_of,
 )
-from toolgate.processors.functions import FUNCTIONS
+from toolgate.processors.functions import COMPUTED, FUNCTIONS, WITHIN
 from toolgate.processors.problems import nearest
 from toolgate.processors.slots import CALL, CONSTANT, LENGTH, Slot
 
@@ -171,6 +171,26 @@ class Calls:
         if len(slots) == 1:
             return Typed("", result, replace(slots[0], functions=(*slots[0].functions, name)))
         return Typed("", result, Slot(CALL, (name,), result, (), tuple(slots)))
+
+    def member(self, node: Binary) -> Typed | None:
+        """`value in registry.name`, found before CEL begins: it never has the entries. None for any other `in`."""
+        known = self._texts.path(node.right)
+        if known is None or known.slot is None or known.type.kind != "set":
+            return None
+        found = self.computed(node.left) if is_computed(node.left) else self._texts.path(node.left)
+        if found is None or found.slot is None:
+            what = f"what is looked for in {known.slot} is a path, or a function over paths"
+            hint = f"of a list: count(without(params.names, {known.slot})) == 0"
+            raise ConditionError(node.left.at, what, hint)
+        kind = COMPUTED[WITHIN].result(found.type, known.type)
+        if kind is None:
+            hint = f"of a list: count(without({found.slot}, {known.slot})) == 0"
+            what = f"{a(found.type)} in {a(known.type)} compares unlike types"
+            raise ConditionError(node.at, what, hint if found.type.kind == "list" else "")
+        if known.type.capitals and "lower" in found.slot.functions:
+            what = f"lower() never gives what {known.slot} has in capitals"
+            raise ConditionError(node.at, what, "write its rows in small letters")
+        return Typed("", kind, Slot(CALL, (WITHIN,), kind, (), (found.slot, known.slot)))
 
     def _argument(self, name: str, node: Node) -> Typed:
         if FUNCTIONS[name].most > 1 and isinstance(node, Literal) and isinstance(node.value, str):

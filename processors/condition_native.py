@@ -42,7 +42,7 @@ def native(node: Node, slot_of: SlotOf) -> Native | None:
     """
     match node:
         case Binary(_, "in", left, right):
-            return _within(slot_of(left), right, slot_of)
+            return _within(slot_of(left), right, slot_of) or _itself(slot_of(node))
         case Binary(_, sign, left, right) if sign in _COMPARE:
             return _compared(sign, left, right, slot_of)
         case Call(_, name, target, (Literal(_, str() as text),)) if target is not None and name in _TESTS:

@@ -40,8 +40,9 @@ from toolgate.processors.condition_types import (
     of_constant,
     rounds,
 )
+from toolgate.processors.functions import WITHIN
 from toolgate.processors.problems import nearest
-from toolgate.processors.slots import CONSTANT, EACH, ROW, Slot
+from toolgate.processors.slots import CALL, CONSTANT, EACH, ROW, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -102,7 +103,7 @@ class Texts:
     def guard(self, node: Node) -> int:
         """The slot of what `has()` asks for."""
         found = self.path(node) if isinstance(node, Select | Index) else None
-        if found is None or found.slot is None or EACH in found.slot.path:
+        if found is None or found.slot is None or EACH in found.slot.path or found.type.kind == "set":
             raise ConditionError(node.at, "has() asks for a path", "write has(params.name)")
         self._guards.add(_place(found.slot))
         return self._number(found.slot)
@@ -130,9 +131,16 @@ class Texts:
                     f"write has({name}) && ..., or list it under required",
                 )
 
-    def unguarded(self, number: int) -> bool:
-        """Whether nothing asks with has() for the row that the slot looks at, or for what it looks at there."""
-        key, path = _place(self._slots[number])
+    def unguarded(self, number: int, root: str) -> bool:
+        """Whether the slot looks at something under this root for which, or for whose row, nothing asks with has()."""
+        return self._unguarded(self._slots[number], root)
+
+    def _unguarded(self, slot: Slot, root: str) -> bool:
+        if not slot.looks_at(root):
+            return False
+        if slot.root == CALL:
+            return any(self._unguarded(one, root) for one in slot.inputs)
+        key, path = _place(slot)
         return not any(asked[0] == key and asked[1] == path[: len(asked[1])] for asked in self._guards)
 
     # --- expressions -------------------------------------------------------------------------------------
@@ -156,6 +164,9 @@ class Texts:
         """A path as its slot; one whose type is not known cannot be judged."""
         if found.slot is None:
             return found
+        if found.type.kind == "set":
+            hint = f"write params.name in {found.slot}, or without(params.names, {found.slot})"
+            raise ConditionError(node.at, f"{found.slot} is only asked what is in it", hint)
         if found.type.kind == "map":
             raise ConditionError(
                 node.at, f"{found.slot} is a table", f"name a row: {found.slot}[params.name]"
@@ -176,7 +187,9 @@ class Texts:
         return number
 
     def slotted(self, node: Node) -> Typed | None:
-        """A path, or a function of ours over paths, that is not filled in yet; None for anything else."""
+        """A path, or what is computed of paths, that is not filled in yet; None for anything else."""
+        if isinstance(node, Binary) and node.operator == WITHIN:
+            return self._calls.member(node)
         return self._calls.computed(node) if is_computed(node) else self.path(node)
 
     def path(self, node: Node) -> Typed | None:
@@ -276,10 +289,13 @@ class Texts:
         operator = node.operator
         if operator in {"&&", "||"}:
             return Typed(f"({self.condition(node.left)} {operator} {self.condition(node.right)})", BOOL)
-        left, right = self.typed(node.left), self.typed(node.right)
+        left = self.typed(node.left)  # of a member its value is shown beside what the whole comes to
+        if operator == WITHIN and (member := self._calls.member(node)):
+            return self.filled(member, node)
+        right = self.typed(node.right)
         if operator in {"+", "-", "*", "/", "%"}:
             return self._arithmetic(node, left, right)
-        if operator == "in":
+        if operator == WITHIN:
             if right.type.kind != "list":
                 raise ConditionError(node.at, f"in looks into a list, not {a(right.type)}")
             fits = right.type.item is None or comparable(left.type, right.type.item)

@@ -16,18 +16,22 @@ _KINDS = {
     "array": "list",
     "object": "object",
 }
+ELEMENTS_MAX = 256  # of a list that a condition goes through
 _COMPOUND = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef")
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A kind of value. `item` is of a list's elements or a map's rows, `fields` of an object's members, where known."""
+    """A kind of value. `item`: a list's elements, a map's rows or a set's entries; `fields`: an object's members."""
 
-    kind: str  # bool, int, double, string, null, list, object, map, timestamp, duration or unknown
+    # One of bool, int, double, string, null, list, object, map, set, timestamp, duration and unknown.
+    kind: str
     item: Type | None = None
     fields: tuple[tuple[str, Field], ...] | None = None
     null: bool = field(default=False, compare=False)  # it may be null as well
     rounded: bool = field(default=False, compare=False)  # a double that was computed: near its value, or none
+    large: bool = field(default=False, compare=False)  # a map of more rows than a condition goes through
+    capitals: bool = field(default=False, compare=False)  # a set with texts that lower() never gives
 
     def field(self, name: str) -> Field | None:
         """The member of an object, or None."""
@@ -35,7 +39,7 @@ class Type:
 
     def __str__(self) -> str:
         """As people read it: "list of string"."""
-        return f"list of {self.item}" if self.kind == "list" and self.item else self.kind
+        return f"{self.kind} of {self.item}" if self.kind in {"list", "set"} and self.item else self.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,14 @@ def list_of(item: Type) -> Type:
     return Type("list", item)
 
 
-def map_of(item: Type) -> Type:
+def map_of(item: Type, *, large: bool = False) -> Type:
     """A table of rows such as this, each found by its key."""
-    return Type("map", item)
+    return Type("map", item, large=large)
+
+
+def set_of(item: Type, *, capitals: bool = False) -> Type:
+    """Entries such as this, of which conditions only ask whether a value is among them."""
+    return Type("set", item, capitals=capitals)
 
 
 def record(**fields: Type) -> Type:
@@ -142,10 +151,11 @@ _FOUND: dict[str, type] = {
     "list": list,
     "object": dict,
     "map": dict,
+    "set": frozenset,
     "bool": bool,
     "string": str,
 }
-_SCALARS = {kind: found for kind, found in _FOUND.items() if found not in {list, dict}}
+_SCALARS = {kind: found for kind, found in _FOUND.items() if found not in {list, dict, frozenset}}
 
 
 def fits(value: Any, kind: Type) -> bool:

@@ -14,6 +14,7 @@ from toolgate.processors.fields import MONEY_SCHEMA, PATH_FORMAT
 from toolgate.processors.key_examples import EXAMPLES
 from toolgate.processors.modes import CANARY_PATTERN
 from toolgate.processors.policy_file import Policy, PolicyFile
+from toolgate.processors.registry_file import Registry, RegistryFile
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,18 +22,18 @@ if TYPE_CHECKING:
 _PAGE = """\
 # Policy files
 
-Made from `processors/policy_file.py`, `processors/catalogue.py` and `processors/cases_file.py` by `python -m
+Made from `processors/policy_file.py`, `catalogue.py`, `registry_file.py` and `cases_file.py` beside it by `python -m
 toolgate.processors.file_pages`; do not edit. Each example is loaded by a test.
 
 A folder of policies has one catalogue, `tools.yaml`, and the policies: `policy.yaml`, or one file each under
-`policies/`. Beside them may lie the catalogue's lock, `tools.lock`, which `toolgate tools accept` writes, and cases
-under `cases/` or as `<name>.cases.yaml`. They are YAML 1.2 without anchors, aliases and tags. An unknown or doubled
-key, a value out of range, a name that no tool has: each is an error with file, line, column and what to do, and all are
-reported at once.
+`policies/`. Beside them may lie registries under `registries/`, the catalogue's lock, `tools.lock`, which `toolgate
+tools accept` writes, and cases under `cases/` or as `<name>.cases.yaml`. They are YAML 1.2 without anchors, aliases and
+tags. An unknown or doubled key, a value out of range, a name that no tool has: each is an error with file, line, column
+and what to do, and all are reported at once.
 
-For editors there are JSON Schemas: [policy.schema.json](policy.schema.json), [tools.schema.json](tools.schema.json) and
-[cases.schema.json](cases.schema.json). Editors with a YAML language server take the one that a file's first line names:
-`# yaml-language-server: $schema=<path or address>`.
+For editors there are JSON Schemas: [policy.schema.json](policy.schema.json), [tools.schema.json](tools.schema.json),
+[registry.schema.json](registry.schema.json) and [cases.schema.json](cases.schema.json). Editors with a YAML language
+server take the one that a file's first line names: `# yaml-language-server: $schema=<path or address>`.
 
 A **path** names a place in the parameters: `invoice_id`, or `lines.*.sku` for every item of a list. **US dollars** have
 at most six decimals; write large ones in quotes, `"1500.25"`. An **id** has letters, digits and `._:@+-`, at most 128.
@@ -60,6 +61,8 @@ def as_markdown() -> str:
     parts += _sections(PolicyFile, Policy)
     parts.append("\n## The catalogue\n\nThe file has one key, `tools`, with a list of these:\n")
     parts += _sections(CatalogueFile, ToolEntry)
+    parts.append("\n## A registry\n\nUnder the key `registry` of its file.\n")
+    parts += _sections(RegistryFile, Registry)
     parts.append("\n## Cases\n\nThe file has one key, `cases`, with a list of these:\n")
     parts += _sections(CasesFile, CaseEntry)
     return "".join(parts)
@@ -134,7 +137,7 @@ def _of_several(parts: list[dict[str, Any]]) -> str:
 
 def _list(schema: dict[str, Any]) -> str:
     least, most = schema.get("minItems"), schema.get("maxItems")
-    bounds = f", at most {most}" if most else f", at least {least}" if least else ""
+    bounds = f", at most {most:,}" if most else f", at least {least}" if least else ""
     return f"list of {_value(schema['items'])}{bounds}"
 
 
@@ -156,7 +159,9 @@ def _number(schema: dict[str, Any]) -> str:
     noun = "whole number" if schema["type"] == "integer" else "number"
     if "exclusiveMinimum" in schema:
         return f"{noun} above {schema['exclusiveMinimum']}, at most {schema['maximum']}"
-    least, most = schema.get("minimum"), schema.get("maximum", _EXACT_MAX)
+    if "minimum" not in schema:
+        return noun
+    least, most = schema["minimum"], schema.get("maximum", _EXACT_MAX)
     return f"{noun} from {least}" if most == _EXACT_MAX else f"{noun}, {least} to {most:,}"
 
 

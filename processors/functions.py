@@ -9,11 +9,23 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.amounts import parse_usd
-from toolgate.processors.condition_types import DOUBLE, INT, ROUNDED, STRING, TIMESTAMP, Type, list_of, record
+from toolgate.processors.condition_types import (
+    BOOL,
+    DOUBLE,
+    ELEMENTS_MAX,
+    INT,
+    ROUNDED,
+    STRING,
+    TIMESTAMP,
+    Type,
+    list_of,
+    record,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WITHIN = "in"
 JOINED_MAX = 8  # parts of a joined text
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _TIME = re.compile(
@@ -97,7 +109,12 @@ def _counted(given: Type) -> Type | None:
 
 
 def _left_over(one: Type, other: Type) -> Type | None:
-    return one if _same_list(one) and one == other else None
+    alike = one == other or (other.kind == "set" and other.item == one.item)
+    return one if _same_list(one) and alike else None
+
+
+def _member(one: Type, of: Type) -> Type | None:
+    return BOOL if of.kind == "set" and one == of.item else None
 
 
 def _zoned(given: Type, zone: Type = STRING) -> Type | None:
@@ -149,8 +166,12 @@ def _extreme(choose: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return found
 
 
-def _without(one: list[Any], other: list[Any]) -> list[Any]:
-    known = set(other)
+def _within(one: Any, of: frozenset[Any]) -> bool:
+    return one in of
+
+
+def _without(one: list[Any], other: list[Any] | frozenset[Any]) -> list[Any]:
+    known = frozenset(other)  # of one already, it is the same and not a copy
     return [item for item in one if item not in known]
 
 
@@ -181,14 +202,20 @@ def _zip(one: list[Any], other: list[Any]) -> list[dict[str, Any]]:
 
 def _rows(given: Type) -> Type | None:
     """Rows, each with what it has: which of the fields was read is another matter in each."""
-    if given.kind != "map" or given.item is None or given.item.fields is None:
+    if given.kind != "map" or given.item is None or given.item.fields is None or given.large:
         return None
     fields = tuple((name, replace(one, required=False)) for name, one in given.item.fields)
     return list_of(replace(given.item, fields=fields))
 
 
+def _all_rows(value: dict[str, Any]) -> list[Any]:
+    if len(value) > ELEMENTS_MAX:  # what a run has read may have grown beyond what a condition goes through
+        raise UnfitError(f"it has {len(value):,} rows, at most {ELEMENTS_MAX} are looked at")
+    return list(value.values())
+
+
 FUNCTIONS: dict[str, Function] = {
-    "rows": Function(_rows, lambda value: list(value.values()), "a table"),
+    "rows": Function(_rows, _all_rows, f"a table of at most {ELEMENTS_MAX} rows"),
     "sum": Function(_number_of_list, sum, "a list of numbers"),
     "count": Function(_counted, len, "a list"),
     "running": Function(_same_numbers, lambda value: list(accumulate(value)), "a list of numbers"),
@@ -198,7 +225,9 @@ FUNCTIONS: dict[str, Function] = {
     "sorted": Function(_same_list, sorted, "a list"),
     "reversed": Function(_list, lambda value: value[::-1], "a list"),
     "pairs": Function(_pairs, lambda value: [_pair(*two) for two in pairwise(value)], "a list"),
-    "without": Function(_left_over, _without, "two lists of the same", least=2, most=2),
+    "without": Function(
+        _left_over, _without, "two lists of the same, or one and a registry", least=2, most=2
+    ),
     "zip": Function(_zipped, _zip, "two lists", least=2, most=2),
     "join": Function(_joined, _join, "texts and whole numbers, or lists of them", least=2, most=JOINED_MAX),
     "usd": Function(_each("string", INT), _mapped(_usd), 'decimal text such as "12.50"'),
@@ -207,4 +236,9 @@ FUNCTIONS: dict[str, Function] = {
         _zoned, _time, 'text such as "2026-03-31T09:00:00Z", and a zone such as "-05:00"', most=2
     ),
     "lower": Function(_each("string", STRING), _mapped(str.casefold), "text"),
+}
+# What is computed before CEL begins: the functions, and the operator whose right side CEL must not have.
+COMPUTED: dict[str, Function] = {
+    **FUNCTIONS,
+    WITHIN: Function(_member, _within, "a value and a registry", least=2, most=2),
 }

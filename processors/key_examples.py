@@ -114,6 +114,10 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "fields": "fields: {paid_cents: result.paid_cents, state: result.state}",
         "trusted": "trusted: true",
     },
+    "Registry": {
+        "description": "description: whom the desk writes to; kept by the office",
+        "rows": "rows: {V-1: {iban: DE02120300000000202051, open: true}}",
+    },
     "CaseEntry": {
         "name": "name: a refund over the cap is denied",
         "tenant": "tenant: default",

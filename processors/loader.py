@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from toolgate.processors import catalogue, policy_file, tool_lock
-from toolgate.processors.catalogue import CatalogueFile, Tool, compile_tools
+from toolgate.processors.catalogue import CatalogueFile, Tool, compile_tools, facts_of
 from toolgate.processors.cedar_file import ENDING, CedarPolicies, file_of, read_cedar
 from toolgate.processors.policy import PolicySet, allowed_tools, check_policy, check_shared, compile_policy
 from toolgate.processors.policy_file import Policy, PolicyFile
 from toolgate.processors.problems import LoadError, Problem
+from toolgate.processors.registry_file import REGISTRIES, is_registry, read_registries
+from toolgate.processors.rule_sheets import Known
 from toolgate.processors.tool_lock import ACCEPTED, LOCK, LockFile
 from toolgate.processors.written_file import read_file
 from toolgate.schemas.strict_json import digest
@@ -30,7 +32,7 @@ FOLDER = "policies/"
 def load(directory: Path) -> PolicySet:
     """Load a policy set from a directory: `tools.yaml`, `tools.lock` if there is one, and the policies.
 
-    Those are `policy.yaml` or `policies/*.yaml`, and the Cedar files that they name.
+    Those are `policy.yaml` or `policies/*.yaml`, the Cedar files that they name, and `registries/*.yaml`.
 
     Raises LoadError with every problem found; its places name files relative to the directory.
     """
@@ -46,7 +48,10 @@ def read_files(directory: Path) -> dict[str, bytes]:
     endings = ("*.y*ml", f"*{ENDING}")
     candidates = [*directory.glob(LOCK)]
     candidates += [
-        path for end in endings for at in ("", f"{FOLDER}**/") for path in directory.glob(at + end)
+        path
+        for end in endings
+        for at in ("", f"{FOLDER}**/", f"{REGISTRIES}**/")
+        for path in directory.glob(at + end)
     ]
     files: dict[str, bytes] = {}
     unread: list[Problem] = []
@@ -72,6 +77,11 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
         tools, found = _load_catalogue(files[CATALOGUE], files.get(LOCK))
         catalogue_whole = not found
         problems += found
+    registries, found = read_registries(files)
+    problems += found
+    known = Known(facts_of(tools.values()), registries)
+    # Without all of the catalogue and the registries every unknown name may be one that could not be read.
+    whole = catalogue_whole and not found
     policies: list[tuple[Document, Policy]] = []
     cedar: dict[str, CedarPolicies | None] = {}  # by the file of the policy
     for name in sorted(files):
@@ -80,9 +90,8 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
             problems += found
             if document and policy:
                 policies.append((document, policy))
-                # Without the whole catalogue every unknown tool may be one that could not be read.
-                if catalogue_whole:
-                    problems += check_policy(document, policy, tools)
+                if whole:
+                    problems += check_policy(document, policy, tools, known)
                     try:
                         cedar[name] = read_cedar(document, policy, allowed_tools(policy, tools), files)
                     except LoadError as error:
@@ -95,15 +104,19 @@ def from_files(files: Mapping[str, bytes]) -> PolicySet:
     if problems:
         raise LoadError(problems)
     workflows = {
-        (policy.tenant, policy.workflow_id): compile_policy(policy, tools, cedar[document.file])
+        (policy.tenant, policy.workflow_id): compile_policy(policy, tools, known, cedar[document.file])
         for document, policy in policies
     }
-    return PolicySet(set_digest(files), tools, workflows)
+    return PolicySet(set_digest(files), tools, workflows, registries)
 
 
 def _concerns(name: str) -> bool:
     """Whether a file is one of a policy set, or was perhaps meant to be."""
-    return name.startswith(FOLDER) or name.endswith(ENDING) or name.rpartition(".")[0] in {"tools", "policy"}
+    return (
+        name.startswith((FOLDER, REGISTRIES))
+        or name.endswith(ENDING)
+        or name.rpartition(".")[0] in {"tools", "policy"}
+    )
 
 
 def _is_policy(name: str) -> bool:
@@ -114,10 +127,19 @@ def _is_policy(name: str) -> bool:
 def _check_files(files: Mapping[str, bytes]) -> list[Problem]:
     problems = [
         Problem(
-            name, 0, 0, "this file would not be read", f"name it {CATALOGUE}, {SINGLE} or {FOLDER}<name>.yaml"
+            name,
+            0,
+            0,
+            "this file would not be read",
+            f"name it {REGISTRIES}<name>.yaml"
+            if name.startswith(REGISTRIES)
+            else f"name it {CATALOGUE}, {SINGLE} or {FOLDER}<name>.yaml",
         )
         for name in files
-        if name not in {CATALOGUE, LOCK} and not _is_policy(name) and not name.endswith(ENDING)
+        if name not in {CATALOGUE, LOCK}
+        and not _is_policy(name)
+        and not is_registry(name)
+        and not name.endswith(ENDING)
     ]
     if CATALOGUE not in files:
         problems.append(

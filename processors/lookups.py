@@ -11,13 +11,13 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.condition_types import ELEMENTS_MAX
 from toolgate.processors.facts import Told
-from toolgate.processors.functions import FUNCTIONS
+from toolgate.processors.functions import COMPUTED
 from toolgate.processors.slots import (
     CALL,
     CONSTANT,
     EACH,
-    ELEMENTS_MAX,
     LENGTH,
     ROW,
     STRING_CHARS_MAX,
@@ -33,7 +33,14 @@ if TYPE_CHECKING:
 Lookup = Callable[[Mapping[str, Any]], Any]
 
 TOLD = "told"  # the root that stands for facts: `Told`, whose rows are read when they are asked for
-_PLAIN = {"int": "int", "bool": "bool", "double": "float", "string": "str", "timestamp": "datetime"}
+_PLAIN = {
+    "int": "int",
+    "bool": "bool",
+    "double": "float",
+    "string": "str",
+    "timestamp": "datetime",
+    "set": "frozenset",
+}
 _NAME_OF = {LENGTH: "len"}  # of functions that CEL has itself, and only Cedar's conditions ask of us
 _SOURCES_KEPT = 4_096  # policies of one catalogue look at much the same
 
@@ -61,7 +68,7 @@ _NAMES: dict[str, Any] = {
     "datetime": datetime,
     "items": _items,
     **{f"only_{kind.__name__}": frozenset({kind}) for kind in (int, bool, float, str, datetime)},
-    **{f"f_{name}": function.apply for name, function in FUNCTIONS.items()},
+    **{f"f_{name}": function.apply for name, function in COMPUTED.items()},
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolgate.processors.catalogue import facts_of
 from toolgate.processors.names import compile_globs, is_glob
 from toolgate.processors.paths import Steps, steps
 from toolgate.processors.plans import (
@@ -31,8 +30,9 @@ if TYPE_CHECKING:
     from toolgate.processors.cedar_file import CedarPolicies
     from toolgate.processors.policy_file import BlastRadius, Budget, Policy
     from toolgate.processors.problems import Path, Problem
-    from toolgate.processors.rule_sheets import Sheet
+    from toolgate.processors.rule_sheets import Known, Sheet
     from toolgate.processors.strict_yaml import Document
+    from toolgate.processors.tables import Rows
 
 _SHARED = frozenset(
     {"agent", "tenant", "tool", "system"}
@@ -72,6 +72,7 @@ class PolicySet:
     digest: str
     tools: Mapping[str, Tool]
     workflows: Mapping[tuple[str, str], WorkflowPolicy]
+    registries: Mapping[str, Rows] = field(default_factory=dict)
     # Whether anything that runs remember is looked at, facts, how calls ended or contracts: asked for every batch.
     remembers: bool = field(init=False)
 
@@ -98,7 +99,7 @@ class Stake:
 
 
 def compile_policy(
-    policy: Policy, tools: Mapping[str, Tool], cedar: CedarPolicies | None = None
+    policy: Policy, tools: Mapping[str, Tool], known: Known, cedar: CedarPolicies | None
 ) -> WorkflowPolicy:
     """Work a policy out for every tool that it allows. It must have passed `check_policy`."""
     denied_names = frozenset(name for name in policy.denied_tools if not is_glob(name))
@@ -108,7 +109,7 @@ def compile_policy(
         for tool in allowed_tools(policy, tools)
         if tool.name not in denied_names and denied_globs.fullmatch(tool.name) is None
     }
-    rules = compile_rules(policy, [tools[name] for name in plans], facts_of(tools.values()))
+    rules = compile_rules(policy, [tools[name] for name in plans], known)
     tier = TIERS[policy.tier] if policy.tier else None
     return WorkflowPolicy(
         tenant=policy.tenant,
@@ -129,9 +130,11 @@ def compile_policy(
     )
 
 
-def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) -> list[Problem]:
-    """What is wrong with a policy in the light of the catalogue."""
-    allowed, facts = allowed_tools(policy, tools), facts_of(tools.values())
+def check_policy(
+    document: Document, policy: Policy, tools: Mapping[str, Tool], known: Known
+) -> list[Problem]:
+    """What is wrong with a policy in the light of the catalogue and the registries."""
+    allowed = allowed_tools(policy, tools)
     return [
         *_check_names(document, policy, tools),
         *_check_budgets(document, policy, allowed),
@@ -139,8 +142,8 @@ def check_policy(document: Document, policy: Policy, tools: Mapping[str, Tool]) 
         *_check_records(document, policy, allowed),
         *_check_doubles(document, policy),
         *_check_requirements(document, policy, allowed),
-        *check_rules(document, policy, allowed, facts),
-        *check_tier(document, policy, allowed, facts),
+        *check_rules(document, policy, allowed, known),
+        *check_tier(document, policy, allowed, known),
     ]
 
 

@@ -213,7 +213,8 @@ class Rule(StrictModel):
         description="names or patterns of the tools it is about; default: all allowed",
     )
     when: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(
-        description="a condition in CEL over params, facts, history, tables, contract, intent, workflow, agent and now"
+        description="a condition in CEL over params, facts, history, tables, registry, contract, intent, workflow, "
+        "agent and now"
     )
     then: Literal["deny", "read_first", "hold", "draft"] = Field(
         default="deny",

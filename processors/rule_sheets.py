@@ -6,8 +6,8 @@ a tool share their slots: what they look at is found once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from toolgate.processors.condition import Condition, compile_condition
 from toolgate.processors.condition_syntax import ConditionError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toolgate.processors.policy_file import Policy, Rule
     from toolgate.processors.problems import Problem
     from toolgate.processors.strict_yaml import Document
+    from toolgate.processors.tables import Rows
 
 APPROVERS = ("approver",)
 # What a condition may look at besides the parameters.
@@ -42,6 +43,21 @@ _ROOTS = {
     "agent": record(id=STRING),
     "now": TIMESTAMP,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the rules of every policy of a set may look at: the facts that tools tell, and the set's registries."""
+
+    facts: Mapping[str, FactKind]
+    registries: Mapping[str, Rows]
+    registry: Type = field(
+        init=False
+    )  # of the root: it takes a look at every entry, and every rule asks for it
+
+    def __post_init__(self) -> None:
+        """Work the type of the registries out once."""
+        object.__setattr__(self, "registry", types_of(self.registries))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +82,22 @@ class Sheet:
     rules: tuple[SheetRule, ...]
     facts: Mapping[str, FactKind]  # those that the rules look at
     history: bool  # whether a rule looks at what became of earlier calls
-    tables: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[str, Rows]
+    registries: Mapping[str, Rows]
     now: datetime | None  # None: the intent's own time
     roles: tuple[str, ...]  # of which somebody who decides on a hold of the tool needs one
     lookups: tuple[Lookup, ...]  # one for each slot
     told: frozenset[int]  # the slots that CEL is asked about
 
 
-def roots_of(tool: Tool, policy: Policy, facts: Mapping[str, FactKind]) -> dict[str, Type]:
+def roots_of(tool: Tool, policy: Policy, known: Known) -> dict[str, Type]:
     """What a condition about calls of this tool may look at."""
     return {
         "params": of_schema(tool.schema.document),
-        "facts": tables_of(facts),
+        "facts": tables_of(known.facts),
         "history": HISTORY,
         "tables": types_of(policy.tables),
+        "registry": known.registry,
         **_ROOTS,
         **_of_contract(policy),
     }
@@ -93,16 +111,15 @@ def _of_contract(policy: Policy) -> dict[str, Type]:
     return {"contract": record(owner=STRING, values=values)}
 
 
-def compile_rules(policy: Policy, tools: list[Tool], facts: Mapping[str, FactKind]) -> dict[str, Sheet]:
+def compile_rules(policy: Policy, tools: list[Tool], known: Known) -> dict[str, Sheet]:
     """The sheets of a policy that has passed `check_rules`, by tool; none for a tool that no rule is about."""
-    sheets = {tool.name: _sheet(policy, tool, facts) for tool in tools}
+    sheets = {tool.name: _sheet(policy, tool, known) for tool in tools}
     return {name: sheet for name, sheet in sheets.items() if sheet.rules}
 
 
-def check_rules(
-    document: Document, policy: Policy, allowed: list[Tool], facts: Mapping[str, FactKind]
-) -> Iterator[Problem]:
+def check_rules(document: Document, policy: Policy, allowed: list[Tool], known: Known) -> Iterator[Problem]:
     """What is wrong with the rules in the light of the tools that the policy allows."""
+    facts = known.facts
     first: dict[str, int] = {}
     yield from _check_roles(document, policy, allowed)
     for place, rule in enumerate(policy.rules):
@@ -119,7 +136,7 @@ def check_rules(
             what = f"rule {rule.id} drafts, and is about no allowed tool that writes"
             yield document.problem((*path, "then"), what, "name one that writes, or say then: deny or hold")
         if "when" in document.data["policy"]["rules"][place]:
-            yield from _check_condition(document, policy, place, about(rule, allowed), facts)
+            yield from _check_condition(document, policy, place, about(rule, allowed), known)
         for at, name in enumerate(rule.untrusted):
             if name not in facts or facts[name].trusted:
                 what = f"{name} is trusted" if name in facts else f"no tool remembers {name}"
@@ -141,21 +158,21 @@ def _check_roles(document: Document, policy: Policy, allowed: list[Tool]) -> Ite
 
 
 def _check_condition(
-    document: Document, policy: Policy, place: int, tools: list[Tool], facts: Mapping[str, FactKind]
+    document: Document, policy: Policy, place: int, tools: list[Tool], known: Known
 ) -> Iterator[Problem]:
     """The first mistake of a condition, for the first tool that it shows itself with."""
     rule = policy.rules[place]
     for tool in tools:
         slots: list[Slot] = []
         try:
-            compile_condition(rule.when, roots_of(tool, policy, facts), slots)
+            compile_condition(rule.when, roots_of(tool, policy, known), slots)
         except ConditionError as error:
             path = ("policy", "rules", place, "when")
             of_tool = f" (for tool {tool.name})" if len(tools) > 1 else ""
             yield document.problem_within(path, rule.when, error.at, f"{error.what}{of_tool}", error.hint)
             return
         for name in _facts_in(slots):
-            if not facts[name].trusted and name not in rule.untrusted:
+            if not known.facts[name].trusted and name not in rule.untrusted:
                 what = f"the rule looks at facts.{name}, which nothing vouches for: whoever wrote it decides"
                 hint = f"remember it from a system of record as trusted, or say untrusted: [{name}]"
                 yield document.problem(("policy", "rules", place, "when"), what, hint)
@@ -177,9 +194,9 @@ def _facts_in(slots: Iterable[Slot]) -> Iterator[str]:
         yield from _facts_in(slot.inputs)
 
 
-def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
+def _sheet(policy: Policy, tool: Tool, known: Known) -> Sheet:
     slots: list[Slot] = []
-    roots, hidden = roots_of(tool, policy, facts), (*(steps(path) for path in policy.redact), *tool.redact)
+    roots, hidden = roots_of(tool, policy, known), (*(steps(path) for path in policy.redact), *tool.redact)
     compiled = [
         (rule, compile_condition(rule.when, roots, slots)) for rule in policy.rules if about(rule, [tool])
     ]
@@ -199,9 +216,10 @@ def _sheet(policy: Policy, tool: Tool, facts: Mapping[str, FactKind]) -> Sheet:
     return Sheet(
         tuple(slots),
         rules,
-        {name: facts[name] for name in _facts_in(slots)},
+        {name: known.facts[name] for name in _facts_in(slots)},
         any(slot.looks_at("history") for slot in slots),
         policy.tables,
+        known.registries,
         policy.now,
         next((tuple(rule.roles) for rule, _ in compiled if rule.roles), APPROVERS),
         tuple(map(lookup, slots)),

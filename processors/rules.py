@@ -55,7 +55,7 @@ def rules(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature for
 
 def met_in(case: Case, sheet: Sheet, params: dict[str, Any]) -> Met:
     """What the slots of a sheet are in a case with these parameters."""
-    roots = _Roots(params=params, tables=sheet.tables)
+    roots = _Roots(params=params, tables=sheet.tables, registry=sheet.registries)
     roots.case, roots.sheet = case, sheet
     if sheet.facts:
         roots[TOLD] = Told(case.facts, sheet.facts)

@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.condition_types import Type, fits
-from toolgate.processors.functions import FUNCTIONS, UnfitError
+from toolgate.processors.condition_types import ELEMENTS_MAX, Type, fits
+from toolgate.processors.functions import COMPUTED, FUNCTIONS, WITHIN, UnfitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ELEMENTS_MAX = 256
 STRING_CHARS_MAX = 16_384
 EACH = "*"
 ROW = "[]"  # the step from a map to the row that the slot's key names
@@ -42,6 +41,8 @@ class Slot:
         """As it is written in a condition."""
         if self.root == CONSTANT:
             text = f'"{self.path[0]}"'
+        elif self.root == CALL and self.path == (WITHIN,):
+            text = f" {WITHIN} ".join(map(str, self.inputs))
         elif self.root == CALL:
             text = f"{self.path[0]}({', '.join(map(str, self.inputs))})"
         else:
@@ -99,7 +100,7 @@ def _found(slot: Slot, roots: Mapping[str, Any]) -> Any:
         if value is None:
             raise UnfitError("it is null")
         given.append(value)
-    return FUNCTIONS[slot.path[0]].apply(*given)
+    return COMPUTED[slot.path[0]].apply(*given)
 
 
 def _in_map(slot: Slot, roots: Mapping[str, Any]) -> Any:

@@ -17,11 +17,9 @@ from toolgate.processors.problems import Problem
 from toolgate.processors.rule_sheets import about, roots_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from toolgate.processors.catalogue import Tool
-    from toolgate.processors.facts import FactKind
     from toolgate.processors.policy_file import Policy, Rule
+    from toolgate.processors.rule_sheets import Known
     from toolgate.processors.slots import Slot
     from toolgate.processors.strict_yaml import Document
 
@@ -31,12 +29,12 @@ _WHO_RULE = '{id: who, tools: [...], when: agent.id != "...", because: ...}'
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A policy as it is written, with the tools it allows and the facts there are."""
+    """A policy as it is written, with the tools it allows and what its rules may look at."""
 
     document: Document
     policy: Policy
     allowed: list[Tool]
-    facts: Mapping[str, FactKind]
+    known: Known
 
     def lacks(self, what: str, hint: str) -> Problem:
         """The problem of a policy that has nothing where its tier needs something."""
@@ -72,12 +70,10 @@ class Tier:
     approvals: int = 1  # how many different people must approve a hold
 
 
-def check_tier(
-    document: Document, policy: Policy, allowed: list[Tool], facts: Mapping[str, FactKind]
-) -> Iterator[Problem]:
+def check_tier(document: Document, policy: Policy, allowed: list[Tool], known: Known) -> Iterator[Problem]:
     """What a policy lacks that its tier needs."""
     if policy.tier is not None:
-        written = Written(document, policy, allowed, facts)
+        written = Written(document, policy, allowed, known)
         for guard in TIERS[policy.tier].guards:
             yield from guard(written)
 
@@ -143,7 +139,7 @@ def _looks_at_who(written: Written, rule: Rule) -> bool:
     for tool in about(rule, written.allowed):
         slots: list[Slot] = []
         try:
-            compile_condition(rule.when, roots_of(tool, written.policy, written.facts), slots)
+            compile_condition(rule.when, roots_of(tool, written.policy, written.known), slots)
         except ConditionError:
             return True  # it has a problem of its own, which is told: what it was to say is not known
         if any(slot.looks_at("agent") or _of_intent(slot) for slot in slots):

@@ -45,9 +45,12 @@ def test_the_policies_of_the_guides_load_with_their_catalogue():
     """Each policy that is shown is one that a gate would take, with the tools that the other guide describes."""
     (catalogue,) = [one.text for _, one in YAML if one.text.startswith("tools:")]
     policies = [one.text for _, one in YAML if one.text.startswith("policy:")]
+    blocked, customers = (one.text.encode() for _, one in YAML if one.text.startswith("registry:"))
+    registries = {"registries/blocked.yaml": blocked, "registries/customers.yaml": customers}
     assert len(policies) >= 2
     for policy in policies:
-        loaded = from_files({"tools.yaml": catalogue.encode(), "policy.yaml": policy.encode()})
+        files = {"tools.yaml": catalogue.encode(), "policy.yaml": policy.encode(), **registries}
+        loaded = from_files(files)
         assert list(loaded.workflows) == [("default", "refunds_v1")]
 
 

@@ -10,7 +10,7 @@ import hostile_page
 import pytest
 
 from toolgate.cli import exits, reference
-from toolgate.processors import cases_file, catalogue, file_pages, policy_file, reasons_page
+from toolgate.processors import cases_file, catalogue, file_pages, policy_file, reasons_page, registry_file
 from toolgate.processors.loader import from_files
 from toolgate.schemas import registry
 from toolgate.streams import settings_page, topics
@@ -98,6 +98,7 @@ def test_the_package_is_made_of_links_to_the_folders():
         ("docs/reference/policy.md", file_pages.as_markdown),
         ("docs/reference/policy.schema.json", policy_file.json_schema),
         ("docs/reference/tools.schema.json", catalogue.json_schema),
+        ("docs/reference/registry.schema.json", registry_file.json_schema),
         ("docs/reference/cases.schema.json", cases_file.json_schema),
         ("docs/reference/metrics.md", metrics_page.as_markdown),
         ("docs/reference/settings.md", settings_page.as_markdown),

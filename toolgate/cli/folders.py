@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from toolgate.cli.wording import located
 from toolgate.processors import loader
 from toolgate.processors.problems import LoadError
+from toolgate.processors.registry_file import REGISTRIES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from toolgate.processors.policy import PolicySet
 
-_WITHIN = frozenset({loader.FOLDER.rstrip("/"), "cases"})
+_WITHIN = frozenset({loader.FOLDER.rstrip("/"), REGISTRIES.rstrip("/"), "cases"})
 
 
 def of(path: Path) -> Path:

@@ -101,6 +101,7 @@ def _as_json(policies: PolicySet) -> dict[str, Any]:
             for workflow in policies.workflows.values()
         ],
         "tools": [_tool_json(tool) for tool in policies.tools.values()],
+        "registries": {name: len(rows) for name, rows in policies.registries.items()},
     }
 
 
@@ -131,6 +132,8 @@ def _show(policies: PolicySet) -> None:
     columns = ("tool", "effect", "system", "cost", "records", "allowed to")
     tables.show(columns, (_tool_row(tool, policies) for tool in policies.tools.values()))
     counts = f"{amount(len(workflows), 'workflows')}, {amount(len(policies.tools), 'tools')}"
+    if policies.registries:
+        counts += f", {amount(len(policies.registries), 'registries')}"
     typer.echo(f"\n{counts}; digest {policies.digest}")
 
 

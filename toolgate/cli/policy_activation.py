@@ -124,7 +124,7 @@ def history(
 
 def _check_sizes(files: Mapping[str, bytes]) -> None:
     """What does not fit the topic is told before anything of the set is published."""
-    hint = "split the workflows over several files of policies/"
+    hint = "split it over several files of policies/ or registries/"
     problems = [
         Problem(
             name, 0, 0, f"the file has {len(content):,} bytes, at most {FILE_BYTES_MAX:,} are published", hint

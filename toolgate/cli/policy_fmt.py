@@ -15,9 +15,10 @@ from toolgate.processors import loader
 from toolgate.processors.amounts import amount
 from toolgate.processors.canonical import canonical
 from toolgate.processors.problems import LoadError, Problem
+from toolgate.processors.registry_file import REGISTRIES
 from toolgate.whatif.cases import PATTERNS
 
-_FILES = (loader.CATALOGUE, loader.SINGLE, f"{loader.FOLDER}*.yaml", *PATTERNS)
+_FILES = (loader.CATALOGUE, loader.SINGLE, f"{loader.FOLDER}*.yaml", f"{REGISTRIES}*.yaml", *PATTERNS)
 
 
 def fmt(
@@ -31,7 +32,7 @@ def fmt(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Give policy files, catalogues and cases their canonical form: one indentation, no stray spaces.
+    """Give policy files, catalogues, registries and cases their canonical form: one indentation, no stray spaces.
 
     Comments, quotes, order and `{flow}` stay as they are written. A file that does not load as YAML, or would lose a
     comment, is told and left as it is; then no file is written.

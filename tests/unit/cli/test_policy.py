@@ -53,6 +53,34 @@ def test_tells_machines_everything_in_exact_units():
     assert "execute_refund" in [tool["name"] for tool in said["tools"]]
 
 
+def test_counts_registries_and_their_rows():
+    """One that no rule asks is seen nowhere else. A file of theirs stands for its set."""
+    answer = check(EXAMPLES / "mailbox" / "registries" / "contacts.yaml")
+    assert "9 tools, 2 registries; digest" in answer.stdout
+    said = json.loads(check(EXAMPLES / "mailbox", "--json").stdout)
+    assert said["registries"] == {"contacts": 6, "handouts": 3}
+
+
+def test_explains_what_a_registry_said():
+    """The value that was looked for, and what came of it."""
+    params = {"to": "eve@post.example", "cc": [], "subject": "s", "body": "b", "attachments": []}
+    asked = json.dumps({"tool": "send_message", "params": params})
+    answer = policy("explain", "-", "--policy", EXAMPLES / "mailbox", "--json", stdin=asked)
+    [rule] = [one for one in json.loads(answer.stdout)["rules"] if one["id"] == "recipient"]
+    assert rule["outcome"] == "holds"
+    assert rule["values"]["params.to"] == '"eve@post.example"'
+    assert rule["values"]["params.to in registry.contacts"] == "false"
+
+
+def test_fmt_formats_registries(tmp_path):
+    """Like every other file of the set."""
+    (tmp_path / "registries").mkdir()
+    file = tmp_path / "registries" / "contacts.yaml"
+    file.write_text("registry:\n    rows:  [a]\n")
+    assert policy("fmt", tmp_path).exit_code == 0
+    assert file.read_text() == "registry:\n  rows: [a]\n"
+
+
 @pytest.fixture
 def typo(tmp_path):
     """A folder whose policy names a tool that is nearly one."""

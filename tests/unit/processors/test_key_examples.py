@@ -26,6 +26,7 @@ from toolgate.processors.policy_file import (
     Requirement,
     Rule,
 )
+from toolgate.processors.registry_file import Registry
 from toolgate.processors.remembering import Remember
 from toolgate.processors.strict_yaml import parse
 from toolgate.processors.written_file import read_file
@@ -36,7 +37,7 @@ MODELS = {
     model.__name__: model
     for model in (
         *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Attempts, AttemptRate, Logging),
-        *(ToolEntry, Cost, Inverse, Remember, ContractTerms, CaseEntry, CaseContract, Step, Came),
+        *(ToolEntry, Cost, Inverse, Remember, ContractTerms, Registry, CaseEntry, CaseContract, Step, Came),
     )
 }
 ORDER = "{properties: {order_id: {type: string}, plan: {type: string}, iban: {type: string}}, required: [order_id]}"
@@ -70,6 +71,7 @@ AROUND = {
         "fact: f, key: params.order_id, fields: {state: result.state}",
         f"{{{TOOL.replace('write', 'read')}, remember: [@]}}",
     ),
+    "Registry": ("rows: [C-1]", "registry: @"),
     "CaseEntry": (CASE, "cases: [@]"),
     "CaseContract": ("tools: [read_order]", f"cases: [{{{CASE}, contract: @}}]"),
     "Step": ("call: read_order", f"cases: [{{{CASE}, before: [@]}}]"),
@@ -118,6 +120,8 @@ def test_an_example_loads(model, key):
         files["refunds.cedar"] = b"permit(principal, action, resource);"
     if text.startswith('{"policy"'):
         from_files(files | {"policy.yaml": text.encode()})
+    elif text.startswith('{"registry"'):
+        from_files(files | {"registries/customers.yaml": text.encode()})
     elif text.startswith('{"cases"'):
         policies = from_files(files)
         document, cases, problems = read_file("cases.yaml", text.encode(), CasesFile, {"": frozenset()})
@@ -166,6 +170,9 @@ def test_the_examples_name_a_schema_that_finds_nothing_wrong_with_them(path):
         ("policy", {"policy": {"workflow_id": "w", "allowed_tools": ["a"], "bugdets": []}}),
         ("tools", {"tools": [{"name": "a", "params": {}, "effect": "reads"}]}),
         ("tools", {"tools": [{"name": "a", "params": {}, "effect": "read", "cost": "a lot"}]}),
+        ("registry", {"registry": {"rows": []}}),
+        ("registry", {"registry": {"rows": ["a", "a"]}}),
+        ("registry", {"registry": {"rows": ["a", {"b": 1}]}}),
         ("cases", {"cases": [{"name": "a", "call": "b"}]}),
         ("cases", {"cases": [{"name": "a", "call": "b", "expect": "deny", "codes": ["NO_CODE"]}]}),
     ],

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 BAD = HERE / "bad_policies"
 
 # A line for each problem: the file in bad_policies, then line:column: what; hint. Files tools_* stand in for
-# the catalogue.
+# the catalogue, files registry_* for a registry.
 MISTAKES: dict[str, list[str]] = {}
 for row in (HERE / "bad_policies.txt").read_text(encoding="utf-8").splitlines():
     name, _, problem = row.partition(" ")
@@ -25,7 +25,8 @@ for row in (HERE / "bad_policies.txt").read_text(encoding="utf-8").splitlines():
 @pytest.mark.parametrize(("name", "expected"), MISTAKES.items(), ids=MISTAKES)
 def test_says_what_is_wrong_where_and_what_to_do(name, expected, files):
     """Every mistake is an error with its place, and nothing of it is loaded."""
-    file = "tools.yaml" if name.startswith("tools_") else "policy.yaml"
+    stands_in = {"tools": "tools.yaml", "registry": "registries/contacts.yaml"}
+    file = stands_in.get(name.partition("_")[0], "policy.yaml")
     with pytest.raises(LoadError) as caught:
         from_files({**files, file: (BAD / f"{name}.yaml").read_bytes()})
     problems = [str(problem).removeprefix(f"{file}:") for problem in caught.value.problems]
@@ -110,6 +111,16 @@ def test_does_not_blame_policies_for_a_broken_catalogue(files):
             "this file would not be read",
         ),
         (["tools.yaml", "policy.yaml", "tools.yml"], "tools.yml", "this file would not be read"),
+        (
+            ["tools.yaml", "policy.yaml", "registries/a.yml"],
+            "registries/a.yml",
+            "this file would not be read",
+        ),
+        (
+            ["tools.yaml", "policy.yaml", "registries/x/a.yaml"],
+            "registries/x/a.yaml",
+            "this file would not be read",
+        ),
     ],
 )
 def test_refuses_missing_and_misnamed_files(names, file, what, files, tmp_path):

@@ -22,6 +22,7 @@ from toolgate.processors.condition_types import (
     map_of,
     of_schema,
     record,
+    set_of,
 )
 from toolgate.processors.facts import FactKind, Told, fact_name, fact_value, rows_of, tables_of
 from toolgate.processors.functions import UnfitError
@@ -65,9 +66,15 @@ ROOTS = {
     "params": of_schema(SCHEMA),
     "facts": tables_of(KINDS),
     "tables": record(rank=map_of(INT), prices=map_of(record(bag=INT))),
+    "registry": record(known=set_of(STRING), codes=set_of(INT), vendors=map_of(record(owner=STRING))),
     "now": TIMESTAMP,
 }
 TABLES = {"rank": {"A": 1, "B": 2}, "prices": {"A": {"bag": 3}}}
+REGISTRIES = {
+    "known": frozenset({"A", "a"}),
+    "codes": frozenset({1, 2, 3}),
+    "vendors": {"A": {"owner": "B"}, "B": {"owner": "A"}},
+}
 NOW = datetime(2026, 4, 1, 9, tzinfo=UTC)
 CONDITIONS = [
     "params.cents > 5",
@@ -107,6 +114,17 @@ CONDITIONS = [
     "tables.rank[params.id] > tables.rank[facts.order[params.id].owner]",
     "sum(tables.rank[params.ids]) == 3",
     "tables.prices[params.id].bag > 2",
+    "params.id in registry.known",
+    "lower(params.id) in registry.known || params.cents in registry.codes",
+    "(params.id in registry.known) == params.ok",
+    "params.legs.all(one, params.id in registry.known)",
+    "facts.order[params.id].owner in registry.known",
+    "has(facts.order[params.id]) && facts.order[params.id].owner in registry.known",
+    "count(without(params.ids, registry.known)) == 0",
+    "params.id in registry.known ? params.cents > 3 : params.ok",
+    "registry.vendors[params.id].owner == params.id",
+    "has(registry.vendors[params.id]) && registry.vendors[params.id].owner in registry.known",
+    "registry.vendors[facts.order[params.id].owner].owner in params.ids",
     'now > timestamp("2026-03-31T00:00:00Z")',
     "date(params.id) < now",
     'time(params.id, "-05:00") < now',
@@ -191,7 +209,13 @@ def test_prepared_conditions_come_to_what_plain_ones_do(when, given_params, told
     """Slot by slot the same value or the same fault, and the same outcome of the whole."""
     slots = []
     condition = compile_condition(when, ROOTS, slots)
-    roots = {"params": given_params, "tables": TABLES, "now": NOW, "facts": rows_of(told, KINDS)}
+    roots = {
+        "params": given_params,
+        "tables": TABLES,
+        "registry": REGISTRIES,
+        "now": NOW,
+        "facts": rows_of(told, KINDS),
+    }
     lookups, quick = [lookup(slot) for slot in slots], {**roots, TOLD: Told(told, KINDS)}
     for slot, find in zip(slots, lookups, strict=True):
         assert repr(_outcome(lambda find=find: find(quick))) == repr(
@@ -208,7 +232,10 @@ def test_the_common_case_is_prepared():
     for when in CONDITIONS:
         compile_condition(when, ROOTS, slots)
     left = [str(slot) for slot in slots if not hasattr(lookup(slot), "__code__")]
-    assert left == ["params.legs", "facts.order[params.id]", "rows(facts.card)", "count(params.legs)"]
+    assert left == [
+        *("params.legs", "facts.order[params.id]", "rows(facts.card)"),
+        *("registry.vendors[params.id]", "count(params.legs)"),
+    ]
 
 
 @given(told=texts)

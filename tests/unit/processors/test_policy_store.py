@@ -38,6 +38,13 @@ def test_a_published_set_comes_back_as_it_was(files):
     assert store.policies(name).digest == name == from_files(files).digest
 
 
+def test_registries_are_published_with_the_set(files):
+    """What rules may ask is in force with them, and goes with them."""
+    whole = files | {"registries/contacts.yaml": b"registry: {rows: [ann, bob]}\n"}
+    found = filled(*records(whole)).policies(set_digest(whole))
+    assert found.registries == {"contacts": frozenset({"ann", "bob"})}
+
+
 @given(st.dictionaries(st.text(min_size=1, max_size=9), st.binary(max_size=9), min_size=1), st.randoms())
 def test_any_files_come_back_in_whatever_order_they_were_published(files, random):
     """Names and bytes are the set's alone."""

@@ -46,7 +46,7 @@ def run(tmp_path):
     return faults
 
 
-@pytest.mark.parametrize("example", ["small", "billing", "airline"])
+@pytest.mark.parametrize("example", ["small", "billing", "airline", "mailbox", "mailbox/without_trust"])
 def test_the_cases_of_an_example_come_out_as_they_expect(example):
     """What the examples' files promise is true."""
     policies = load(EXAMPLES / example)
