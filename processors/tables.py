@@ -19,7 +19,7 @@ ROWS_MAX = 10_000
 ENTRIES_MAX = 100_000  # a file holds fewer, unless they are short
 TABLES_MAX = 32
 Row = Any  # bool, int, float or str, or a dict of those
-Rows = Mapping[str, Row] | frozenset[Any]
+Rows = Mapping[str, Row] | frozenset[Any]  #: rows by key, or entries without an order
 _SCALARS = (bool, int, float, str)
 
 
