@@ -35,7 +35,7 @@ def access(case: Case, world: World) -> Case:
             because = f"allowed_tools does not name {intent.tool}{by_name}"
             reasons.append(Reason(Code.TOOL_NOT_ALLOWED, "allowed_tools", because))
     if tool is not None and tool.writes:
-        reasons += _about_writes(policy, tool, *world.mode(policy, intent.run_id))
+        reasons += _about_writes(policy, tool, *world.mode_of_writes(policy, intent.run_id))
     return weigh(case, *reasons) if reasons else case
 
 

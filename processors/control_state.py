@@ -154,12 +154,16 @@ class ControlState:
         """The order that stands for exactly this; `enforce` in version 0 where none ever was."""
         return self.orders.get((scope, value), _NO_ORDER)
 
-    def mode(self, tenant: str, workflow: str, written: str) -> tuple[str, str]:
-        """The mode that holds for a workflow whose policy says `written`, and for people who ordered it, or ""."""
+    def mode(self, tenant: str, workflow: str, written: str, *, besides: str = "") -> tuple[str, str]:
+        """The mode that holds for a workflow whose policy says `written`, and for people who ordered it, or "".
+
+        Orders of the mode `besides` are not looked at.
+        """
         if not self.orders:
             return written, ""
         places = ((ALL, ""), ("tenant", tenant), ("workflow", workflow), ("workflow", f"{tenant}/{workflow}"))
-        standing = {order.mode: order for place in places if (order := self.orders.get(place)) is not None}
+        found = (order for place in places if (order := self.orders.get(place)) is not None)
+        standing = {order.mode: order for order in found if order.mode != besides}
         mode = modes.tightest(written, standing)
         if mode == written:
             return written, ""

@@ -15,7 +15,7 @@ import orjson
 from toolgate.processors.condition_types import INT, Field, Type, fits_deeply, map_of, record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 KEY_CHARS_MAX = 256
 HISTORY: Type = record(landed=INT, failed=INT, landed_writes=INT, failed_writes=INT)
@@ -73,6 +73,12 @@ def history_keys(run_id: str, tool: str, params_digest: str) -> dict[str, str]:
         "landed_writes": f"{stem}:landed_writes",
         "failed_writes": f"{stem}:failed_writes",
     }
+
+
+def names_of(texts: Iterable[str], fact: str, key: str) -> list[str]:
+    """Of the ledger's names, those that tell about a row, whoever told it; about any row of the fact for key ""."""
+    stem = f"{fact}{_APART}{key}{_APART}" if key else f"{fact}{_APART}"
+    return [name for name in texts if name.startswith(stem)]
 
 
 def concerning(texts: Mapping[str, str], kinds: Collection[str]) -> dict[str, str]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.claims import FACT_BYTES_MAX, FACTS, RUN_KEEP_MS, Count, Remember
-from toolgate.processors.facts import history_keys
-from toolgate.processors.remembering import remembered
+from toolgate.processors.facts import history_keys, names_of
+from toolgate.processors.remembering import remembered, rows_told
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import ResultStatus
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from toolgate.processors.catalogue import Tool
     from toolgate.schemas.records import Result
@@ -55,7 +55,8 @@ def told_by(
 ) -> tuple[Remember | Count, ...]:
     """What the run remembers of a command's end: facts of one that succeeded, and that it landed or failed.
 
-    One whose end is not known may have landed, so it counts as if it had: it must not be run again. `facts`: what
+    One whose end is not known may have landed, so it counts as if it had: it must not be run again. What such a write
+    would have told is forgotten, since what was known of it before may no longer be true. `facts`: what
     the run remembers so far, with what the approval left.
     """
     name, run_id = _MEMO + result.command_id, result.run_id
@@ -63,6 +64,8 @@ def told_by(
         return ()
     memo, status = Memo.read(facts[name]), ResultStatus(result.status)
     found: list[Remember | Count] = [Remember(run_id, name, "")]
+    if status == ResultStatus.UNKNOWN and tool.writes:
+        found += _forgotten(tool, memo.params, run_id, facts)
     if status == ResultStatus.OK:
         told = remembered(tool.remember, memo.params, _body(result), offset)
         found += (Remember(run_id, fact, value, trusted) for fact, (value, trusted) in told.items())
@@ -71,6 +74,14 @@ def told_by(
         ends = (end, f"{end}_writes") if tool.writes else (end,)
         found += (Count(keys[one], 1, None, FACTS, RUN_KEEP_MS) for one in ends)
     return tuple(found)
+
+
+def _forgotten(
+    tool: Tool, params: Mapping[str, Any], run_id: str, facts: Mapping[str, str]
+) -> Iterator[Remember]:
+    """What a write may have made untrue: nobody knows whether it landed, so the run must read it again."""
+    names = (name for fact, key, _ in rows_told(tool.remember, params) for name in names_of(facts, fact, key))
+    return (Remember(run_id, name, "") for name in dict.fromkeys(names))
 
 
 def _body(result: Result) -> Any:

@@ -225,20 +225,26 @@ class Rule(StrictModel):
         default="enforce", description="shadow: the audit shows what it would have done, and it does nothing"
     )
     roles: Annotated[list[Id], Field(min_length=1, max_length=ROLES_MAX)] | None = Field(
-        default=None, description="with `then: hold`, of which an approver needs one; default: approver"
+        default=None, description="where it holds calls, of which an approver needs one; default: approver"
     )
-    missing: Literal["read_first", "deny"] = Field(
+    missing: Literal["read_first", "deny", "hold"] = Field(
         default="read_first",
-        description="what becomes of a call when a fact is not known: the agent is told to read first, or denied",
+        description="what becomes of a call when a fact is not known: the agent is told to read first, or the call is "
+        "denied, or held for people",
     )
     untrusted: list[Name] = Field(
         default_factory=list, description="facts that the rule may look at although nothing vouches for them"
     )
     because: Because = Field(description="why, in a sentence for people")
 
+    @property
+    def holds(self) -> bool:
+        """Whether calls may be held by it."""
+        return "hold" in {self.then, self.missing}
+
     @model_validator(mode="after")
     def _check_roles(self) -> Rule:
-        if self.roles is not None and self.then != "hold":
+        if self.roles is not None and not self.holds:
             raise refused(
                 ("roles",), "roles are of people who decide on holds", "remove it, or say then: hold"
             )

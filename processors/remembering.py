@@ -18,7 +18,7 @@ from toolgate.processors.condition_types import Type, fits_deeply
 from toolgate.processors.facts import KEY_CHARS_MAX, FactKind, Read, fact_name, fact_value
 from toolgate.processors.fields import Name, StrictModel
 from toolgate.processors.functions import UnfitError
-from toolgate.processors.slots import Missing, Slot, value_of
+from toolgate.processors.slots import CALL, CONSTANT, Missing, Slot, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -136,6 +136,22 @@ def remembered(
             if len(value.encode()) <= VALUE_BYTES_MAX and text.isprintable():
                 found[fact_name(entry.fact, text, entry.source)] = (value, entry.trusted)
     return found
+
+
+def rows_told(entries: Iterable[Remembering], params: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """(fact, key, trusted) of the rows that a call tells about; key "": only its result will say which."""
+    for entry in entries:
+        keys = [_value(slot, {"params": params}) for slot in entry.key] if _told_by_params(entry) else [None]
+        known = all(type(part) in {str, int} for part in keys)
+        yield entry.fact, " ".join(map(str, keys)) if known else "", entry.trusted
+
+
+def _told_by_params(entry: Remembering) -> bool:
+    return entry.each is None and all(_only_params(slot) for slot in entry.key)
+
+
+def _only_params(slot: Slot) -> bool:
+    return all(map(_only_params, slot.inputs)) if slot.root in {CALL, CONSTANT} else slot.root == "params"
 
 
 def fact_kinds(entries: Iterable[tuple[str, Remembering]]) -> dict[str, FactKind]:

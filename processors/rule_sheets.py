@@ -69,7 +69,7 @@ class SheetRule:
     condition: Condition
     shown: tuple[int, ...]
     then: Effect  # what becomes of a call for which it holds
-    missing: Effect  # ... and of one when a fact is not known: read_first, deny
+    missing: Effect  # ... and of one when a fact is not known: read_first, deny, hold
     shadow: bool  # it is only told what it would have done
     params: tuple[str, ...]  # the parameters that it looks at
 
@@ -147,7 +147,7 @@ def _check_roles(document: Document, policy: Policy, allowed: list[Tool]) -> Ite
     """A call that two rules hold has one list of roles: whoever may decide under one must not decide for the other."""
     first: dict[str, Rule] = {}
     for place, rule in enumerate(policy.rules):
-        for tool in about(rule, allowed) if rule.then == "hold" else ():
+        for tool in about(rule, allowed) if rule.holds else ():
             other = first.setdefault(tool.name, rule)
             if set(other.roles or APPROVERS) != set(rule.roles or APPROVERS):
                 what = f"rule {rule.id} holds {tool.name} for other roles than rule {other.id}"

@@ -108,6 +108,11 @@ def accepting(contract: RunContract, time_ms: int) -> tuple[Claim, ...]:
     )
 
 
+def seen_id(contract: RunContract) -> str:
+    """What a contract's id is remembered under: ids of intents have no slash, so neither uses up the other's."""
+    return f"contract/{contract.contract_id}"
+
+
 def contract_of(facts: Mapping[str, str]) -> dict[str, Any] | None:
     """The contract among what a run remembers: the fields of RunContract, and `until`, when it ends."""
     text = facts.get(_NAME)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.processors.modes import mode_of_run
+from toolgate.processors.modes import ENFORCE, SHADOW, mode_of_run
 
 if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
@@ -27,3 +27,11 @@ class World:
         tenant, workflow_id = policy.tenant, policy.workflow_id
         written = mode_of_run(policy.mode, tenant, workflow_id, run_id)
         return self.control.mode(tenant, workflow_id, written)
+
+    def mode_of_writes(self, policy: WorkflowPolicy, run_id: str) -> tuple[str, str]:
+        """The mode that holds besides shadow, like `mode`: in shadow everything is judged as if it counted."""
+        tenant, workflow_id = policy.tenant, policy.workflow_id
+        written = mode_of_run(policy.mode, tenant, workflow_id, run_id)
+        return self.control.mode(
+            tenant, workflow_id, ENFORCE if written == SHADOW else written, besides=SHADOW
+        )

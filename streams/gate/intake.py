@@ -20,7 +20,7 @@ from toolgate.processors.memos import told_by
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
-from toolgate.processors.run_contract import accepting, contract_fault, contract_of
+from toolgate.processors.run_contract import accepting, contract_fault, contract_of, seen_id
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.frozen import changed, frozen
@@ -302,7 +302,7 @@ class Intake:
         ask = changed(
             plain,
             verdict=Verdict.APPROVE.value,
-            intent_id=seen_key(contract.tenant, contract.contract_id),
+            intent_id=seen_key(contract.tenant, seen_id(contract)),
             digest=reading.digest,
             claims=accepting(contract, envelope.time_ms),
         )

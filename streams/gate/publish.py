@@ -16,6 +16,7 @@ from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.reasons import retryable
 from toolgate.processors.repairs import repair
+from toolgate.processors.run_contract import seen_id
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.headers import KID, event_headers, trace_of
@@ -321,7 +322,7 @@ def _id(record: object) -> str:
         case Intent() | Result():
             return record.intent_id
         case RunContract():
-            return record.contract_id
+            return seen_id(record)
     return ""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -28,7 +27,7 @@ from toolgate.streams.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from toolgate.schemas.records import AuditEvent
     from toolgate.streams.ports import Seen
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
 CHUNK = 2000
+CHUNK_BYTES = (
+    1_000_000  # about: all that a run remembers may have 65,536, and Redis does nothing else meanwhile
+)
 KINDS = "cgnwrf"  # of accounts: money, rates, counters, sets of records, owners of runs, facts
 
 
@@ -204,7 +206,7 @@ class RedisLedger:
         """See `ports.Ledger`."""
         self._know(nonce)
         accounts = (rows.account(name, row) for name, row in state["accounts"].items())
-        for chunk in _chunks(accounts):
+        for chunk in _chunks(accounts, rows.weight):
             self._run("load", [state["clk"], chunk, []], slow=True)
         for chunk in _chunks([name, row] for name, row in state["reservations"].items()):
             self._run("load", [state["clk"], [], chunk], slow=True)
@@ -283,9 +285,17 @@ def _lists(value: Any) -> Any:
     return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    source = iter(values)
-    while chunk := list(islice(source, CHUNK)):
+def _chunks(values: Iterable[Any], weight: Callable[[Any], int] = lambda _: 0) -> Iterator[list[Any]]:
+    """In their order, at most CHUNK at a time, and no more behind the one that passes CHUNK_BYTES."""
+    chunk: list[Any] = []
+    weighs = 0
+    for value in values:
+        chunk.append(value)
+        weighs += weight(value)
+        if len(chunk) >= CHUNK or weighs >= CHUNK_BYTES:
+            yield chunk
+            chunk, weighs = [], 0
+    if chunk:
         yield chunk
 
 

@@ -42,6 +42,11 @@ def account(name: str, row: list[Any]) -> list[Any]:
             return [kind, bare, struct.pack("<3d", at, keep, arrival), []]
 
 
+def weight(account: list[Any]) -> int:
+    """About how many bytes an account takes that `account` has made."""
+    return 64 + sum(len(member) if isinstance(member, str) else 9 for member in account[3])
+
+
 def parse_account(kind: str, raw: bytes) -> list[Any]:
     """The stored row of an account: at, keep, then the kind's own values."""
     if kind == "r":

@@ -29,9 +29,11 @@ from toolgate.processors.claims import (
     Spend,
 )
 from toolgate.processors.problems import nearest
-from toolgate.schemas.records import Intent, Kind
+from toolgate.schemas.frozen import names_of
+from toolgate.schemas.records import Intent, Kind, RunContract
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.errors import SettingsError
+from toolgate.whatif.explaining import ContractFault
 from toolgate.whatif.explaining import explain as explained_of
 
 if TYPE_CHECKING:
@@ -58,6 +60,13 @@ def explain(  # noqa: PLR0913 - one parameter for each option
         str | None,
         typer.Option(metavar="FILE", help="What the run has read: {fact: {key: {field: value}}} as JSON."),
     ] = None,
+    contract: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The contract of its run as JSON: tools, values, ..., or a line of `toolgate tail contracts`.",
+        ),
+    ] = None,
     at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When the broker takes it, in ISO 8601. Default: now.")
     ] = None,
@@ -72,7 +81,13 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     policies = folders.load(policy)
     intent = _intent(read_object(file, "intent"), file, policies, workflow, tenant, agent)
     known = None if facts is None else _facts(read_object(facts, "facts"), facts)
-    found = explained_of(intent, policies, _moment_ms(at), known)
+    bound = None if contract is None else _contract(read_object(contract, "contract"), contract, intent)
+    try:
+        found = explained_of(intent, policies, _moment_ms(at), known, bound)
+    except ContractFault as fault:
+        raise SettingsError(
+            f"the gate would refuse it: {fault}", where=str(contract), remedy="correct it"
+        ) from None
     if as_json:
         typer.echo(json.dumps(_as_json(intent, found, policies.digest)))
         return
@@ -122,6 +137,20 @@ def _workflow(policies: PolicySet, workflow: str | None, tenant: str) -> str:
     )
 
 
+def _contract(given: dict[str, Any], file: str, intent: Intent) -> RunContract:
+    """The contract of a file, of the intent's run where it names none; SettingsError when it is none."""
+    record = given.get("value", given) if "tools" not in given else given
+    own = {name: getattr(intent, name) for name in ("tenant", "workflow_id", "run_id")}
+    usual = {"contract_id": "explained", "owner": "explained", "values": {}, **own}
+    if unknown := sorted(set(record) - set(names_of(RunContract))):
+        remedy = nearest(unknown[0], names_of(RunContract)) or "remove it"
+        raise SettingsError(f"no contract has a field {unknown[0]}", where=file, remedy=remedy)
+    try:
+        return msgspec.convert({**usual, **record}, RunContract)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"this is no contract: {error}", where=file, remedy="correct it") from None
+
+
 def _facts(given: dict[str, Any], file: str) -> dict[str, dict[str, Any]]:
     for fact, rows in given.items():
         if not isinstance(rows, dict) or not all(isinstance(fields, dict) for fields in rows.values()):
@@ -167,6 +196,17 @@ def _show(intent: Intent, found: Explained) -> None:
         tables.show(
             ("claims", "for", "amount"), [(_kind(one), _account(one), _claimed(one)) for one in found.claims]
         )
+
+    if found.tells:
+        typer.echo("\nits result would tell, to rules of this run:")
+        tables.show(
+            ("fact", "key", "trusted"),
+            [(fact, safe(key) or "(by its result)", _yes(trusted)) for fact, key, trusted in found.tells],
+        )
+
+
+def _yes(value: bool) -> str:  # noqa: FBT001 - what is shown
+    return "yes" if value else "no"
 
 
 def _distance(reason: Reason) -> str:
@@ -251,4 +291,7 @@ def _as_json(intent: Intent, found: Explained, digest: str) -> dict[str, Any]:
         "claims": [{"kind": _kind(claim), **msgspec.to_builtins(claim)} for claim in found.claims],
         "cost_micros": found.cost_micros,
         "records": list(found.records),
+        "tells": [
+            {"fact": fact, "key": key or None, "trusted": trusted} for fact, key, trusted in found.tells
+        ],
     }

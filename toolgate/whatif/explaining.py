@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.case import Case, Envelope
 from toolgate.processors.chain import CHAIN, judge
+from toolgate.processors.claims import Remember
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.facts import fact_name, fact_value
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.reasons import ends_case
+from toolgate.processors.remembering import rows_told
 from toolgate.processors.rule_looks import looks
+from toolgate.processors.run_contract import accepting, contract_fault, contract_of
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Reason, Verdict
+from toolgate.schemas.records import Intent, Reason, RunContract, Verdict
 from toolgate.streams.gate.rehearsal import Rehearsal
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ if TYPE_CHECKING:
 LEDGER = "ledger"
 NOT_ASKED = "not asked"
 _GIVEN = "given"  # who told the facts
+
+
+class ContractFault(Exception):  # noqa: N818 - it is what is wrong with the contract
+    """The gate would refuse this contract; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,17 @@ class Explained:
     claims: tuple[Claim, ...]  # what it would take, if it is approved
     cost_micros: int
     records: tuple[str, ...]
+    tells: tuple[
+        tuple[str, str, bool], ...
+    ] = ()  # fact, key ("": its result says which), trusted: what it would tell
 
 
 def explain(
-    intent: Intent, policies: PolicySet, at_ms: int, facts: Mapping[str, Mapping[str, Any]] | None = None
+    intent: Intent,
+    policies: PolicySet,
+    at_ms: int,
+    facts: Mapping[str, Mapping[str, Any]] | None = None,
+    contract: RunContract | None = None,
 ) -> Explained:
     """Explain an intent as if the broker had taken it at `at_ms`, as its run's first.
 
@@ -67,23 +81,44 @@ def explain(
         at_ms: epoch milliseconds.
         facts: what its run remembers: by fact and key, the fields. Then the ledger is not asked: its accounts are
             those of a run that has read nothing.
+        contract: that of its run, taken at `at_ms`.
+
+    Raises:
+        ContractFault: the contract would be refused.
     """
     value = Codec(Intent).encode(intent)
     envelope = Envelope("intents", 0, 0, at_ms, intent.run_id.encode(), value)
     _, _, digest = Codec(Intent).read(value)
     case = changed(Case(envelope, intent, digest), facts=_texts(facts or {}))
+    if contract is not None:
+        case = changed(case, run_contract=_taken(contract, policies, at_ms))
     world = World(policies, ControlState(), Keyring.insecure())
     judged = judge(case, world)
     stages, last = _walk(case, world)
     verdict, reasons = judged.verdict.value, judged.reasons
     ledger = Stage(LEDGER, "whether the accounts have room", NOT_ASKED)
     if facts is None and judged.verdict == Verdict.APPROVE:
-        event = Rehearsal(policies).intent(intent, at_ms).event
+        gate = Rehearsal(policies)
+        if contract is not None:
+            gate.contract(contract, at_ms)
+        event = gate.intent(intent, at_ms).event
         verdict, reasons = event.verdict, event.reasons
         ledger = Stage(LEDGER, ledger.about, "refused" if reasons else "passed", reasons)
     claims = (*judged.always, *judged.claims)
-    rules = looks(last)
-    return Explained(verdict, reasons, (*stages, ledger), rules, claims, judged.cost_micros, judged.records)
+    tells = tuple(rows_told(last.tool.remember, last.params)) if last.tool and last.params else ()
+    return Explained(
+        verdict, reasons, (*stages, ledger), looks(last), claims, judged.cost_micros, judged.records, tells
+    )
+
+
+def _taken(contract: RunContract, policies: PolicySet, at_ms: int) -> dict[str, Any] | None:
+    """The contract as its run would remember it; ContractFault."""
+    envelope = Envelope("contracts", 0, 0, at_ms, contract.run_id.encode(), b"")
+    policy = policies.for_workflow(contract.tenant, contract.workflow_id)
+    if fault := contract_fault(contract, envelope, 0, policy):
+        raise ContractFault(fault)
+    kept = (claim for claim in accepting(contract, at_ms) if isinstance(claim, Remember))
+    return contract_of({claim.name: claim.value for claim in kept})
 
 
 def _walk(case: Case, world: World) -> tuple[tuple[Stage, ...], Case]:

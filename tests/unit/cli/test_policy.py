@@ -257,6 +257,69 @@ def test_facts_are_what_the_run_has_read(tmp_path):
     assert "order is no mapping of keys to fields" in str(policy(*words, stdin=json.dumps(READ)).exception)
 
 
+@pytest.fixture
+def bound(tmp_path):
+    """A policy that wants contracts, and what explains a call under one."""
+    (tmp_path / "tools.yaml").write_bytes((EXAMPLES / "small" / "tools.yaml").read_bytes())
+    (tmp_path / "policy.yaml").write_text(
+        "policy: {workflow_id: w, allowed_tools: [read_invoice], contract: {values: [invoices]}, rules: [{id: named, "
+        "when: '!(params.invoice_id in contract.values.invoices)', because: not named}]}"
+    )
+
+    def explained(contract, code=0):
+        words = ("explain", "-", "--policy", tmp_path, "--json")
+        if contract is not None:
+            (tmp_path / "contract.json").write_text(json.dumps(contract))
+            words = (*words, "--contract", tmp_path / "contract.json")
+        answer = policy(*words, stdin=json.dumps(READ))
+        return (
+            [reason["code"] for reason in json.loads(answer.stdout)["reasons"]] if answer.stdout else answer
+        )
+
+    return explained
+
+
+@pytest.mark.parametrize(
+    ("contract", "codes"),
+    [
+        (None, ["CONTRACT_REQUIRED"]),
+        ({"tools": ["read_invoice"], "values": {"invoices": ["INV-1001"]}}, []),
+        ({"topic": "contracts", "value": {"tools": ["x"], "values": {"invoices": []}}}, ["CONTRACT_DENIED"]),
+        ({"tools": ["read_invoice"], "values": {"invoices": []}}, ["RULE_DENIED"]),
+        (
+            {"tools": ["read_invoice"], "values": {"invoices": ["INV-1001"]}, "max_calls": 0},
+            ["CALLS_EXCEEDED"],
+        ),
+    ],
+)
+def test_a_contract_is_what_the_run_may_touch(bound, contract, codes):
+    """As whoever starts the run would publish it; a ceiling is the ledger's to say."""
+    assert bound(contract) == codes
+
+
+@pytest.mark.parametrize(
+    ("contract", "says"),
+    [
+        ({"tools": ["read_invoice"]}, "the gate would refuse it: it does not name invoices"),
+        ({"tool": ["read_invoice"]}, "no contract has a field tool"),
+        ({"tools": "read_invoice"}, "this is no contract"),
+        ({"values": {}}, "this is no contract"),
+    ],
+)
+def test_what_is_no_contract_is_told(bound, contract, says):
+    """What is wrong, and where."""
+    assert says in str(bound(contract).exception)
+
+
+def test_says_what_the_result_would_tell():
+    """Facts for later rules of the run, by key where the parameters name it."""
+    asked = json.dumps({"tool": "read_message", "params": {"message_id": "m1"}})
+    words = ("explain", "-", "--policy", EXAMPLES / "mailbox")
+    told = json.loads(policy(*words, "--json", stdin=asked).stdout)["tells"]
+    assert {"fact": "message", "key": "m1", "trusted": False} in told
+    assert "its result would tell" in policy(*words, stdin=asked).stdout
+
+
 RUNS = EXAMPLES / "small" / "runs.jsonl"
 
 

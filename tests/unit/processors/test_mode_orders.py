@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from toolgate.processors import modes
 from toolgate.processors.access import access
+from toolgate.processors.chain import judge
 from toolgate.processors.contract import contract
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import identity
@@ -115,3 +116,34 @@ def test_an_ordered_mode_is_the_workflows(tool, codes, case, world):
     found = [reason for reason in judged.reasons if reason.code != Code.PARAMS_SCHEMA]
     assert [reason.code for reason in found] == codes
     assert all("ordered by c7: odd refunds" in reason.because for reason in found)
+
+
+@pytest.mark.parametrize(
+    ("written", "ordered", "would"),
+    [
+        ("shadow", [], []),
+        ("shadow", ["read_only"], [Code.READ_ONLY]),
+        ("shadow", ["draft_only"], [Code.DRAFTED]),
+        ("read_only", ["shadow"], [Code.READ_ONLY]),
+        ("enforce", ["shadow"], []),
+    ],
+)
+def test_in_shadow_everything_else_that_holds_is_told(written, ordered, would, case, world):
+    """Who compares must see what would have become of a call under all the rest, not under the policy alone."""
+    state = ControlState()
+    scopes = (("workflow", "billing_adjustments_v3"), ("all", ""))
+    for offset, (mode, (scope, value)) in enumerate(zip(ordered, scopes, strict=False)):
+        state = state.apply(order(mode, scope, value), offset)
+    policy = (
+        "policy: {workflow_id: billing_adjustments_v3, allowed_tools: [create_adjustment_draft], "
+        f"mode: {written}}}\n"
+    )
+    judged = judge(case(tool="create_adjustment_draft"), world(policy, control=state))
+    assert judged.verdict == "RECORDED"
+    assert [reason.code for reason in judged.shadow_reasons] == would
+
+
+def test_the_watch_may_order_shadow_and_not_take_it_back():
+    """It commands nothing, so it is the tightest; a kill, which the watch may say as well, stops no less."""
+    assert not ControlState().loosens(order("shadow"))
+    assert ControlState().apply(order("shadow"), 0).loosens(order("enforce", version=1))

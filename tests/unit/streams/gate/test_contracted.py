@@ -47,7 +47,12 @@ def test_a_contract_in_time_counts_for_the_whole_run(gate):
     """The audit says of whose run it is, and keeps its words among the ops."""
     event = gate.contract(CONTRACT, 1_000)
     assert (event.verdict, event.note, event.reasons) == ("RECORDED", "accepted", ())
-    assert (event.intent_id, event.tenant, event.workflow_id, event.run_id) == ("c1", "default", "w", "r")
+    assert (event.intent_id, event.tenant, event.workflow_id, event.run_id) == (
+        "contract/c1",
+        "default",
+        "w",
+        "r",
+    )
     assert [op.op for op in event.ops] == ["count", "remember"]
     assert gate.intent(call(1), 1_000).event.verdict == "APPROVE"
     assert codes(gate.intent(call(2, "pay"), 1_000).event) == ["CONTRACT_DENIED contract.tools"]
@@ -89,6 +94,12 @@ def test_the_same_contract_again_changes_nothing(gate):
     assert (again.verdict, again.first_seq, again.note, again.ops) == ("DUPLICATE", first.seq, "", ())
     other = gate.contract(changed(CONTRACT, tools=("pay",)), 1_000)
     assert (other.verdict, other.note, codes(other)) == ("RECORDED", "refused", ["ID_CONFLICT intent_id"])
+
+
+def test_ids_of_contracts_and_intents_are_not_mixed_up(gate):
+    """An intent may have the id of its run's contract."""
+    gate.contract(changed(CONTRACT, contract_id="i1"), 1_000)
+    assert gate.intent(call(1), 1_000).event.verdict == "APPROVE"
 
 
 def test_a_contract_of_another_workflow_denies_the_run(gate):

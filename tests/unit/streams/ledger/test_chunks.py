@@ -1,0 +1,31 @@
+"""What is written into Redis at a time while a ledger is rebuilt: bounded in number and in bytes."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolgate.streams.ledger import rows
+from toolgate.streams.ledger.redis import CHUNK, CHUNK_BYTES, _chunks
+
+
+@given(st.lists(st.integers(0, CHUNK_BYTES), max_size=60))
+def test_everything_comes_once_in_its_order_and_never_much_too_much(weights):
+    """A chunk ends with the value that passes the bound."""
+    chunks = list(_chunks(weights, lambda weight: weight))
+    assert [weight for chunk in chunks for weight in chunk] == weights
+    assert all(sum(chunk[:-1]) < CHUNK_BYTES for chunk in chunks)
+    assert all(sum(chunk) >= CHUNK_BYTES for chunk in chunks[:-1])
+
+
+def test_light_values_are_counted():
+    """As reservations and events are."""
+    assert [len(chunk) for chunk in _chunks(range(2 * CHUNK + 1))] == [CHUNK, CHUNK, 1]
+
+
+def test_an_account_weighs_what_it_holds():
+    """Facts by their texts, sets by their records; a sum of money next to nothing."""
+    texts = {f"n{number}": "x" * 4_000 for number in range(16)}
+    assert 64_000 < rows.weight(rows.account("f:r", [texts, 1, 2])) < 66_000
+    assert rows.weight(rows.account("w:k", [{"x" * 100: 5}, 0, 1, 2])) == 64 + 109
+    assert rows.weight(rows.account("c:k", [1, 0, 1, 2])) == 64
