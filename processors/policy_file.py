@@ -245,9 +245,8 @@ class Rule(StrictModel):
     @model_validator(mode="after")
     def _check_roles(self) -> Rule:
         if self.roles is not None and not self.holds:
-            raise refused(
-                ("roles",), "roles are of people who decide on holds", "remove it, or say then: hold"
-            )
+            hint = "remove it, or say then: hold or missing: hold"
+            raise refused(("roles",), "roles are of people who decide on holds", hint)
         return self
 
 

@@ -125,6 +125,7 @@ def _caps(written: Written) -> Iterator[Problem]:
 
 def _holds(written: Written) -> Iterator[Problem]:
     writes = [tool for _, tool in written.writes()]
+    # A rule that only holds what it lacks a fact for has no threshold: `missing: hold` does not count.
     holding = [rule for rule in written.enforced() if rule.then == "hold" and about(rule, writes)]
     if writes and not holding:
         yield written.lacks("a rule that holds writes over a threshold", f"add rules: [{_HOLD_RULE}]")

@@ -93,6 +93,13 @@ LACKS = [
         "revenue_impacting",
         "policy.yaml",
         "      then: hold\n",
+        "      missing: hold\n",
+        ["policy.yaml:5:9: tier revenue_impacting needs a rule that holds writes over a threshold"],
+    ),
+    (
+        "revenue_impacting",
+        "policy.yaml",
+        "      then: hold\n",
         "      then: hold\n      mode: shadow\n",
         ["policy.yaml:5:9: tier revenue_impacting needs a rule that holds writes over a threshold"],
     ),
