@@ -1,0 +1,125 @@
+"""Differences: what was recorded, what the replay says, and which of it the log cannot explain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolgate.schemas.codec import HEADER_BYTES
+from toolgate.schemas.frozen import frozen, names_of
+from toolgate.schemas.records import AuditEvent, Verdict
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Envelope
+    from toolgate.replaying.ordering import Audited
+    from toolgate.schemas.codec import Codec
+    from toolgate.streams.ports import Output
+
+# What others' decisions that were never committed can have changed in one.
+_SEEN = frozenset(
+    {
+        "verdict",
+        "first",
+        "first_seq",
+        "command_id",
+        "reasons",
+        "shadow_reasons",
+        "would_have",
+        "ops",
+        "balances",
+        "note",
+    }
+)
+
+
+@frozen
+class Field:
+    """A field that differs."""
+
+    name: str
+    recorded: Any
+    replayed: Any
+
+
+@frozen
+class Difference:
+    """Where the record and the replay part.
+
+    `topic`, `partition`, `offset`: of the input; `audit_partition`, `audit_offset`: of the audit event.
+    """
+
+    reason: str
+    seq: int
+    topic: str
+    partition: int
+    offset: int
+    audit_partition: int
+    audit_offset: int
+    fields: tuple[Field, ...] = ()
+
+    @property
+    def place(self) -> str:
+        """The input's coordinates."""
+        return f"{self.topic}[{self.partition}]@{self.offset}"
+
+    @classmethod
+    def at(cls, audited: Audited, reason: str, fields: tuple[Field, ...] = ()) -> Difference:
+        """A difference at this audit event."""
+        event, envelope = audited.event, audited.envelope
+        return cls(
+            reason,
+            event.seq,
+            event.topic,
+            event.partition,
+            event.offset,
+            envelope.partition,
+            envelope.offset,
+            fields,
+        )
+
+
+class Comparing:
+    """Compares audit records, by their bytes."""
+
+    def __init__(self, codec: Codec[AuditEvent]) -> None:
+        self._codec = codec
+
+    def differing(self, audited: Audited, made: Output) -> tuple[Field, ...]:
+        """What differs in the record: nothing where all bytes are the same, whatever schema version they name."""
+        recorded = audited.envelope
+        if recorded.value == made.value and _around(recorded) == (made.partition, made.key, made.headers):
+            return ()
+        return (*self._inside(audited.event, recorded, made), *_outside(recorded, made))
+
+    def _inside(self, event: AuditEvent, recorded: Envelope, made: Output) -> list[Field]:
+        if (recorded.value or b"")[HEADER_BYTES:] == (made.value or b"")[HEADER_BYTES:]:
+            return []
+        # Read back, since equal values of two types, as 1 and true, are not equal bytes.
+        replayed = self._codec.decode(made.value)
+        pairs = ((name, getattr(event, name), getattr(replayed, name)) for name in names_of(AuditEvent))
+        return [Field(name, before, after) for name, before, after in pairs if repr(before) != repr(after)]
+
+
+def _around(recorded: Envelope) -> tuple[Any, ...]:
+    return recorded.partition, recorded.key, recorded.headers
+
+
+def _outside(recorded: Envelope, made: Output) -> list[Field]:
+    pairs = zip(
+        ("audit partition", "key", "headers"),
+        _around(recorded),
+        (made.partition, made.key, made.headers),
+        strict=True,
+    )
+    return [Field(*one) for one in pairs if one[1] != one[2]]
+
+
+def explained(fields: tuple[Field, ...], event: AuditEvent) -> bool:
+    """Whether others' decisions that were never committed explain this: they take, so they can only have refused.
+
+    Theirs can also be the first decision that a duplicate names.
+    """
+    by_name = {field.name: field for field in fields}
+    if not by_name.keys() <= _SEEN:
+        return False
+    verdict = by_name.get("verdict")
+    return verdict is None or event.verdict in {Verdict.DENY, Verdict.DUPLICATE}
