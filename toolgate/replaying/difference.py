@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolgate.inspection.plain import as_plain
 from toolgate.schemas.codec import HEADER_BYTES
-from toolgate.schemas.frozen import frozen, names_of
-from toolgate.schemas.records import AuditEvent, Verdict
+from toolgate.schemas.frozen import frozen
+from toolgate.schemas.records import Verdict
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.replaying.ordering import Audited
     from toolgate.schemas.codec import Codec
+    from toolgate.schemas.records import AuditEvent
     from toolgate.streams.ports import Output
 
 # What others' decisions that were never committed can have changed in one.
@@ -33,7 +35,7 @@ _SEEN = frozenset(
 
 @frozen
 class Field:
-    """A field that differs."""
+    """A field that differs; both values as plain data."""
 
     name: str
     recorded: Any
@@ -94,9 +96,12 @@ class Comparing:
         if (recorded.value or b"")[HEADER_BYTES:] == (made.value or b"")[HEADER_BYTES:]:
             return []
         # Read back, since equal values of two types, as 1 and true, are not equal bytes.
-        replayed = self._codec.decode(made.value)
-        pairs = ((name, getattr(event, name), getattr(replayed, name)) for name in names_of(AuditEvent))
-        return [Field(name, before, after) for name, before, after in pairs if repr(before) != repr(after)]
+        before, after = as_plain(event), as_plain(self._codec.decode(made.value))
+        return [
+            Field(name, value, after[name])
+            for name, value in before.items()
+            if repr(value) != repr(after[name])
+        ]
 
 
 def _around(recorded: Envelope) -> tuple[Any, ...]:
@@ -110,7 +115,7 @@ def _outside(recorded: Envelope, made: Output) -> list[Field]:
         (made.partition, made.key, made.headers),
         strict=True,
     )
-    return [Field(*one) for one in pairs if one[1] != one[2]]
+    return [Field(name, repr(before), repr(after)) for name, before, after in pairs if before != after]
 
 
 def explained(fields: tuple[Field, ...], event: AuditEvent) -> bool:

@@ -8,8 +8,6 @@ from toolgate.streams.errors import LostRecordsError
 from toolgate.streams.ports import INPUTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from toolgate.processors.case import Envelope
     from toolgate.replaying.records import Records
     from toolgate.streams.ports import TopicPartition

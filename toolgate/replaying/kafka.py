@@ -1,4 +1,4 @@
-"""The history of a prefix on Kafka: one reader a topic, whose partitions are read in stretches, each when it is wanted."""
+"""The history of a prefix on Kafka: one reader a topic, whose partitions are read in stretches when they are wanted."""
 
 from __future__ import annotations
 
