@@ -1,0 +1,64 @@
+"""`python -m bench.replay`: how fast a recorded history is decided again, over log and ledger in memory.
+
+The history is made by the gate's own loop: one workflow with 100 rules, five about each call's tool. Processor time is
+counted, and of several equal rounds the least, since other work shares the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from typing import TYPE_CHECKING
+
+import psutil
+
+from bench import inside, rulebook
+from toolgate.replaying.outcome import outcome
+from toolgate.replaying.records import BrokerRecords
+from toolgate.replaying.redeciding import Replay
+from toolgate.streams.gate.intake import Intake
+
+if TYPE_CHECKING:
+    from toolgate.streams.log.memory import Broker
+
+RULES = 100
+APART_MS = 100  # or one agent would attempt too much
+TARGET = 6_700  # decisions a second: a million in 150 s
+
+
+def main() -> None:
+    """Make a history, replay it, print one line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--intents", type=int, default=5_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    world = rulebook.world(1, RULES, facts=False)
+    cases = list(rulebook.cases(world, arguments.intents, 1, RULES // rulebook.RULES_PER_TOOL))
+    broker = inside.broker_with(cases, APART_MS)
+    inside.decide_all(broker, world, len(cases))
+    gc.collect()
+    gc.freeze()
+    before = psutil.Process().memory_info().rss
+    spent = min(
+        _seconds(broker, Intake(world.policies, world.keys), len(cases)) for _ in range(arguments.rounds)
+    )
+    grown = (psutil.Process().memory_info().rss - before) / inside.MB
+    speed = len(cases) / spent
+    print(
+        f"{len(cases):,} decisions under {RULES} rules: {speed:,.0f}/s of a core, {1e6 / speed:.0f} us each "
+        f"(target {TARGET:,}/s); memory grown by {grown:.0f} MB"
+    )
+
+
+def _seconds(broker: Broker, intake: Intake, expected: int) -> float:
+    gc.collect()
+    since = time.process_time()
+    found = outcome(Replay(BrokerRecords(broker), intake))
+    spent = time.process_time() - since
+    assert (found.decisions, found.first, found.undecided) == (expected, None, 0), found
+    return spent
+
+
+if __name__ == "__main__":
+    main()
