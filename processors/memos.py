@@ -64,7 +64,7 @@ def told_by(
         return ()
     memo, status = Memo.read(facts[name]), ResultStatus(result.status)
     found: list[Remember | Count] = [Remember(run_id, name, "")]
-    if status == ResultStatus.UNKNOWN and tool.writes:
+    if forgets(result) and tool.writes:
         found += _forgotten(tool, memo.params, run_id, facts)
     if status == ResultStatus.OK:
         told = remembered(tool.remember, memo.params, _body(result), offset)
@@ -74,6 +74,11 @@ def told_by(
         ends = (end, f"{end}_writes") if tool.writes else (end,)
         found += (Count(keys[one], 1, None, FACTS, RUN_KEEP_MS) for one in ends)
     return tuple(found)
+
+
+def forgets(result: Result) -> bool:
+    """Whether a result may make the run forget what others told: all of those must be decided before it is judged."""
+    return result.status == ResultStatus.UNKNOWN
 
 
 def _forgotten(
