@@ -41,7 +41,7 @@ class Fold:
         self.see(event)
         gives = [give for op in event.ops for give in self.accounts.execute(op, event.clk)]
         if gives:
-            self._freed.add(event, gives)
+            self._freed.add((event.topic, event.partition), event.offset, gives)
         tp = (event.topic, event.partition)
         self.next[tp] = max(self.next.get(tp, 0), event.offset + 1)
         if not self.positions or event.ctl > self.positions[-1][0]:
@@ -55,7 +55,7 @@ class Fold:
     def see(self, event: AuditEvent) -> None:
         """What was available to the decision of `event`: call before looking at its accounts; `add` does it too."""
         self.clk = max(self.clk, event.clk)
-        self._freed.see(event, self.accounts)
+        self._freed.see(event.gen, event.visible, self.accounts)
 
     def forget(self) -> None:
         """Let go of what the rules already ignore: for a fold that follows the log for long."""

@@ -9,7 +9,9 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import AuditEvent
+    from collections.abc import Iterable
+
+    from toolgate.schemas.records import Visible
     from toolgate.streams.ledger.accounts import Accounts, Give
     from toolgate.streams.ports import TopicPartition
 
@@ -21,18 +23,18 @@ class Freed:
         self._gen = ""
         self._waiting: dict[TopicPartition, list[tuple[int, list[Give]]]] = defaultdict(list)
 
-    def add(self, event: AuditEvent, gives: list[Give]) -> None:
-        """The decision of `event` gave these."""
-        self._waiting[event.topic, event.partition].append((event.offset, gives))
+    def add(self, tp: TopicPartition, offset: int, gives: list[Give]) -> None:
+        """The decision on the record at this offset gave these."""
+        self._waiting[tp].append((offset, gives))
 
-    def see(self, event: AuditEvent, accounts: Accounts) -> None:
-        """Make available what was so to the decision of `event`, before it is decided."""
-        if event.gen != self._gen:  # a rebuilt ledger holds committed records only: all they gave is there
+    def see(self, gen: str, visible: Iterable[Visible], accounts: Accounts) -> None:
+        """Make available what was so to an event of this generation that says this; before its accounts are looked at."""
+        if gen != self._gen:  # a rebuilt ledger holds committed records only: all they gave is there
             for tp in self._waiting:
                 self._release(tp, None, accounts)
-            self._gen = event.gen
-        for visible in event.visible:
-            self._release((visible.topic, visible.partition), visible.offset, accounts)
+            self._gen = gen
+        for one in visible:
+            self._release((one.topic, one.partition), one.offset, accounts)
 
     def _release(self, tp: TopicPartition, below: int | None, accounts: Accounts) -> None:
         kept = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from toolgate.replaying.redeciding import Replay
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys as key_files
 from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.worker import GC_OBJECTS
 from toolgate.streams.ports import UnavailableError
 from toolgate.streams.settings import not_set
 
@@ -67,6 +69,9 @@ def replay(  # noqa: PLR0913 - one parameter for each option
         prefix=prefix,
         insecure_dev=insecure_dev or None,
     )
+    # A decision makes objects and no cycles, as in a worker.
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS)
     with KafkaRecords(settings) as records:
         found = _replayed(records, settings)
     if as_json:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.control_state import ControlState
+    from toolgate.replaying.recorded import Head, Recorded
     from toolgate.replaying.records import Records
-    from toolgate.schemas.records import AuditEvent, Reason
+    from toolgate.schemas.records import Reason
     from toolgate.streams.gate.intake import Intake
 
 
@@ -53,7 +54,7 @@ class Controlled:
         self._risen = [(0, 0, 0)]  # (ctl, seq before its first decision, seq of that), ascending
         self._last = 0
 
-    def see(self, event: AuditEvent) -> int:
+    def see(self, event: Head) -> int:
         """The control position that the next event can have been decided under: its own, unless that is impossible."""
         known = self._positions[bisect_right(self._positions, max(event.ctl, 0)) - 1]
         ctl = max(known, self._risen[-1][0])
@@ -70,11 +71,14 @@ class Controlled:
         """Why a control record changed nothing."""
         return self._steering.refused(offset)
 
-    def after(self, event: AuditEvent) -> dict[int, int]:
+    def after(self, recorded: Recorded) -> dict[int, int]:
         """By the offset of this control record the seq after which it held: as recorded, if the decisions fit that."""
-        later = next((one for one in self._risen if one[0] > event.offset), None)
-        if later is None or event.topic != CONTROL:
+        offset = recorded.head.offset
+        if recorded.head.topic != CONTROL:
+            return {}
+        later = next((one for one in self._risen if one[0] > offset), None)
+        if later is None:
             return {}
         _, before, first = later
-        said = before if event.after is None else event.after
-        return {event.offset: min(max(said, before), first - 1)}
+        said = recorded.event.after
+        return {offset: before if said is None else min(max(said, before), first - 1)}

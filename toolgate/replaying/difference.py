@@ -11,7 +11,7 @@ from toolgate.schemas.records import Verdict
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
-    from toolgate.replaying.ordering import Audited
+    from toolgate.replaying.recorded import Recorded
     from toolgate.schemas.codec import Codec
     from toolgate.schemas.records import AuditEvent
     from toolgate.streams.ports import Output
@@ -64,9 +64,9 @@ class Difference:
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
     @classmethod
-    def at(cls, audited: Audited, reason: str, fields: tuple[Field, ...] = ()) -> Difference:
+    def at(cls, audited: Recorded, reason: str, fields: tuple[Field, ...] = ()) -> Difference:
         """A difference at this audit event."""
-        event, envelope = audited.event, audited.envelope
+        event, envelope = audited.head, audited.envelope
         return cls(
             reason,
             event.seq,
@@ -85,18 +85,18 @@ class Comparing:
     def __init__(self, codec: Codec[AuditEvent]) -> None:
         self._codec = codec
 
-    def differing(self, audited: Audited, made: Output) -> tuple[Field, ...]:
+    def differing(self, audited: Recorded, made: Output) -> tuple[Field, ...]:
         """What differs in the record: nothing where all bytes are the same, whatever schema version they name."""
         recorded = audited.envelope
         if recorded.value == made.value and _around(recorded) == (made.partition, made.key, made.headers):
             return ()
-        return (*self._inside(audited.event, recorded, made), *_outside(recorded, made))
+        return (*self._inside(audited, made), *_outside(recorded, made))
 
-    def _inside(self, event: AuditEvent, recorded: Envelope, made: Output) -> list[Field]:
-        if (recorded.value or b"")[HEADER_BYTES:] == (made.value or b"")[HEADER_BYTES:]:
+    def _inside(self, audited: Recorded, made: Output) -> list[Field]:
+        if (audited.envelope.value or b"")[HEADER_BYTES:] == (made.value or b"")[HEADER_BYTES:]:
             return []
         # Read back, since equal values of two types, as 1 and true, are not equal bytes.
-        before, after = as_plain(event), as_plain(self._codec.decode(made.value))
+        before, after = as_plain(audited.event), as_plain(self._codec.decode(made.value))
         return [
             Field(name, value, after[name])
             for name, value in before.items()
@@ -118,13 +118,12 @@ def _outside(recorded: Envelope, made: Output) -> list[Field]:
     return [Field(name, repr(before), repr(after)) for name, before, after in pairs if before != after]
 
 
-def explained(fields: tuple[Field, ...], event: AuditEvent) -> bool:
+def explained(fields: tuple[Field, ...], verdict: str) -> bool:
     """Whether others' decisions that were never committed explain this: they take, so they can only have refused.
 
     Theirs can also be the first decision that a duplicate names.
     """
-    by_name = {field.name: field for field in fields}
-    if not by_name.keys() <= _SEEN:
+    names = {field.name for field in fields}
+    if not names <= _SEEN:
         return False
-    verdict = by_name.get("verdict")
-    return verdict is None or event.verdict in {Verdict.DENY, Verdict.DUPLICATE}
+    return "verdict" not in names or verdict in {Verdict.DENY, Verdict.DUPLICATE}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import AuditEvent
+    from toolgate.replaying.recorded import Head
 
 
 class Gaps:
@@ -21,7 +21,7 @@ class Gaps:
         self._open: list[tuple[int, int]] = []  # (first, last) of each gap, ascending
         self._inside: list[int] = []  # the first seq of each gap between two events of this generation
 
-    def see(self, event: AuditEvent) -> int | None:
+    def see(self, event: Head) -> int | None:
         """The next event; the first seq of an event that is missing, where this one shows it.
 
         Its ledger held a decision back until it was committed: what lies below `stable` and above the generation's

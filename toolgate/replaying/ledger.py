@@ -17,7 +17,8 @@ from toolgate.streams.ports import Decision
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from toolgate.schemas.records import AuditEvent, Op
+    from toolgate.replaying.recorded import Recorded
+    from toolgate.schemas.records import Op
     from toolgate.streams.ledger.accounts import Give
     from toolgate.streams.ports import Ask, Look
 
@@ -28,7 +29,7 @@ class ReplayLedger(Judging):
     def __init__(self) -> None:
         self._image = Image()
         self._freed = Freed()
-        self._followed: AuditEvent | None = None  # the record that is followed in place of our own judgement
+        self._followed: Recorded | None = None  # the record that is followed in place of our own judgement
 
     @property
     def _books(self) -> Image:
@@ -43,7 +44,7 @@ class ReplayLedger(Judging):
         """What runs remember before the next decision."""
         return self._image.accounts.look(runs, counters, self._image.clk)
 
-    def decide(self, ask: Ask, record: AuditEvent, ctl: int, *, lost: bool) -> Decision:
+    def decide(self, ask: Ask, record: Recorded, ctl: int, *, lost: bool) -> Decision:
         """Decide an ask at the place of `record`.
 
         Args:
@@ -53,18 +54,18 @@ class ReplayLedger(Judging):
             lost: whether others, never committed, had taken what the log does not show: the accounts follow the
                 record then, and so does the clock unless it would run back.
         """
-        image = self._image
+        image, head = self._image, record.head
         before = bucket(image.clk)
-        image.clk = max(image.clk, ask.time_ms, record.clk if lost else 0)
-        image.seq = record.seq
+        image.clk = max(image.clk, ask.time_ms, head.clk if lost else 0)
+        image.seq = head.seq
         if bucket(image.clk) != before:
             self._forget()
             image.accounts.forget(image.clk)
-        self._freed.see(record, image.accounts)
+        self._freed.see(head.gen, head.visible, image.accounts)
         self._followed = record if lost else None
         decision = Decision(
             offset=ask.offset,
-            seq=record.seq,
+            seq=head.seq,
             clk=image.clk,
             ctl=ctl,
             verdict=ask.verdict,
@@ -72,7 +73,7 @@ class ReplayLedger(Judging):
             refused=(),
             ops=(),
             after=(),
-            visible=record.visible,
+            visible=head.visible,
             first_seq=None,
             conflict=False,
             note="",
@@ -81,12 +82,12 @@ class ReplayLedger(Judging):
         )
         decision, gives = self._judge(ask, decision)
         if gives:
-            self._freed.add(record, gives)
+            self._freed.add((head.topic, head.partition), head.offset, gives)
         return decision
 
     def _execute(self, ops: tuple[Op, ...], clk: int) -> list[Give]:
-        return super()._execute(self._followed.ops if self._followed else ops, clk)
+        return super()._execute(self._followed.event.ops if self._followed else ops, clk)
 
     def _enter(self, ask: Ask, decision: Decision) -> None:
-        if self._followed is None or self._followed.first:
+        if self._followed is None or self._followed.head.first:
             super()._enter(ask, decision)

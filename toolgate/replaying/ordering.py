@@ -10,38 +10,28 @@ import heapq
 from itertools import count, islice
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.frozen import frozen
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from toolgate.processors.case import Envelope
-    from toolgate.schemas.records import AuditEvent
+    from toolgate.replaying.recorded import Recorded
 
 SOME = 250  # records of a partition that are read at a time
 
 
-@frozen
-class Audited:
-    """An audit event with the record that holds it."""
-
-    event: AuditEvent
-    envelope: Envelope
-
-
 def in_order(
-    partitions: Sequence[Iterator[Envelope]], decode: Callable[[Envelope], AuditEvent]
-) -> Iterator[Audited]:
+    partitions: Sequence[Iterator[Envelope]], read_one: Callable[[Envelope], Recorded]
+) -> Iterator[Recorded]:
     """The events of these partitions in the order of `seq`."""
-    waiting: list[tuple[int, int, Audited]] = []
+    waiting: list[tuple[int, int, Recorded]] = []
     # By partition up to which seq all it has was read, and how often it was: the least is read next.
     read = [(0, 0)] * len(partitions)
     left = set(range(len(partitions)))
     numbers, last = count(), 0
     while left or waiting:
         while waiting and (not left or waiting[0][0] - 1 <= max(last, min(read[p][0] for p in left))):
-            last, _, audited = heapq.heappop(waiting)
-            yield audited
+            last, _, recorded = heapq.heappop(waiting)
+            yield recorded
         if not left:
             continue
         partition = min(left, key=read.__getitem__)
@@ -50,7 +40,7 @@ def in_order(
             left.discard(partition)
         behind, times = read[partition]
         for envelope in found:
-            event = decode(envelope)
-            behind = max(behind, event.stable)
-            heapq.heappush(waiting, (event.seq, next(numbers), Audited(event, envelope)))
+            recorded = read_one(envelope)
+            behind = max(behind, recorded.head.stable)
+            heapq.heappush(waiting, (recorded.head.seq, next(numbers), recorded))
         read[partition] = (behind, times + 1)

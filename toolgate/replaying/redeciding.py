@@ -16,10 +16,9 @@ from toolgate.replaying.gaps import Gaps
 from toolgate.replaying.inputs import Inputs
 from toolgate.replaying.ledger import ReplayLedger
 from toolgate.replaying.ordering import in_order
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.replaying.recorded import RecordedReader
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import AuditEvent, Intent, Verdict
-from toolgate.streams.errors import LostRecordsError
+from toolgate.schemas.records import Intent, Verdict
 from toolgate.streams.gate.intake import Reading
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.waiting import RESULTS
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.control_state import ControlState
-    from toolgate.replaying.ordering import Audited
+    from toolgate.replaying.recorded import Head, Recorded
     from toolgate.replaying.records import Records
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Intake, Item
@@ -44,7 +43,7 @@ _UNREAD = {"KILLS_ITS_READER": "kills_its_reader", "UNDELIVERABLE": "undeliverab
 class Redecided:
     """One decision made again. `difference`: from the record; `strict`: False where a lost decision explains one."""
 
-    audited: Audited
+    audited: Recorded
     difference: Difference | None = None
     strict: bool = True
 
@@ -66,9 +65,9 @@ class Replay:
         self._records = records
         self._intake = intake
         self._registry = registry
-        self._codec = Codec(AuditEvent, registry)
-        self._comparing = Comparing(self._codec)
-        self._publishers: dict[str, Publisher] = {}
+        self._reader = RecordedReader(registry)
+        self._comparing = Comparing(self._reader.codec)
+        self._publisher, self._version = Publisher("", registry), ""
         self._controlled = Controlled(records, intake)
         self._gaps = Gaps()
         self._seq = 0
@@ -83,21 +82,11 @@ class Replay:
             UnavailableError: the policies that were in force are not at hand.
         """
         audit = [self._records.read(("audit", p)) for p in self._records.partitions("audit")]
-        for audited in in_order(audit, self._read):
+        for audited in in_order(audit, self._reader):
             yield self._redecide(audited)
 
-    def _read(self, envelope: Envelope) -> AuditEvent:
-        try:
-            return self._codec.decode(envelope.value)
-        except DecodeError as error:
-            raise LostRecordsError(
-                f"an audit event cannot be read: {error}",
-                where=f"audit[{envelope.partition}]@{envelope.offset}",
-                remedy="find out who wrote it: only the gate may write the audit",
-            ) from error
-
-    def _redecide(self, audited: Audited) -> Redecided:
-        event = audited.event
+    def _redecide(self, audited: Recorded) -> Redecided:
+        event = audited.head
         if event.seq <= self._seq:
             return Redecided(audited, Difference.at(audited, f"seq {event.seq} stands in the audit twice"))
         self._seq = event.seq
@@ -113,27 +102,28 @@ class Replay:
             )
             return Redecided(audited, Difference.at(audited, because))
         ctl = self._controlled.see(event)
-        item = self._item(envelope, event, self._controlled.state_at(ctl))
-        decision = self.ledger.decide(item.ask, event, ctl, lost=self._gaps.lost)
-        return self._compared(audited, self._made(item, decision, event))
+        item = self._item(envelope, audited, self._controlled.state_at(ctl))
+        decision = self.ledger.decide(item.ask, audited, ctl, lost=self._gaps.lost)
+        return self._compared(audited, item, decision)
 
-    def _item(self, envelope: Envelope, event: AuditEvent, state: ControlState) -> Item:
-        reading = self._reading(envelope, event, state)
+    def _item(self, envelope: Envelope, audited: Recorded, state: ControlState) -> Item:
+        reading = self._reading(envelope, audited, state)
         refused = self._controlled.refused(envelope.offset) if envelope.topic == CONTROL else None
         return self._intake.item(reading, state, self._look(reading, state), None, refused)
 
-    def _reading(self, envelope: Envelope, event: AuditEvent, state: ControlState) -> Reading:
-        said = event.reasons[0] if event.verdict == Verdict.QUARANTINE and event.reasons else None
-        if said is not None and said.code in _UNREAD:
-            return Reading(envelope, problem=(_UNREAD[said.code], said.because))
+    def _reading(self, envelope: Envelope, audited: Recorded, state: ControlState) -> Reading:
+        if audited.head.verdict == Verdict.QUARANTINE:
+            said = next(iter(audited.event.reasons), None)
+            if said is not None and said.code in _UNREAD:
+                return Reading(envelope, problem=(_UNREAD[said.code], said.because))
         reading = self._intake.read(envelope)
         if isinstance(reading.record, Intent) and reading.record.results_seen_to is not None:
             return changed(
-                reading, unseen=self._unseen(envelope, reading.record.results_seen_to, event, state)
+                reading, unseen=self._unseen(envelope, reading.record.results_seen_to, audited, state)
             )
         return reading
 
-    def _unseen(self, envelope: Envelope, wanted: int, event: AuditEvent, state: ControlState) -> bool:
+    def _unseen(self, envelope: Envelope, wanted: int, audited: Recorded, state: ControlState) -> bool:
         """Whether the results that an agent names were not there.
 
         Where rules look at facts, results are decided before intents. Elsewhere the gate may have read what it
@@ -141,34 +131,36 @@ class Replay:
         """
         if wanted < self.inputs.behind.get((RESULTS, envelope.partition), 0):
             return False
-        told = any(one.code == Code.UNSEEN_RESULTS for one in (*event.reasons, *event.shadow_reasons))
-        return told or self._intake.remembers(state)
+        if self._intake.remembers(state):
+            return True
+        event = audited.event
+        return any(one.code == Code.UNSEEN_RESULTS for one in (*event.reasons, *event.shadow_reasons))
 
     def _look(self, reading: Reading, state: ControlState) -> Look:
         if reading.record is None or not self._intake.remembers(state):
             return NOTHING
         return self.ledger.look(*self._intake.wants([reading], state))
 
-    def _made(self, item: Item, decision: Decision, event: AuditEvent) -> Output:
-        """The audit record of a decision, by the code and of the ledger that the recorded one names."""
-        version = event.code_version
-        if version not in self._publishers:
-            self._publishers[version] = Publisher(version, self._registry)
-        reply = Reply(event.gen, event.stable, ())
-        return self._publishers[version].audit(item, decision, reply, self._controlled.after(event))
-
-    def _compared(self, audited: Audited, made: Output) -> Redecided:
-        fields = self._comparing.differing(audited, made)
+    def _compared(self, audited: Recorded, item: Item, decision: Decision) -> Redecided:
+        fields = self._comparing.differing(audited, self._made(audited, item, decision))
+        if fields and audited.event.code_version != self._version:
+            self._version = audited.event.code_version
+            self._publisher = Publisher(self._version, self._registry)
+            fields = self._comparing.differing(audited, self._made(audited, item, decision))
         if not fields:
             return Redecided(audited)
         names = ", ".join(field.name for field in fields)
         difference = Difference.at(audited, f"decided again it differs in {names}", fields)
-        return Redecided(
-            audited, difference, strict=not (self._gaps.lost and explained(fields, audited.event))
-        )
+        excused = self._gaps.lost and explained(fields, audited.head.verdict)
+        return Redecided(audited, difference, strict=not excused)
+
+    def _made(self, audited: Recorded, item: Item, decision: Decision) -> Output:
+        """The audit record of a decision, by the code and of the ledger that the recorded one names."""
+        reply = Reply(audited.head.gen, audited.head.stable, ())
+        return self._publisher.audit(item, decision, reply, self._controlled.after(audited))
 
 
-def _no_input(event: AuditEvent, ahead: Envelope | None) -> str:
+def _no_input(event: Head, ahead: Envelope | None) -> str:
     place = f"{event.topic}[{event.partition}]"
     if ahead is None or ahead.offset > event.offset:
         return f"{place} has no record at {event.offset} that is not decided yet"
