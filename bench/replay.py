@@ -36,22 +36,20 @@ def main() -> None:
     arguments = parser.parse_args()
     world = rulebook.world(1, RULES, facts=False)
     cases = list(rulebook.cases(world, arguments.intents, 1, RULES // rulebook.RULES_PER_TOOL))
-    broker = inside.broker_with(cases, APART_MS)
     gc.set_threshold(GC_OBJECTS)  # as worker and command do
-    since = time.process_time()
-    inside.decide_all(broker, world, len(cases))
-    loop_us = (time.process_time() - since) * 1e6 / len(cases)
-    gc.collect()
     gc.freeze()
-    before = psutil.Process().memory_info().rss
-    spent = min(
-        _seconds(broker, Intake(world.policies, world.keys), len(cases)) for _ in range(arguments.rounds)
-    )
+    before, loop_s, replay_s = psutil.Process().memory_info().rss, float("inf"), float("inf")
+    for _ in range(arguments.rounds):
+        broker = inside.broker_with(cases, APART_MS)
+        since = time.process_time()
+        inside.decide_all(broker, world, len(cases))
+        loop_s = min(loop_s, time.process_time() - since)
+        replay_s = min(replay_s, _seconds(broker, Intake(world.policies, world.keys), len(cases)))
     grown = (psutil.Process().memory_info().rss - before) / inside.MB
-    speed = len(cases) / spent
     print(
-        f"{len(cases):,} decisions under {RULES} rules: {speed:,.0f}/s of a core, {1e6 / speed:.0f} us each "
-        f"(target {TARGET:,}/s); the loop that made them took {loop_us:.0f}; memory grown by {grown:.0f} MB"
+        f"{len(cases):,} decisions under {RULES} rules: {len(cases) / replay_s:,.0f}/s of a core, "
+        f"{replay_s * 1e6 / len(cases):.0f} us each (target {TARGET:,}/s); the loop that made them took "
+        f"{loop_s * 1e6 / len(cases):.0f} us each; memory grown by {grown:.0f} MB, the log in memory included"
     )
 
 

@@ -28,7 +28,7 @@ class Freed:
         self._waiting[tp].append((offset, gives))
 
     def see(self, gen: str, visible: Iterable[Visible], accounts: Accounts) -> None:
-        """Make available what was so to an event of this generation that says this; before its accounts are looked at."""
+        """Make available what was so to an event of this generation, which says this; call it before deciding."""
         if gen != self._gen:  # a rebuilt ledger holds committed records only: all they gave is there
             for tp in self._waiting:
                 self._release(tp, None, accounts)

@@ -22,7 +22,7 @@ from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.loop import OtherCodeError
 from toolgate.streams.gate.recovery import History, LostInputError
 from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
-from toolgate.streams.ledger import memory, taking
+from toolgate.streams.ledger import judging, taking
 from toolgate.streams.ledger.accounts import HistoryError, Money, bucket
 from toolgate.streams.ledger.fold import OrderError
 from toolgate.streams.ledger.memory import MemoryLedger
@@ -140,7 +140,7 @@ def ended_settled_again(patch: pytest.MonkeyPatch) -> None:
             found.end = ""
         return taking.settle(asked, accounts, clk)
 
-    patch.setattr(memory, "settle", settle)
+    patch.setattr(judging, "settle", settle)
 
 
 def duplicates_in_dd(patch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,7 @@ class Kept:
     log: dict[TopicPartition, list[Envelope]]
     files: Mapping[str, bytes]
     begin: int = 0
+    seq_max: int | None = None  # the last one that was committed when the records were opened
 
     def partitions(self, topic: str) -> Sequence[int]:
         """See `Records`."""
@@ -51,6 +52,15 @@ class Kept:
     def first(self, tp: TopicPartition) -> int:
         """See `Records`."""
         return self.begin if tp == ("intents", 0) else 0
+
+    def end(self, tp: TopicPartition) -> int:
+        """See `Records`."""
+        early = [
+            one.offset
+            for one in self.log[tp]
+            if self.seq_max is None or tp[0] != "audit" or _CODEC.decode(one.value).seq <= self.seq_max
+        ]
+        return max(early, default=-1) + 1
 
     def read(self, tp: TopicPartition) -> Iterator[Envelope]:
         """See `Records`."""

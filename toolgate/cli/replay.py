@@ -30,6 +30,7 @@ from toolgate.streams.ports import UnavailableError
 from toolgate.streams.settings import not_set
 
 if TYPE_CHECKING:
+    from toolgate.processors.policy import PolicySet
     from toolgate.replaying.difference import Difference
     from toolgate.replaying.outcome import Outcome
     from toolgate.streams.settings import Settings
@@ -72,8 +73,10 @@ def replay(  # noqa: PLR0913 - one parameter for each option
     # A decision makes objects and no cycles, as in a worker.
     gc.freeze()
     gc.set_threshold(GC_OBJECTS)
+    keyring = _keyring(settings)
+    local = folders.load(settings.policies_dir) if settings.policies_dir is not None else None
     with KafkaRecords(settings) as records:
-        found = _replayed(records, settings)
+        found = _replayed(records, settings, local, keyring)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
     else:
@@ -82,16 +85,18 @@ def replay(  # noqa: PLR0913 - one parameter for each option
         raise typer.Exit(Exit.DIFFERENCE)
 
 
-def _replayed(records: KafkaRecords, settings: Settings) -> Outcome:
+def _replayed(
+    records: KafkaRecords, settings: Settings, local: PolicySet | None, keyring: Keyring
+) -> Outcome:
     registry = connection.registry(settings)
-    local = folders.load(settings.policies_dir) if settings.policies_dir is not None else None
     store = PolicyStore(loader_of(__version__))
-    intake = Intake(local, _keyring(settings), registry, len(records.partitions("intents")), store)
+    intake = Intake(local, keyring, registry, len(records.partitions("intents")), store)
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("Replaying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-            bar = progress.add_task("", total=records.total("audit"))
+            offsets = sum(records.end(("audit", partition)) for partition in records.partitions("audit"))
+            bar = progress.add_task("", total=offsets)  # some are markers of transactions
             return outcome(Replay(records, intake, registry), lambda: progress.advance(bar))
     except UnavailableError as error:
         raise SettingsError(

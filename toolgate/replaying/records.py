@@ -21,8 +21,11 @@ class Records(Protocol):
     def first(self, tp: TopicPartition) -> int:
         """Where the log of a topic-partition begins: above 0 where records were deleted."""
 
+    def end(self, tp: TopicPartition) -> int:
+        """Where it ended when these records were opened; no topic-partition was read before that."""
+
     def read(self, tp: TopicPartition) -> Iterator[Envelope]:
-        """The records of a topic-partition in their order; no more than a stretch of them is held at a time."""
+        """The records of a topic-partition in their order, those that came since too; only a stretch is held at a time."""
 
 
 class BrokerRecords:
@@ -30,6 +33,7 @@ class BrokerRecords:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._ends = {tp: broker.stable(tp) for tp in broker.log}
 
     def partitions(self, topic: str) -> Sequence[int]:
         """See `Records`."""
@@ -38,6 +42,10 @@ class BrokerRecords:
     def first(self, tp: TopicPartition) -> int:  # noqa: ARG002 - nothing is ever deleted here
         """See `Records`."""
         return 0
+
+    def end(self, tp: TopicPartition) -> int:
+        """See `Records`."""
+        return self._ends[tp]
 
     def read(self, tp: TopicPartition) -> Iterator[Envelope]:
         """See `Records`."""

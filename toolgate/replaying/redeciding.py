@@ -77,12 +77,18 @@ class Replay:
     def run(self) -> Iterator[Redecided]:
         """Every recorded decision, made again; what comes after the first difference says nothing.
 
+        Beside a gate that goes on it ends before the first event that came after the records were opened: one
+        partition may have been read before it, and others show what was decided after that.
+
         Raises:
             LostRecordsError: an audit record cannot be read.
             UnavailableError: the policies that were in force are not at hand.
         """
-        audit = [self._records.read(("audit", p)) for p in self._records.partitions("audit")]
-        for audited in in_order(audit, self._reader):
+        tps = [("audit", partition) for partition in self._records.partitions("audit")]
+        ends = {tp[1]: self._records.end(tp) for tp in tps}
+        for audited in in_order([self._records.read(tp) for tp in tps], self._reader):
+            if audited.envelope.offset >= ends[audited.envelope.partition]:
+                return
             yield self._redecide(audited)
 
     def _redecide(self, audited: Recorded) -> Redecided:

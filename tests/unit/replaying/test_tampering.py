@@ -184,6 +184,15 @@ def test_the_first_decision_under_other_policies_differs(unswitched):
     assert "policy_digest" in [one.name for one in found.first.fields]
 
 
+def test_what_came_after_the_log_was_opened_is_left_out(history):
+    """A gate may go on deciding meanwhile."""
+    events = history.events()
+    history.seq_max = events[len(events) // 2].seq
+    found = history.replay()
+    assert (found.first, found.decisions) == (None, len(events) // 2 + 1)
+    assert found.undecided == len(events) - found.decisions
+
+
 def test_a_log_that_was_cut_off_cannot_be_replayed(history):
     """What was decided on lost inputs cannot be decided again."""
     history.begin = 5
