@@ -25,7 +25,7 @@ class Records(Protocol):
         """Where it ended when these records were opened; no topic-partition was read before that."""
 
     def read(self, tp: TopicPartition) -> Iterator[Envelope]:
-        """The records of a topic-partition in their order, those that came since too; only a stretch is held at a time."""
+        """The records of a topic-partition in their order, also newer ones; only a stretch is held at a time."""
 
 
 class BrokerRecords:
