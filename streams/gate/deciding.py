@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from toolgate.processors.claims import Remember
 from toolgate.streams.gate.points import PAUSE
-from toolgate.streams.gate.waiting import INTENTS
+from toolgate.streams.gate.waiting import INTENTS, RESULTS
 from toolgate.streams.ports import (
     CONTROL,
     NOTHING,
@@ -160,7 +161,10 @@ class Deciding:
         items: dict[TopicPartition, list[Item]] = {tp: [] for tp in held}
         for reading in readings:
             envelope = reading.envelope
-            items[envelope.topic, envelope.partition].append(self._item(reading, state, look))
+            item = self._item(reading, state, look)
+            items[envelope.topic, envelope.partition].append(item)
+            if envelope.topic == RESULTS:
+                self._tell(look, item)
         shares = [
             Share(
                 *tp,
@@ -173,6 +177,13 @@ class Deciding:
             for tp, place in held.items()
         ]
         return Part(readings, starts, look, ctl, items, shares)
+
+    @staticmethod
+    def _tell(look: Look, item: Item) -> None:
+        """What a result tells, the next one of its leg must know; that it may yet end nothing does no harm."""
+        for claim in item.ask.claims:
+            if isinstance(claim, Remember) and claim.value:
+                look.facts.setdefault(claim.run_id, {})[claim.name] = claim.value
 
     def _item(self, reading: Reading, state: ControlState, look: Look, given: str | None = None) -> Item:
         envelope = reading.envelope

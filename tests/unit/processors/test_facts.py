@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from toolgate.processors.catalogue import facts_of
 from toolgate.processors.chain import judge
-from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
+from toolgate.processors.facts import concerning, fact_name, fact_value, fields_of, rows_of
 from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.memos import memo_of, told_by
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code, retryable
-from toolgate.processors.remembering import FACTS_MAX, remembered
+from toolgate.processors.remembering import FACTS_MAX, key_told, remembered
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Result, Verdict
 
@@ -312,6 +312,46 @@ def test_rows_that_parameters_do_not_name_are_all_uncertain(read, tools):
     assert _left(by_result, {"person": "ann"}, "unknown", facts) == {"booking B1"}
 
 
+def test_of_a_call_that_left_nothing_all_is_uncertain(read, tools):
+    """Its parameters were too large to be kept: which row it was about, nobody knows any more."""
+    facts = read(("get_booking", {"id": "B1"}, BOOKING), ("get_person", {"person": "ann"}, PERSON))
+    result = Result("0-1", "i", "r", "change", "d", "unknown", "e")
+    told = told_by(result, tools["change"], facts, 9)
+    assert {(claim.name.split("\x1f")[0], claim.value) for claim in told} == {("booking", "")}
+    assert told_by(changed(result, status="error"), tools["change"], facts, 9) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "left"),
+    [
+        ('{"level":"gold"}', {"person ann", "booking B1"}),
+        ('{"level":7}', {"booking B1"}),
+        ("no JSON", {"booking B1"}),
+        (json.dumps({"level": "x" * 3_000}), {"booking B1"}),
+    ],
+)
+def test_a_write_that_does_not_tell_its_row_makes_it_uncertain(read, tools, body, left):
+    """It landed, so what was known before is not true for certain, and what is true it has not said."""
+    facts = read(
+        ("get_person", {"person": "ann"}, PERSON | {"cards": {}}), ("get_booking", {"id": "B1"}, BOOKING)
+    )
+    tool = changed_tool(tools["get_person"], writes=True)
+    tool = replace(tool, remember=tool.remember[:1])
+    assert _left(tool, {"person": "ann"}, "ok", facts, body) == left
+
+
+def test_a_key_that_the_result_says_is_no_key_of_the_parameters(world):
+    """Also where it is looked up in a parameter."""
+    tools = TOOLS + (
+        "  - name: pick\n    effect: write\n    records: []\n"
+        "    params: {properties: {by: {type: object, additionalProperties: {type: string}}}, required: [by]}\n"
+        "    result: {properties: {which: {type: string}}}\n"
+        "    remember: [{fact: booking, key: 'params.by[result.which]', fields: {cabin: result.which}}]\n"
+    )
+    pick = world(POLICY.replace("  rules:\n", ""), tools=tools).policies.tools["pick"]
+    assert key_told(pick.remember[0], {"by": {"a": "B1"}}) == ""
+
+
 def test_a_read_whose_end_nobody_knows_changes_nothing(read, tools):
     """It cannot have made anything untrue."""
     facts = read(("get_booking", {"id": "B1"}, BOOKING))
@@ -323,15 +363,16 @@ def changed_tool(tool, *, writes):
     return replace(tool, effect="write" if writes else "read")
 
 
-def _left(tool, params, status, facts):
+def _left(tool, params, status, facts, body=""):
     """The rows that a run still knows after a call of the tool ended so."""
     memo = memo_of(tool, "r", "0-1", params, "")
     texts = {**facts, memo.name: memo.value}
-    result = Result("0-1", "i", "r", tool.name, "d", status, "e")
+    result = Result("0-1", "i", "r", tool.name, "d", status, "e", body)
     for claim in told_by(result, tool, texts, 9):
-        texts.pop(claim.name)
-        assert claim.value == ""
-    return {" ".join(name.split("\x1f")[:2]) for name in texts}
+        texts.pop(claim.name, None)
+        if claim.value:
+            texts[claim.name] = claim.value
+    return {" ".join(name.split("\x1f")[:2]) for name, text in texts.items() if fields_of(text)}
 
 
 @pytest.mark.parametrize(
