@@ -232,9 +232,9 @@ class Site:
         producer.produce(self.settings.topic(topic), value, key)
         until(lambda: producer.flush(1.0) == 0, "the broker to take a record")
 
-    def start_load(self, seed: int = 0) -> Load:
-        """Send until told to stop."""
-        self.load = Load(self, seed)
+    def start_load(self, seed: int = 0, pace_s: float = 0.01) -> Load:
+        """Send until told to stop, some each `pace_s`."""
+        self.load = Load(self, seed, pace_s)
         self.load.start()
         return self.load
 
