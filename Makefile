@@ -11,7 +11,7 @@ DOCS_STAMP := $(VENV)/.toolgate-docs-installed
 SITE := $(BIN)/sphinx-build --fail-on-warning --nitpicky --fresh-env --quiet -c docs . site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench test crash nightly lint format docs docs-check clean
+.PHONY: help setup demo bench test crash million nightly lint format docs docs-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -62,6 +62,10 @@ test: setup ## Run the tests, on a real Kafka and Redis
 HITS ?= 1
 crash: setup ## Hit every fault at every point of the loop on a real Kafka and Redis, and print the matrix
 	PYTHONPATH=tests:tests/support:. $(BIN)/python -m crash --hits $(HITS) $(CRASH)
+
+INTENTS ?= 1000000
+million: setup ## Send a million intents through two workers while something is killed every few seconds
+	PYTHONPATH=tests:tests/support:. $(BIN)/python tests/crash/million.py --intents $(INTENTS)
 
 nightly: setup ## Run the tests that are too long for every change
 	$(BIN)/python -m pytest -m nightly

@@ -199,13 +199,12 @@ def run(ground: Ground, fault: Fault, point: str) -> Outcome:
             lambda: f"the worker to halt at {POINTS[point]}; it said:\n{worker.said()[-3000:]}",
         )
         assert worker.process.poll() is None, worker.said()
-        since = time.monotonic()
+        before_it, since = site.committed(), time.monotonic()
         fault.happen(scene)
         if worker.process.poll() is not None and not any(one.process.poll() is None for one in scene.others):
             scene.others.append(site.worker())
-        behind = _audited(site)
         until(
-            lambda: _audited(site) > behind,
+            lambda: site.committed() > before_it,
             lambda: f"decisions to go on; the workers said:\n{_tails(site)}",
             GO_ON_S,
         )
@@ -232,10 +231,6 @@ def _halted(worker: Worker) -> bool:
             return stat.read().rpartition(")")[2].split()[0] == "T"
     except FileNotFoundError:
         return False
-
-
-def _audited(site: Site) -> int:
-    return sum(site.end(("audit", partition)) for partition in range(site.settings.partitions))
 
 
 def _tails(site: Site) -> str:

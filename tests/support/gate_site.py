@@ -261,6 +261,14 @@ class Site:
 
         until(rested, said, limit_s)
 
+    def committed(self) -> int:
+        """How many intents are decided for good; 0 while the broker does not say."""
+        places = [("intents", partition) for partition in range(self.settings.partitions)]
+        try:
+            return sum(self._log.committed(places).values())
+        except RetryError:
+            return 0
+
     def end(self, tp: tuple[str, int]) -> int:
         """The last stable offset of a topic-partition."""
         return self._log.bounds(tp)[1]
