@@ -77,6 +77,16 @@ def told_by(
     return tuple(found)
 
 
+def tells(result: Result) -> bool:
+    """Whether a result may tell facts."""
+    return result.status == ResultStatus.OK
+
+
+def forgets(result: Result) -> bool:
+    """Whether a result may make its run forget what others have told: those must be decided before it is judged."""
+    return result.status in _MAY_HAVE_LANDED
+
+
 def _uncertain(  # noqa: PLR0913, PLR0917
     tool: Tool,
     params: Mapping[str, Any],

@@ -108,7 +108,7 @@ class Reply:
 class Look:
     """What runs remember: by run the texts by name, and counters by key."""
 
-    facts: dict[str, dict[str, str]]
+    facts: Mapping[str, Mapping[str, str]]
     counts: Mapping[str, int]
 
 

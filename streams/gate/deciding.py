@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from toolgate.processors.claims import Remember
+from toolgate.processors.memos import forgets, tells
+from toolgate.schemas.records import Result
 from toolgate.streams.gate.points import PAUSE
-from toolgate.streams.gate.waiting import INTENTS, RESULTS
+from toolgate.streams.gate.waiting import INTENTS
 from toolgate.streams.ports import (
     CONTROL,
     NOTHING,
@@ -104,7 +105,7 @@ class Deciding:
             return [readings]
         told = [one for one in readings if one.envelope.topic != INTENTS]
         asked = [one for one in readings if one.envelope.topic == INTENTS]
-        return [leg for leg in (told, asked) if leg] or [[]]
+        return [leg for leg in (*_apart(told), asked) if leg] or [[]]
 
     def _leg(
         self,
@@ -135,7 +136,8 @@ class Deciding:
 
     def _look(self, readings: Sequence[Reading]) -> Generator[str, None, Look]:
         """What the ledger remembers that these are judged by."""
-        if not self._in_legs:
+        # Policies that look at nothing may have come into force within the batch: then nothing is told either.
+        if not self._in_legs or not self._intake.remembers(self._steering.state):
             return NOTHING
         runs, counters = self._intake.wants(readings, self._steering.state)
         if not runs and not counters:
@@ -161,10 +163,7 @@ class Deciding:
         items: dict[TopicPartition, list[Item]] = {tp: [] for tp in held}
         for reading in readings:
             envelope = reading.envelope
-            item = self._item(reading, state, look)
-            items[envelope.topic, envelope.partition].append(item)
-            if envelope.topic == RESULTS:
-                self._tell(look, item)
+            items[envelope.topic, envelope.partition].append(self._item(reading, state, look))
         shares = [
             Share(
                 *tp,
@@ -177,13 +176,6 @@ class Deciding:
             for tp, place in held.items()
         ]
         return Part(readings, starts, look, ctl, items, shares)
-
-    @staticmethod
-    def _tell(look: Look, item: Item) -> None:
-        """What a result tells, the next one of its leg must know; that it may yet end nothing does no harm."""
-        for claim in item.ask.claims:
-            if isinstance(claim, Remember) and claim.value:
-                look.facts.setdefault(claim.run_id, {})[claim.name] = claim.value
 
     def _item(self, reading: Reading, state: ControlState, look: Look, given: str | None = None) -> Item:
         envelope = reading.envelope
@@ -233,3 +225,18 @@ class Deciding:
         if decision.ctl == self._steering.position and decision.given == item.ask.given:
             return item
         return self._item(item.reading, self._steering.state_at(decision.ctl), look, decision.given)
+
+
+def _apart(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Legs such that a result which may make its run forget is judged when all that told before it are decided."""
+    legs: list[list[Reading]] = [[]]
+    runs: set[str] = set()
+    for reading in readings:
+        if isinstance(result := reading.record, Result):
+            if forgets(result) and result.run_id in runs:
+                legs.append([])
+                runs.clear()
+            if tells(result):
+                runs.add(result.run_id)
+        legs[-1].append(reading)
+    return legs

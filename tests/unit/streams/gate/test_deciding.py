@@ -83,7 +83,7 @@ class Desk:
         self, reading: Any, _state: Any, look: Look, given: str | None = None, _refused: Any = None
     ) -> Any:
         """What is asked about it."""
-        ask = SimpleNamespace(offset=reading.envelope.offset, given=given or "".join(look.facts), claims=())
+        ask = SimpleNamespace(offset=reading.envelope.offset, given=given or "".join(look.facts))
         return SimpleNamespace(reading=reading, ask=ask)
 
     def publish(self, pairs: Any, _reply: Reply) -> None:
