@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import structlog
 import typer
 from confluent_kafka import Producer
 from gate_load import WORKFLOW
@@ -54,6 +56,7 @@ def million(
     seed: Annotated[int, typer.Option(help="What is killed when.")] = 0,
 ) -> None:
     """Send, kill, wait, check; exit code 1 when anything was lost, doubled, out of order or over a cap."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="toolgate-million-", ignore_cleanup_errors=True) as folder:
         directory = Path(folder)
