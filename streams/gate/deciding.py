@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from toolgate.processors.memos import forgets
+from toolgate.processors.memos import alters
 from toolgate.schemas.records import Result
 from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.waiting import INTENTS
@@ -228,12 +228,12 @@ class Deciding:
 
 
 def _apart(readings: Sequence[Reading]) -> list[list[Reading]]:
-    """Results such that none is judged by what another one of its run tells: it must be decided before, then."""
+    """Legs such that a result which may make its run forget is judged when all that told or forgot are decided."""
     legs: list[list[Reading]] = [[]]
     runs: set[str] = set()
     for reading in readings:
-        if isinstance(result := reading.record, Result):
-            if forgets(result) and result.run_id in runs:
+        if isinstance(result := reading.record, Result) and alters(result):
+            if result.run_id in runs:
                 legs.append([])
                 runs.clear()
             runs.add(result.run_id)
