@@ -6,15 +6,21 @@ import os
 import pickle
 import subprocess
 import sys
+from io import BytesIO
 
 import pytest
 import replays
 import universe
 from contracted import RATES, Contracted
+from fastavro import schemaless_writer
 from replays import lived
 from universe import Universe
 from universe_policies import CONTRACTED_FILES, FILES, PROPOSING_FILES
 
+from toolgate.inspection.plain import as_plain
+from toolgate.schemas.bundle import schemas
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.registry import bundled
 from toolgate.streams.gate.careful import KILLS
 from toolgate.streams.gate.intake import Intake, Reading
 
@@ -80,4 +86,26 @@ def test_what_killed_its_reader_is_not_read_again(monkeypatch):
     monkeypatch.setattr(universe, "Intake", Wary)
     history = lived(Universe(1), FILES, rates=replays.QUIET)
     assert any(event.reasons[0].code == "KILLS_ITS_READER" for event in history.events() if event.reasons)
+    assert history.replay().first is None
+
+
+def test_the_code_that_decided_is_taken_from_the_record():
+    """Workers are replaced one by one: each event names its own."""
+    history = lived(Universe(1), FILES, 300, replays.QUIET)
+    for event in history.events():
+        history.change(event.seq, lambda one: changed(one, code_version=f"v{one.seq // 7}"))
+    assert history.replay().first is None
+
+
+def test_an_event_that_was_written_with_an_older_schema_is_compared_by_what_it_says():
+    """The bytes of another version cannot be the same."""
+    history = lived(Universe(1), FILES, 300, replays.QUIET)
+    event = next(one for one in history.events() if not one.ops)
+    older = schemas("audit_event")[0]
+    body = BytesIO()
+    schemaless_writer(body, older.runtime, as_plain(event))
+    header = b"\x00" + bundled().id_of(older).to_bytes(4, "big")
+    log = history.log["audit", event.partition]
+    place = next(n for n, one in enumerate(log) if str(event.seq).encode() in dict(one.headers).values())
+    log[place] = changed(log[place], value=header + body.getvalue())
     assert history.replay().first is None
