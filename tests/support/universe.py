@@ -125,7 +125,7 @@ class Universe:
     def _commit_meets(self, slot: int) -> str:
         if not self.faults or self.random.random() > 0.03:
             return "done"
-        met = self.random.choice(("lost", "late"))
+        met = self.random.choice(("lost", "late", "aborted"))
         return met if self.happens(f"{met} commit") else "done"
 
     def happens(self, fault: str) -> bool:

@@ -75,8 +75,9 @@ def _named(control: Any, scope: str, value: str) -> Any:
 
 
 BUGS = (
-    *in_histories(control_not_compared, older_sets_count, sets_that_come_later_count, control=0.05),
-    *in_histories(control_by_count),
+    *in_histories(
+        control_by_count, control_not_compared, older_sets_count, sets_that_come_later_count, control=0.05
+    ),
     in_tests(
         copied_words_count,
         "unit/streams/gate/test_steering.py::test_an_activation_that_is_copied_to_the_topic_changes_nothing",
