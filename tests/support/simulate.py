@@ -53,9 +53,10 @@ def main(console: Console, first: int, seeds: int, steps: int) -> int:
     seconds = time.monotonic() - begun
     faults = ", ".join(f"{number:,} {kind}" for kind, number in sorted(suffered.items()))
     console.print(
-        f"{seeds:,} seeds, {decisions:,} decisions in {seconds:,.1f} s: {decisions / seconds:,.0f} decisions/s"
+        f"{seeds:,} seeds, {decisions:,} decisions in {seconds:,.1f} s: {decisions / seconds:,.0f} decisions/s",
+        soft_wrap=True,
     )
-    console.print(f"{suffered.total():,} faults: {faults}", highlight=False)
+    console.print(f"{suffered.total():,} faults: {faults}", highlight=False, soft_wrap=True)
     for lived in sorted(failed, key=lambda lived: lived.seed)[:SHRUNK_MAX]:
         tell(console, lived, steps)
     console.print(f"{len(failed)} seeds failed" if failed else "every history holds")
@@ -75,7 +76,7 @@ def tell(console: Console, failed: Lived, steps: int) -> None:
         *(f"  {step}" for step in found.lived.trace),
         f"  then:  {found.lived.violations[0]}",
     ]
-    console.print("\n".join(lines), markup=False, highlight=False)
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
