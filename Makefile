@@ -11,7 +11,7 @@ DOCS_STAMP := $(VENV)/.toolgate-docs-installed
 SITE := $(BIN)/sphinx-build --fail-on-warning --nitpicky --fresh-env --quiet -c docs . site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench test crash million nightly lint format docs docs-check clean
+.PHONY: help setup demo bench test crash million zoo simulate nightly lint format docs docs-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -67,8 +67,22 @@ INTENTS ?= 1000000
 million: setup ## Send a million intents through two workers while something is killed every few seconds
 	PYTHONPATH=tests:tests/support:. $(BIN)/python tests/crash/million.py --intents $(INTENTS)
 
-nightly: setup ## Run the tests that are too long for every change
-	$(BIN)/python -m pytest -m nightly
+zoo: setup ## Put bugs in, one after the other; each must be caught (BUG=name for one)
+	PYTHONPATH=.:tests/support:tests/zoo $(BIN)/python tests/zoo $(BUG)
+
+SEEDS := 200
+FIRST := 0
+STEPS := 1500
+simulate: setup ## Random histories with crashes and lost answers, all checked (SEEDS=n FIRST=seed STEPS=n)
+	PYTHONPATH=. $(BIN)/python tests/support/simulate.py --seeds $(SEEDS) --first $(FIRST) --steps $(STEPS)
+
+# Long lives behind the seeds that every change is tried with: two million decisions.
+nightly: setup ## Run what is too long for every change: tests, the zoo, two million decisions
+	@failed=0; \
+	$(BIN)/python -m pytest -m nightly || failed=1; \
+	$(MAKE) zoo || failed=1; \
+	$(MAKE) simulate FIRST=1000 SEEDS=2200 STEPS=5000 || failed=1; \
+	exit $$failed
 
 lint: setup ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -78,7 +78,7 @@ class Broker:
         self.now_ms = 1_772_323_200_000
         self.on_commit: Callable[[int], str] = lambda _slot: (
             "done"
-        )  # or "lost", "late": see MemoryLog.transact
+        )  # or "lost", "late", "aborted": see MemoryLog.commit
 
     # --- records ---
 
@@ -290,8 +290,8 @@ class MemoryLog:
     def commit(self, offsets: Mapping[TopicPartition, int], assignment: Assignment) -> Iterator[str]:
         """See `ports.Log`.
 
-        `Broker.on_commit` says what the commit request meets: done, lost (never arrives) or late (arrives, is
-        answered to nobody and completed later).
+        `Broker.on_commit` says what the commit request meets: done, lost (never arrives), late (arrives, is
+        answered to nobody and completed later) or aborted (the answer is that the transaction is no more).
         """
         broker = self._broker
         yield "send_offsets"
@@ -304,6 +304,9 @@ class MemoryLog:
         yield "commit"
         self._alive()
         met = broker.on_commit(self._slot)
+        if met == "aborted":
+            broker.resolve(self._slot)
+            raise AbortError("the transaction was aborted")
         transaction.prepared = met != "lost"
         if met != "done":
             raise FatalError("the outcome of the commit is unknown")

@@ -53,6 +53,7 @@ def violations(
         *_shadow(events),
         *([] if proposals is None else _proposals(events, proposals)),
         *_reservations(events),
+        *_settlements(events),
         *_control(events),
         *_kills(events, words or {}),
         *([] if sets is None else _policies(events, words or {}, sets)),
@@ -108,14 +109,17 @@ def _totality(events: list[AuditEvent], inputs: Mapping[TopicPartition, Iterable
 
 
 def _order(events: list[AuditEvent]) -> list[str]:
-    """`seq` is a total order, the clock never runs back in it, and within a partition it follows the offsets."""
+    """`seq` is a total order, its clock is the broker's and never runs back, and a partition is decided in order."""
     found = []
     last: dict[TopicPartition, int] = {}
+    times = {event.append_time for event in events}
     for before, event in zip([None, *events], events, strict=False):
         if before is not None and before.seq == event.seq:
             found.append(f"{_at(event)} has the seq of {_at(before)}")
         if before is not None and before.clk > event.clk:
             found.append(f"{_at(event)}: the clock runs back")
+        if event.clk < event.append_time or event.clk not in times:
+            found.append(f"{_at(event)}: the clock shows {event.clk}, which the broker never said")
         tp = (event.topic, event.partition)
         if event.offset <= last.get(tp, -1):
             found.append(f"{_at(event)} is decided after a later record of its partition")
@@ -186,6 +190,26 @@ def _reservations(events: list[AuditEvent]) -> list[str]:
             if (before, now) not in (("", "reserve"), ("reserve", "settle")):
                 found.append(f"{_at(event)}: {now} of {op.args[0]} after {before or 'nothing'}")
             state[op.args[0]] = now
+    return found
+
+
+def _settlements(events: list[AuditEvent]) -> list[str]:
+    """What a settlement spends and frees is what was reserved; only what expired and was released is taken anew."""
+    reserved: dict[str, Any] = {}
+    found = []
+    for event in events:
+        for op in event.ops:
+            if op.op == "reserve":
+                reserved[op.args[0]] = op
+            if op.op != "settle" or op.args[0] not in reserved:
+                continue
+            _, expires_at, _, _, parts, _ = reserved[op.args[0]].args
+            for (account, _unit, amount, _cap, on_expiry, _keep), row in zip(parts, op.args[2], strict=True):
+                _, spent, freed, _uncovered = row
+                if on_expiry == "release" and expires_at <= event.clk:
+                    continue
+                if min(spent, freed) < 0 or spent + freed != amount:
+                    found.append(f"{_at(event)}: {account} reserved {amount}, spends {spent}, frees {freed}")
     return found
 
 
@@ -279,13 +303,16 @@ def _sets(events: list[AuditEvent]) -> list[str]:
 
 
 def _read(events: list[AuditEvent], read: Mapping[tuple[int, int], int | None]) -> list[str]:
-    """What an agent had read when it asked was decided before its intent, or the intent was denied for it."""
+    """What an agent had read when it asked was decided before its intent, or the intent was denied for it.
+
+    An id that was used for something else is denied whatever its agent had read.
+    """
     decided = {(e.partition, e.offset): e.seq for e in events if e.topic == "results"}
     found = []
     for event in calls(events):
         upto = read.get((event.partition, event.offset))
         said = event.reasons + event.shadow_reasons
-        denied = any(reason.code == "UNSEEN_RESULTS" for reason in said)
+        denied = any(reason.code in {"UNSEEN_RESULTS", "ID_CONFLICT"} for reason in said)
         if upto is None or denied or event.verdict in {"DUPLICATE", "QUARANTINE"}:
             continue
         found += [

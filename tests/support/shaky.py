@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 class Shaky:
     """A ledger whose answers get lost: before the call, or after it has happened."""
 
-    def __init__(self, inner: Ledger, random: Random, faults: Callable[[], bool]) -> None:
-        self._inner, self._random, self._faults = inner, random, faults
+    def __init__(
+        self, inner: Ledger, random: Random, faults: Callable[[], bool], happens: Callable[[str], bool]
+    ) -> None:
+        self._inner, self._random, self._faults, self._happens = inner, random, faults, happens
         self._lost = False
 
     def _luck(self) -> float:
@@ -25,7 +27,7 @@ class Shaky:
 
     def send(self, ctl: int, shares: Any) -> None:
         """What is lost shows when it is received."""
-        self._lost = self._luck() < 0.01
+        self._lost = self._luck() < 0.01 and self._happens("lost call")
         if not self._lost:
             self._inner.send(ctl, shares)
 
@@ -34,7 +36,7 @@ class Shaky:
         if self._lost:
             raise UnavailableError("the call was lost")
         reply = self._inner.receive()
-        if self._luck() < 0.01:
+        if self._luck() < 0.01 and self._happens("lost answer"):
             raise UnavailableError("the answer was lost")
         return reply
 
@@ -45,10 +47,10 @@ class Shaky:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             luck = self._luck()
-            if luck < 0.01:
+            if luck < 0.01 and self._happens("lost call"):
                 raise UnavailableError("the call was lost")
             answer = found(*args, **kwargs)
-            if luck < 0.02:
+            if 0.01 <= luck < 0.02 and self._happens("lost answer"):
                 raise UnavailableError("the answer was lost")
             return answer
 

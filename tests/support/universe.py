@@ -7,7 +7,7 @@ the log holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter, deque
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import checker
 import orjson
 from operators import VERSION, Operators
 from shaky import Shaky
+from silence import Silence
 from universe_policies import FILES
 
 from toolgate.processors.keyring import Keyring
@@ -51,28 +52,6 @@ CO_PARTITIONED = (
 )
 
 
-@dataclass
-class Silence:
-    """A report that nobody reads."""
-
-    decided: int = 0
-    states: list[str] = field(default_factory=list)
-
-    def batch(self, decided: Any, shares: Any) -> None:
-        """Count."""
-        self.decided += len(decided)
-
-    def joined(self, partitions: Any, gen: str) -> None:
-        """Nothing."""
-
-    def policies(self, policies: Any) -> None:
-        """Nothing."""
-
-    def state(self, name: str, detail: str) -> None:
-        """Remember."""
-        self.states.append(name)
-
-
 class Universe:
     """Workers, broker and ledger of one seed."""
 
@@ -87,6 +66,8 @@ class Universe:
     ) -> None:
         self.sizes = sizes  # of a batch and of its parts
         self.random = Random(seed)
+        # What happens next is drawn apart: a shorter life of the same seed is the beginning of a longer one.
+        self.kinds = Random(f"kinds of {seed}")
         self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "policies", "snapshots"))
         self.broker.on_commit = self._commit_meets
         self.store = Store() if store is None else store
@@ -105,6 +86,9 @@ class Universe:
         self.sent: list[Output] = []
         self.answered: set[str] = set()
         self.counts: dict[str, int] = {}
+        self.without: frozenset[str] = frozenset()  # kinds of faults that do not happen in this history
+        self.suffered: Counter[str] = Counter()
+        self.trace: deque[str] = deque(maxlen=TRACE)  # the last steps of its life
         for slot in range(workers):
             self.start(slot)
 
@@ -122,7 +106,7 @@ class Universe:
             poll_s=0,
             take_over_code=self.take_over_code,
         )
-        ledger: Any = Shaky(self.make_ledger(), self.random, lambda: self.faults)
+        ledger: Any = Shaky(self.make_ledger(), self.random, lambda: self.faults, self.happens)
         self.running[slot] = Gate(
             fixed,
             lambda on_revoke: MemoryLog(self.broker, on_revoke),
@@ -143,7 +127,16 @@ class Universe:
     def _commit_meets(self, slot: int) -> str:
         if not self.faults or self.random.random() > 0.03:
             return "done"
-        return self.random.choice(("lost", "late"))
+        met = self.random.choice(("lost", "late", "aborted"))
+        return met if self.happens(f"{met} commit") else "done"
+
+    def happens(self, fault: str) -> bool:
+        """Whether a fault that was drawn happens; it is counted."""
+        if fault in self.without:
+            return False
+        self.suffered[fault] += 1
+        self.trace.append(f"fault: {fault}")
+        return True
 
     # --- inputs ---
 
@@ -160,8 +153,10 @@ class Universe:
         run = f"r{partition}-{r.randrange(3)}"
         tool = r.choice(("pay", "pay", "pay", "look", "look", "paint"))
         params = orjson.dumps({"id": f"x{r.randrange(9 if tool == 'pay' else 2)}"}).decode()
+        # Now and then an id that was used for something else, mostly on another partition.
+        number = self.made if r.random() > 0.02 else r.randrange(1, self.made + 1)
         intent = Intent(
-            intent_id=f"i{self.made}",
+            intent_id=f"i{number}",
             kind="call",
             tenant="default",
             workflow_id="s" if self.made % 11 == 0 and ("default", "s") in self.policies.workflows else "w",
@@ -229,7 +224,9 @@ class Universe:
         self._suffer(self.random.choice(FAULTS))
 
     def _suffer(self, what: str) -> None:
-        getattr(self, f"_{what}")(self.random.choice(list(self.running)))
+        slot = self.random.choice(list(self.running))
+        if self.happens(what):
+            getattr(self, f"_{what}")(slot)
 
     def _crash(self, slot: int) -> None:
         self.start(slot)
@@ -265,9 +262,11 @@ class Universe:
 
     def _advance(self, worker: Iterator[str]) -> str | None:
         try:
-            return self.step(worker)
+            point = self.step(worker)
         except (StopIteration, RejoinError):
             return None
+        self.trace.append(f"worker that was cut off: {point}")
+        return point
 
     def snapshot(self) -> None:
         """The snapshot process does a round, in one transaction."""
@@ -289,11 +288,12 @@ class Universe:
             "backup": 0.015,
         }
         kinds = usual | dict(rates)
-        chosen = r.choices([*kinds, "step"], [*kinds.values(), 1 - sum(kinds.values())], k=steps)
-        for kind in chosen:
+        weights = [*kinds.values(), 1 - sum(kinds.values())]
+        for kind in self.kinds.choices([*kinds, "step"], weights, k=steps):
             match kind:
                 case "step":
-                    self.step(self.running[r.choice(list(self.running))])
+                    slot = r.choice(list(self.running))
+                    self.trace.append(f"worker {slot}: {self.step(self.running[slot])}")
                 case "time":
                     self.broker.now_ms += r.choice((1, 10, 900, 30_000, 600_000))
                 case "backup":
@@ -301,6 +301,7 @@ class Universe:
                 case _ if kind in FAULTS:
                     self._suffer(kind)
                 case _:
+                    self.trace.append(f"world: {kind}")
                     getattr(self, kind)()
 
     def rest(self, limit: int = 20_000) -> bool:
@@ -379,6 +380,7 @@ class Universe:
         )
 
 
+TRACE = 40
 FAULTS = (
     "crash", "crash", "zombie", "zombie", "thaw", "thaw", "expel", "timeout",
     "restart", "older", "older", "empty", "snapshot", "snapshot",

@@ -1,0 +1,105 @@
+"""The simulator: a seed has one history, a shorter life is the beginning of it, and what fails is made small."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from io import StringIO
+from pathlib import Path
+
+import simulate
+from protocol_bugs import clock_runs_back
+from rich.console import Console
+from simulation import KINDS, Lived, live, shrink
+from universe import Universe
+from worlds import WORLDS
+
+SUPPORT = Path(__file__).parents[1] / "support"
+STEPS = 600
+
+
+def test_a_seed_has_one_history_whatever_python_hashes_to():
+    """The same seed makes the same audit, byte for byte, in another process: a failure can be repeated."""
+    lives = f"print([simulation.live(seed, {STEPS}).digest for seed in (6, 7, 8)])"
+    program = f"import simulation, simulate; simulate.quiet(); {lives}"
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{SUPPORT}:{SUPPORT.parents[1]}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+    assert len(set(told[0].split(","))) == 3
+
+
+def test_a_shorter_life_is_the_beginning_of_a_longer_one():
+    """So that halving the steps of a failure looks at the same history."""
+    short, long = Universe(3), Universe(3)
+    short.live(STEPS // 2)
+    long.live(STEPS)
+    for tp, entries in short.broker.log.items():
+        assert [entry.envelope for entry in entries] == [
+            entry.envelope for entry in long.broker.log[tp][: len(entries)]
+        ]
+
+
+def test_a_fault_that_is_left_out_does_not_happen():
+    """Of what happens otherwise nothing is left out."""
+    with_all, without = live(0), live(0, without=frozenset({"crash", "lost call"}))
+    assert with_all.suffered["crash"]
+    assert with_all.suffered["lost call"]
+    assert not {"crash", "lost call"} & set(without.suffered)
+    assert without.suffered.total()
+    assert without.violations == ()
+
+
+def test_worlds_take_turns():
+    """Each is lived in by every third seed."""
+    assert set(KINDS) == set(WORLDS)
+    assert [simulate.world_of(seed) for seed in range(4)] == [*KINDS, KINDS[0]]
+
+
+def test_a_failure_is_shrunk_to_its_step_and_the_faults_it_needs():
+    """Halving finds the step; a kind of fault goes unless the failure goes with it."""
+    tried = []
+
+    def lives(seed: int, steps: int, without: frozenset[str]) -> Lived:
+        tried.append(steps)
+        wrong = steps >= (321 if "older" in without else 400) and "crash" not in without
+        return Lived(
+            seed, suffered=Counter(("crash", "older", "thaw")), violations=("wrong",) if wrong else ()
+        )
+
+    found = shrink(lives(5, 1500, frozenset()), 1500, lives)
+    assert (found.steps, found.without) == (321, {"older", "thaw"})
+    assert len(tried) < 40
+
+
+def test_a_failed_seed_says_how_it_is_repeated_and_what_came_last(monkeypatch):
+    """With what is wrong in its history, and in the least of it."""
+    clock_runs_back(monkeypatch)
+    failed = live(1, STEPS)
+    told = StringIO()
+    simulate.tell(Console(file=told, width=200), failed, STEPS)
+    lines = told.getvalue().splitlines()
+    assert f"again:  make simulate SEEDS=1 FIRST=1 STEPS={STEPS}" in lines
+    assert any("the clock" in line for line in lines[:3])
+    assert any(line.startswith("  worker ") for line in lines)
+    assert lines[-1].startswith("  then:  ")
+
+
+def test_the_command_tells_what_it_did():
+    """How many decisions, how fast, which faults; it ends with 0 when every history holds."""
+    command = [sys.executable, str(SUPPORT / "simulate.py"), "--seeds", "3", "--steps", "200"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 seeds, " in done.stdout
+    assert "decisions/s" in done.stdout
+    assert "lost call" in done.stdout
+    assert done.stdout.endswith("every history holds\n")

@@ -1,0 +1,89 @@
+"""`make simulate SEEDS=n FIRST=seed STEPS=n`: histories of many seeds, each held to the checker; 1 when one is wrong.
+
+python tests/support/simulate.py [--seeds N] [--first SEED] [--steps N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from functools import partial
+
+import structlog
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from simulation import Lived, live, shrink, world_of
+from worlds import STEPS
+
+PROCESSES = 2
+SHRUNK_MAX = 3  # failed seeds that are shrunk: the first ones tell enough
+
+
+def quiet() -> None:
+    """Workers are crashed by the thousand: what they log about it would be most of the time."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+
+
+def command(seed: int, steps: int) -> str:
+    """What makes one seed's history again."""
+    return f"make simulate SEEDS=1 FIRST={seed}" + ("" if steps == STEPS else f" STEPS={steps}")
+
+
+def main(console: Console, first: int, seeds: int, steps: int) -> int:
+    """Let the seeds live, two at a time, and tell what they came to."""
+    begun = time.monotonic()
+    decisions, suffered, failed = 0, Counter[str](), list[Lived]()
+    columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    context = multiprocessing.get_context("spawn")
+    with (
+        context.Pool(PROCESSES, quiet) as pool,
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
+        task = progress.add_task("", total=seeds)
+        for lived in pool.imap_unordered(
+            partial(live, steps=steps), range(first, first + seeds), chunksize=4
+        ):
+            decisions += lived.decisions
+            suffered += lived.suffered
+            failed += [lived] if lived.violations else []
+            progress.advance(task)
+    seconds = time.monotonic() - begun
+    faults = ", ".join(f"{number:,} {kind}" for kind, number in sorted(suffered.items()))
+    console.print(
+        f"{seeds:,} seeds, {decisions:,} decisions in {seconds:,.1f} s: {decisions / seconds:,.0f} decisions/s",
+        soft_wrap=True,
+    )
+    console.print(f"{suffered.total():,} faults: {faults}", highlight=False, soft_wrap=True)
+    for lived in sorted(failed, key=lambda lived: lived.seed)[:SHRUNK_MAX]:
+        tell(console, lived, steps)
+    console.print(f"{len(failed)} seeds failed" if failed else "every history holds")
+    return 1 if failed else 0
+
+
+def tell(console: Console, failed: Lived, steps: int) -> None:
+    """What is wrong with a seed's history, and the least of it that still is."""
+    console.rule(f"seed {failed.seed}, {world_of(failed.seed)}")
+    found = shrink(failed, steps)
+    lines = [
+        *failed.violations[:10],
+        "",
+        f"again:  {command(failed.seed, steps)}",
+        f"shrunk: {found.steps} steps"
+        + (f", without {', '.join(sorted(found.without))}" if found.without else ""),
+        *(f"  {step}" for step in found.lived.trace),
+        f"  then:  {found.lived.violations[0]}",
+    ]
+    console.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each history")
+    asked = parser.parse_args()
+    quiet()
+    sys.exit(main(Console(), asked.first, asked.seeds, asked.steps))

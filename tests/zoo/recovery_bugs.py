@@ -1,0 +1,166 @@
+"""Bugs of recovery and snapshots: a ledger rebuilt from something else than the committed log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import universe
+from bug import in_histories
+
+from toolgate.schemas.frozen import changed
+from toolgate.streams.gate import loop, recovery, snapshots
+from toolgate.streams.gate.recovery import History
+from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
+from toolgate.streams.ledger.accounts import Money
+from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.store import Image
+from toolgate.streams.log.memory import MemoryLog
+from toolgate.streams.ports import UnverifiedError
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def dd_from_snapshot_on(patch: pytest.MonkeyPatch) -> None:
+    """Ids seen before the snapshot are forgotten by a recovery."""
+    patch.setattr(MemoryLedger, "remember", lambda *_: None)
+
+
+def scripts_reloaded(patch: pytest.MonkeyPatch) -> None:
+    """A store that does not know the scripts is given them again, instead of being rebuilt."""
+    patch.setattr(MemoryLedger, "_script", MemoryLedger._verified)
+
+
+def no_generation(patch: pytest.MonkeyPatch) -> None:
+    """Every rebuilt ledger has the same generation: scripts known before a return are known after it."""
+    claim = MemoryLedger.claim
+    patch.setattr(MemoryLedger, "claim", lambda self, _n, **kw: claim(self, "n", **kw))
+    patch.setattr(
+        MemoryLedger, "_recovering", lambda self, _n: self._image if self._image.rec == "n" else _raise()
+    )
+    finish = MemoryLedger.finish
+    patch.setattr(MemoryLedger, "finish", lambda self, _n, *rest: finish(self, "n", *rest))
+    wipe = MemoryLedger.wipe
+    patch.setattr(MemoryLedger, "wipe", lambda self, _n: wipe(self, "n"))
+
+
+def _raise() -> Image:
+    raise UnverifiedError("claimed by another")
+
+
+def claim_keeps_generation(patch: pytest.MonkeyPatch) -> None:
+    """A recovery begins while the others still decide."""
+
+    def claim(self: MemoryLedger, nonce: str, *, take_over_code: bool = False) -> None:
+        self._store.scripts.add((nonce, self.code))
+        self._image.rec = nonce
+
+    patch.setattr(MemoryLedger, "claim", claim)
+    patch.setattr(MemoryLedger, "_recovering", lambda self, _nonce: self._image)
+
+    def wipe(self: MemoryLedger, nonce: str) -> None:
+        self._store.image = Image(gen=self._image.gen, rec=nonce, code=self._image.code)
+
+    patch.setattr(MemoryLedger, "wipe", wipe)
+
+
+def any_claimer_goes_on(patch: pytest.MonkeyPatch) -> None:
+    """A recovery that another has overtaken goes on writing."""
+    patch.setattr(MemoryLedger, "_recovering", lambda self, _nonce: self._image)
+
+
+def nobody_fenced(patch: pytest.MonkeyPatch) -> None:
+    """A recovery reads the log while old decisions may still be published."""
+    patch.setattr(MemoryLog, "fence", lambda *_: None)
+
+
+def own_slot_fenced(patch: pytest.MonkeyPatch) -> None:
+    """A recovery fences one slot only."""
+    fence = MemoryLog.fence
+    patch.setattr(MemoryLog, "fence", lambda self, slots: fence(self, list(slots)[:1]))
+
+
+def control_as_committed(patch: pytest.MonkeyPatch) -> None:
+    """A recovery takes control from what decisions show: an applied kill without decisions is forgotten."""
+    build = recovery.recover
+
+    def recover(log: Any, ledger: Any, *rest: Any, **kw: Any) -> Any:
+        finish = ledger.finish
+
+        class Forgetful:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(ledger, name)
+
+            def finish(self, nonce: str, seq: int, _ctl: int, after: Any, nexts: Any) -> None:
+                history = History(log, list(nexts))
+                list(history.read())
+                finish(nonce, seq, max((e.ctl for e in history.events), default=0), after, nexts)
+
+        return build(log, Forgetful(), *rest, **kw)
+
+    patch.setattr(loop, "recover", recover)
+
+
+def audit_merged(patch: pytest.MonkeyPatch) -> None:
+    """A recovery folds the audit partition by partition instead of by seq."""
+    read = History.read
+
+    def unsorted(self: History) -> Any:
+        yield from read(self)
+        self.events.sort(key=lambda event: (event.partition, event.seq))
+
+    patch.setattr(History, "read", unsorted)
+
+
+def snapshot_by_offset(patch: pytest.MonkeyPatch) -> None:
+    """A snapshot holds everything up to the audit's end, although a lower seq may be published later."""
+    read = Snapshotter._read
+
+    def all_stable(self: Snapshotter) -> Any:
+        for event, at in read(self):
+            yield changed(event, stable=event.seq), at
+
+    patch.setattr(Snapshotter, "_read", all_stable)
+
+
+def snapshot_of_live_ledger(patch: pytest.MonkeyPatch) -> None:
+    """A snapshot is a dump of the store, with charges that may never commit."""
+
+    def snapshot(self: universe.Universe) -> None:
+        follower = Snapshotter(MemoryLog(self.broker, lambda _: None))
+        real = follower.follow()
+        dump = self.make_ledger().dump()
+        fake = Snapshot(self.store.image.seq, dump, real.read_from, real.after, real.positions, real.next)
+        for output in snapshots.outputs(fake):
+            self.broker.append(output)
+
+    patch.setattr(universe.Universe, "snapshot", snapshot)
+
+
+def post_state_folded(patch: pytest.MonkeyPatch) -> None:
+    """A recovery takes balances for the truth: they name charges that may never have committed."""
+    apply = MemoryLedger.apply
+
+    def believing(self: MemoryLedger, nonce: str, events: Any) -> None:
+        for event in events:
+            apply(self, nonce, [event])
+            for balance in event.balances:
+                account = self._image.accounts.table.get(f"c:{balance.account}")
+                if isinstance(account, Money):
+                    account.used = balance.used
+
+    patch.setattr(MemoryLedger, "apply", believing)
+
+
+def not_older_than_committed(patch: pytest.MonkeyPatch) -> None:
+    """Nobody compares the ledger's marks with what is committed, and scripts come back by themselves."""
+    scripts_reloaded(patch)
+    check = MemoryLedger._check
+    patch.setattr(MemoryLedger, "_check", lambda self, share: check(self, changed(share, expect=0, start=0)))
+
+
+BUGS = in_histories(
+    dd_from_snapshot_on, scripts_reloaded, no_generation, claim_keeps_generation, any_claimer_goes_on,
+    nobody_fenced, own_slot_fenced, control_as_committed, audit_merged, snapshot_by_offset,
+    snapshot_of_live_ledger, post_state_folded, not_older_than_committed,
+)  # fmt: skip
