@@ -11,7 +11,7 @@ DOCS_STAMP := $(VENV)/.toolgate-docs-installed
 SITE := $(BIN)/sphinx-build --fail-on-warning --nitpicky --fresh-env --quiet -c docs . site
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench test zoo simulate nightly lint format docs docs-check clean
+.PHONY: help setup demo bench test crash million zoo simulate nightly lint format docs docs-check clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,15 @@ test: setup ## Run the tests, on a real Kafka and Redis
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(IN_MEMORY) || failed=1; \
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(IN_MEMORY)) || failed=1; \
 	exit $$failed
+
+# HITS says how often each cell is hit, CRASH narrows: make crash CRASH='--fault redis --point "before commit"'.
+HITS ?= 1
+crash: setup ## Hit every fault at every point of the loop on a real Kafka and Redis, and print the matrix
+	PYTHONPATH=tests:tests/support:. $(BIN)/python -m crash --hits $(HITS) $(CRASH)
+
+INTENTS ?= 1000000
+million: setup ## Send a million intents through two workers while something is killed every few seconds
+	PYTHONPATH=tests:tests/support:. $(BIN)/python tests/crash/million.py --intents $(INTENTS)
 
 zoo: setup ## Put bugs in, one after the other; each must be caught (BUG=name for one)
 	PYTHONPATH=.:tests/support:tests/zoo $(BIN)/python tests/zoo $(BUG)

@@ -75,6 +75,16 @@ def history_keys(run_id: str, tool: str, params_digest: str) -> dict[str, str]:
     }
 
 
+def fields_of(text: str) -> frozenset[str]:
+    """The fields that a text which the ledger keeps tells."""
+    return frozenset(_read(text)["is"])
+
+
+def told_by_source(name: str, fact: str, source: str) -> bool:
+    """Whether a name of the ledger is of this fact, told by this source."""
+    return name.startswith(fact + _APART) and name.endswith(_APART + source)
+
+
 def names_of(texts: Iterable[str], fact: str, key: str) -> list[str]:
     """Of the ledger's names, those that tell about a row, whoever told it; about any row of the fact for key ""."""
     stem = f"{fact}{_APART}{key}{_APART}" if key else f"{fact}{_APART}"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.claims import FACT_BYTES_MAX, FACTS, RUN_KEEP_MS, Count, Remember
-from toolgate.processors.facts import history_keys, names_of
-from toolgate.processors.remembering import remembered, rows_told
+from toolgate.processors.facts import fields_of, history_keys, names_of, told_by_source
+from toolgate.processors.remembering import key_told, remembered
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import ResultStatus
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MEMO = "~memo\x1f"  # no fact has such a name
 _BODY_BYTES_MAX = 1_048_576
+_MAY_HAVE_LANDED = frozenset({ResultStatus.OK, ResultStatus.UNKNOWN})
 _ENDS = {ResultStatus.OK: "landed", ResultStatus.ERROR: "failed", ResultStatus.UNKNOWN: "landed"}
 
 
@@ -56,19 +57,19 @@ def told_by(
     """What the run remembers of a command's end: facts of one that succeeded, and that it landed or failed.
 
     One whose end is not known may have landed, so it counts as if it had: it must not be run again. What such a write
-    would have told is forgotten, since what was known of it before may no longer be true. `facts`: what
-    the run remembers so far, with what the approval left.
+    would have told is forgotten, since what was known of it before may no longer be true. `facts`: what the run
+    remembers so far, with what the approval left.
     """
-    name, run_id = _MEMO + result.command_id, result.run_id
+    name, run_id, status = _MEMO + result.command_id, result.run_id, ResultStatus(result.status)
     if name not in facts:
-        return ()
-    memo, status = Memo.read(facts[name]), ResultStatus(result.status)
+        # Too large to be kept, or forgotten: what the call was about, nobody knows any more.
+        return tuple(_uncertain(tool, {}, run_id, facts, status, {}))
+    memo = Memo.read(facts[name])
     found: list[Remember | Count] = [Remember(run_id, name, "")]
-    if status == ResultStatus.UNKNOWN and tool.writes:
-        found += _forgotten(tool, memo.params, run_id, facts)
-    if status == ResultStatus.OK:
-        told = remembered(tool.remember, memo.params, _body(result), offset)
-        found += (Remember(run_id, fact, value, trusted) for fact, (value, trusted) in told.items())
+    told = remembered(tool.remember, memo.params, _body(result), offset) if status == ResultStatus.OK else {}
+    texts = {fact: text for fact, (text, _) in told.items()}
+    found += _uncertain(tool, memo.params, run_id, facts, status, texts)
+    found += (Remember(run_id, fact, value, trusted) for fact, (value, trusted) in told.items())
     if memo.digest and (end := _ENDS.get(status)):
         keys = history_keys(run_id, tool.name, memo.digest)
         ends = (end, f"{end}_writes") if tool.writes else (end,)
@@ -76,12 +77,32 @@ def told_by(
     return tuple(found)
 
 
-def _forgotten(
-    tool: Tool, params: Mapping[str, Any], run_id: str, facts: Mapping[str, str]
+def alters(result: Result) -> bool:
+    """Whether a result may tell facts, or make its run forget some by what is known: one after the other, then."""
+    return result.status in _MAY_HAVE_LANDED
+
+
+def _uncertain(  # noqa: PLR0913, PLR0917
+    tool: Tool,
+    params: Mapping[str, Any],
+    run_id: str,
+    facts: Mapping[str, str],
+    status: ResultStatus,
+    told: Mapping[str, str],
 ) -> Iterator[Remember]:
-    """What a write may have made untrue: nobody knows whether it landed, so the run must read it again."""
-    names = (name for fact, key, _ in rows_told(tool.remember, params) for name in names_of(facts, fact, key))
-    return (Remember(run_id, name, "") for name in dict.fromkeys(names))
+    """What a write has made untrue, or may have: the rows that it is about, and does not tell whole.
+
+    Of one that landed and tells about a list, the rows that it does not name are none of it.
+    """
+    if not tool.writes or status not in _MAY_HAVE_LANDED:
+        return
+    names: dict[str, None] = {}
+    for entry in tool.remember:
+        own = [text for name, text in told.items() if told_by_source(name, entry.fact, entry.source)]
+        whole = own and all(fields_of(text) >= {field for field, *_ in entry.fields} for text in own)
+        if not whole and not (entry.each is not None and status == ResultStatus.OK):
+            names |= dict.fromkeys(names_of(facts, entry.fact, key_told(entry, params)))
+    yield from (Remember(run_id, name, "") for name in names)
 
 
 def _body(result: Result) -> Any:

@@ -138,12 +138,10 @@ def remembered(
     return found
 
 
-def rows_told(entries: Iterable[Remembering], params: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    """(fact, key, trusted) of the rows that a call tells about; key "": only its result will say which."""
-    for entry in entries:
-        keys = [_value(slot, {"params": params}) for slot in entry.key] if _told_by_params(entry) else [None]
-        known = all(type(part) in {str, int} for part in keys)
-        yield entry.fact, " ".join(map(str, keys)) if known else "", entry.trusted
+def key_told(entry: Remembering, params: Mapping[str, Any]) -> str:
+    """The key of the row that a call tells about; "": only its result will say which, or which ones."""
+    keys = [_value(slot, {"params": params}) for slot in entry.key] if _told_by_params(entry) else [None]
+    return " ".join(map(str, keys)) if all(type(part) in {str, int} for part in keys) else ""
 
 
 def _told_by_params(entry: Remembering) -> bool:
@@ -151,7 +149,7 @@ def _told_by_params(entry: Remembering) -> bool:
 
 
 def _only_params(slot: Slot) -> bool:
-    return all(map(_only_params, slot.inputs)) if slot.root in {CALL, CONSTANT} else slot.root == "params"
+    return slot.root in {"params", CALL, CONSTANT} and all(map(_only_params, slot.inputs))
 
 
 def fact_kinds(entries: Iterable[tuple[str, Remembering]]) -> dict[str, FactKind]:

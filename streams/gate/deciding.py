@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from toolgate.processors.memos import alters
+from toolgate.schemas.records import Result
 from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.waiting import INTENTS
 from toolgate.streams.ports import (
@@ -103,7 +105,7 @@ class Deciding:
             return [readings]
         told = [one for one in readings if one.envelope.topic != INTENTS]
         asked = [one for one in readings if one.envelope.topic == INTENTS]
-        return [leg for leg in (told, asked) if leg] or [[]]
+        return [leg for leg in (*_apart(told), asked) if leg] or [[]]
 
     def _leg(
         self,
@@ -134,7 +136,8 @@ class Deciding:
 
     def _look(self, readings: Sequence[Reading]) -> Generator[str, None, Look]:
         """What the ledger remembers that these are judged by."""
-        if not self._in_legs:
+        # Policies that look at nothing may have come into force within the batch: then nothing is told either.
+        if not self._in_legs or not self._intake.remembers(self._steering.state):
             return NOTHING
         runs, counters = self._intake.wants(readings, self._steering.state)
         if not runs and not counters:
@@ -222,3 +225,17 @@ class Deciding:
         if decision.ctl == self._steering.position and decision.given == item.ask.given:
             return item
         return self._item(item.reading, self._steering.state_at(decision.ctl), look, decision.given)
+
+
+def _apart(readings: Sequence[Reading]) -> list[list[Reading]]:
+    """Legs such that a result which may make its run forget is judged when all that told or forgot are decided."""
+    legs: list[list[Reading]] = [[]]
+    runs: set[str] = set()
+    for reading in readings:
+        if isinstance(result := reading.record, Result) and alters(result):
+            if result.run_id in runs:
+                legs.append([])
+                runs.clear()
+            runs.add(result.run_id)
+        legs[-1].append(reading)
+    return legs

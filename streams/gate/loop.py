@@ -14,8 +14,8 @@ import structlog
 
 from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.points import PATIENCE, PAUSE
-from toolgate.streams.gate.publish import Rollups
 from toolgate.streams.gate.recovery import History, LostInputError, recover
+from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.gate.steering import Steering
 from toolgate.streams.gate.told import DisagreementError
 from toolgate.streams.gate.waiting import Waiting

@@ -6,8 +6,6 @@ without the other. What could not be read goes to quarantine byte for byte.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.capture import captured
@@ -39,6 +37,7 @@ from toolgate.schemas.records import (
 )
 from toolgate.streams.gate.contracted import note_of, outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
+from toolgate.streams.gate.rollups import roll_up
 from toolgate.streams.gate.told import DisagreementError, told_of
 from toolgate.streams.ports import Output
 
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.rollups import Rollup, Rollups
     from toolgate.streams.gate.told import Told
     from toolgate.streams.ports import Decision, Reply
 
@@ -64,25 +64,6 @@ class Source:
     envelope: Envelope
     event_id: str
     trace: bytes | None
-
-
-@dataclass(slots=True)
-class Rollup:
-    """What a batch did for one workflow."""
-
-    clk: int = 0
-    verdicts: Counter[str] = field(default_factory=Counter)
-    codes: Counter[str] = field(default_factory=Counter)
-    tools: Counter[str] = field(default_factory=Counter)
-    cost_micros: int = 0
-    partitions: set[int] = field(default_factory=set)
-
-
-class Rollups(defaultdict[tuple[str, str], Rollup]):
-    """What a batch did, by tenant and workflow."""
-
-    def __init__(self) -> None:
-        super().__init__(Rollup)
 
 
 class Publisher:
@@ -119,13 +100,22 @@ class Publisher:
         made: list[Output] = []
         for item, decision in sorted(items, key=lambda pair: pair[1].seq):
             told = told_of(item, decision)
-            envelope = item.reading.envelope
-            source = Source(envelope, str(decision.seq), trace_of(envelope.headers))
+            source = _source(item, decision)
             made += self._records(item, decision, told.reasons, source)
             made.append(self._audit_output(item, decision, told, reply, after, source))
             if item.case is not None:
-                _roll_up(rollups, item.case, decision, told.reasons)
+                roll_up(rollups, item.case, decision, told.reasons)
         return made
+
+    def audit(self, item: Item, decision: Decision, reply: Reply, after: Mapping[int, int]) -> Output:
+        """The audit event alone, as `outputs` makes it of one decision.
+
+        Raises:
+            DisagreementError: as `outputs`.
+        """
+        return self._audit_output(
+            item, decision, told_of(item, decision), reply, after, _source(item, decision)
+        )
 
     def pulses(self, rollups: Rollups) -> list[Output]:
         """One rollup of a whole batch for each of its workflows."""
@@ -317,6 +307,11 @@ class Publisher:
         return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)
 
 
+def _source(item: Item, decision: Decision) -> Source:
+    envelope = item.reading.envelope
+    return Source(envelope, str(decision.seq), trace_of(envelope.headers))
+
+
 def _id(record: object) -> str:
     match record:
         case Intent() | Result():
@@ -373,19 +368,3 @@ def _balances(case: Case, decision: Decision) -> tuple[Balance, ...]:
         if type(claim) in _METERED and claim.max is not None:
             found.append(Balance(account, claim.label.unit, used, claim.max))
     return tuple(found)
-
-
-def _roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> None:
-    # Only what a proven writer sent counts for its workflow: nobody else may spoil its figures.
-    if not case.kid:
-        return
-    rollup = rollups[case.intent.tenant, case.intent.workflow_id]
-    rollup.clk = max(rollup.clk, decision.clk)
-    rollup.partitions.add(case.envelope.partition)
-    rollup.verdicts[decision.verdict] += 1
-    if reasons:
-        rollup.codes.update({reason.code for reason in reasons})
-    if case.tool is not None:
-        rollup.tools[case.tool.name] += 1
-    if decision.verdict == Verdict.APPROVE and not case.intent.dry_run:
-        rollup.cost_micros += case.cost_micros

@@ -19,12 +19,21 @@ from toolgate.streams.gate.points import PATIENCE, PAUSE
 from toolgate.streams.ports import POLICIES, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from toolgate.processors.case import Envelope
     from toolgate.schemas.records import Reason
     from toolgate.streams.gate.intake import Intake
-    from toolgate.streams.ports import Log
+
+
+class Topics(Protocol):
+    """Where control and policies are read."""
+
+    def tail_control(self, position: int) -> tuple[list[Envelope], int]:
+        """See `ports.Log`."""
+
+    def read(self, topic: str, start: Mapping[int, int] | None = None) -> Iterator[Envelope]:
+        """See `ports.Log`."""
 
 
 class Applied(Protocol):
@@ -37,7 +46,7 @@ class Applied(Protocol):
 class Steering:
     """The control topic up to `position`, applied to the ledger."""
 
-    def __init__(self, log: Log, ledger: Applied, intake: Intake) -> None:
+    def __init__(self, log: Topics, ledger: Applied, intake: Intake) -> None:
         self._log = log
         self._ledger = ledger
         self._intake = intake

@@ -5,10 +5,10 @@ Snapshots, the equality check (Redis = fold(audit)) and the checkers of caps are
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, bucket, seen_key
+from toolgate.streams.ledger.freed import Freed
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent
@@ -32,8 +32,7 @@ class Fold:
         self.positions: list[tuple[int, int]] = []  # (ctl, first seq decided under it), ascending
         self.next: dict[TopicPartition, int] = {}  # input -> behind its highest audited offset
         self.seen: dict[str, tuple[str, int, int]] = {}  # intent id -> digest, seq, bucket
-        self._gen = ""
-        self._waiting: dict[TopicPartition, list[tuple[int, list[Give]]]] = defaultdict(list)
+        self._freed = Freed()
 
     def add(self, event: AuditEvent) -> None:
         """Apply one event. Freed room is there once an event says so, as it was for whoever decided."""
@@ -42,7 +41,7 @@ class Fold:
         self.see(event)
         gives = [give for op in event.ops for give in self.accounts.execute(op, event.clk)]
         if gives:
-            self._waiting[event.topic, event.partition].append((event.offset, gives))
+            self._freed.add((event.topic, event.partition), event.offset, gives)
         tp = (event.topic, event.partition)
         self.next[tp] = max(self.next.get(tp, 0), event.offset + 1)
         if not self.positions or event.ctl > self.positions[-1][0]:
@@ -56,21 +55,7 @@ class Fold:
     def see(self, event: AuditEvent) -> None:
         """What was available to the decision of `event`: call before looking at its accounts; `add` does it too."""
         self.clk = max(self.clk, event.clk)
-        if event.gen != self._gen:  # a rebuilt ledger holds committed records only: all they gave is there
-            for tp in self._waiting:
-                self._release(tp, None)
-            self._gen = event.gen
-        for visible in event.visible:
-            self._release((visible.topic, visible.partition), visible.offset)
-
-    def _release(self, tp: TopicPartition, below: int | None) -> None:
-        kept = []
-        for offset, gives in self._waiting[tp]:
-            if below is None or offset < below:
-                self.accounts.give(gives)
-            else:
-                kept.append((offset, gives))
-        self._waiting[tp] = kept
+        self._freed.see(event.gen, event.visible, self.accounts)
 
     def forget(self) -> None:
         """Let go of what the rules already ignore: for a fold that follows the log for long."""

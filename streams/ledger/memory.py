@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Visible
-from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, Give, bucket, seen_key
+from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, bucket, seen_key
+from toolgate.streams.ledger.judging import Judging
 from toolgate.streams.ledger.store import Image, Mark, Pending, Store
-from toolgate.streams.ledger.taking import level_after, level_against, settle, take
 from toolgate.streams.ports import (
     NOBODY,
     Ask,
@@ -33,10 +32,10 @@ from toolgate.streams.ports import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from toolgate.schemas.records import AuditEvent, Op
+    from toolgate.schemas.records import AuditEvent
 
 
-class MemoryLedger:
+class MemoryLedger(Judging):
     """A worker's ledger over a `Store`; implements `ports.Ledger`."""
 
     def __init__(self, store: Store, code: str = "memory") -> None:
@@ -47,6 +46,10 @@ class MemoryLedger:
 
     @property
     def _image(self) -> Image:
+        return self._store.image
+
+    @property
+    def _books(self) -> Image:
         return self._store.image
 
     def standing(self) -> Standing:
@@ -188,63 +191,6 @@ class MemoryLedger:
         if gives:
             mark.gives[ask.offset] = gives
         return decision
-
-    def _judge(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
-        image, clk = self._image, decision.clk
-        if ask.settle is not None:
-            note, ops = settle(ask.settle, image.accounts, clk)
-            if ops:  # what a result tells counts only when it ends something
-                ops += take(ask.claims, None, image.accounts, clk)
-            return changed(decision, note=note, ops=ops), self._execute(ops, clk)
-        first = self._first(ask.intent_id, clk) if ask.intent_id else None
-        if first is None:
-            return self._claims(ask, decision)
-        # An attempt is an attempt: what repeats an id is not free either.
-        paid = [claim for claim in ask.always if level_against(claim, image.accounts, clk) is None]
-        ops = take(paid, None, image.accounts, clk)
-        same = first[0] == ask.digest
-        verdict = "DUPLICATE" if same else "DENY"
-        made = changed(decision, verdict=verdict, first_seq=first[1], conflict=not same, ops=ops)
-        return made, self._execute(ops, clk)
-
-    def _claims(self, ask: Ask, decision: Decision) -> tuple[Decision, list[Give]]:
-        image, clk = self._image, decision.clk
-        both = ask.always + ask.claims
-        levels = [level_against(claim, image.accounts, clk) for claim in both]
-        refused = tuple((i, level) for i, level in enumerate(levels) if level is not None)
-        verdict = "DENY" if refused and ask.verdict != "RECORDED" else ask.verdict
-        paid = [claim for claim, level in zip(ask.always, levels, strict=False) if level is None]
-        ops = take(paid, None, image.accounts, clk)
-        if not ask.dry_run and verdict == "APPROVE":
-            ops += take(ask.claims, ask.reserve, image.accounts, clk)
-        elif not ask.dry_run and verdict == "DENY":
-            ops += take(ask.on_deny, None, image.accounts, clk)
-        gives = self._execute(ops, clk)
-        if ask.intent_id and not ask.dry_run:
-            image.seen.setdefault(bucket(clk), {})[ask.intent_id] = (ask.digest, decision.seq)
-            decision = changed(decision, first=True)
-        after = tuple(level_after(claim, image.accounts, clk) for claim in both[len(ask.always) :])
-        return changed(decision, verdict=verdict, refused=refused, ops=ops, after=after), gives
-
-    def _execute(self, ops: tuple[Op, ...], clk: int) -> list[Give]:
-        gives: list[Give] = []
-        for op in ops:
-            gives += self._image.accounts.execute(op, clk)
-        return gives
-
-    def _first(self, intent_id: str, clk: int) -> tuple[str, int] | None:
-        newest = bucket(clk)
-        for born in range(newest, newest - BUCKETS_KEPT - 1, -1):
-            found = self._image.seen.get(born, {}).get(intent_id)
-            if found is not None:
-                return found
-        return None
-
-    def _forget(self) -> None:
-        image = self._image
-        oldest = bucket(image.clk) - BUCKETS_KEPT
-        for born in [b for b in image.seen if b < oldest]:
-            del image.seen[born]
 
     def look(self, runs: Iterable[str], counters: Iterable[str]) -> Look:
         """See `ports.Ledger`."""

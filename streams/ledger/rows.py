@@ -44,7 +44,7 @@ def account(name: str, row: list[Any]) -> list[Any]:
 
 def weight(account: list[Any]) -> int:
     """About how many bytes an account takes that `account` has made."""
-    return 64 + sum(len(member) if isinstance(member, str) else 9 for member in account[3])
+    return 64 + sum(len(member.encode()) if isinstance(member, str) else 9 for member in account[3])
 
 
 def parse_account(kind: str, raw: bytes) -> list[Any]:

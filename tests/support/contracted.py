@@ -28,8 +28,10 @@ RUNS_AHEAD = 3  # runs of a partition that are under way at a time
 class Contracted(universe.Universe):
     """Workers, broker and ledger of one seed, with a workflow whose runs may have contracts."""
 
-    def __init__(self, seed: int, files: Mapping[str, bytes] = MappingProxyType(CONTRACTED_FILES)) -> None:
-        super().__init__(seed, files=files)
+    def __init__(
+        self, seed: int, files: Mapping[str, bytes] = MappingProxyType(CONTRACTED_FILES), **kwargs: Any
+    ) -> None:
+        super().__init__(seed, files=files, **kwargs)
         self.contracts = Codec(RunContract)
 
     def task(self) -> None:

@@ -27,10 +27,11 @@ WORKFLOW = "desk_v1"
 class Load:
     """Signed intents of a few runs, results for some of them, and repetitions."""
 
-    def __init__(self, site: Site, seed: int) -> None:
+    def __init__(self, site: Site, seed: int, pace_s: float = 0.01) -> None:
         self._site = site
         self._random = random.Random(seed)
         self._seed = seed
+        self._pace_s = pace_s
         self._producer = Producer({**client_producer_config(site.settings), "log_level": 0})
         self._intents, self._results = Codec(Intent), Codec(Result)
         self._last: Intent | None = None
@@ -77,7 +78,7 @@ class Load:
             self.flush()
 
     def _run(self) -> None:
-        while not self._ending.wait(0.01):
+        while not self._ending.wait(self._pace_s):
             for _ in range(4):
                 self.some()
             self._producer.poll(0)

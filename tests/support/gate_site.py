@@ -232,9 +232,9 @@ class Site:
         producer.produce(self.settings.topic(topic), value, key)
         until(lambda: producer.flush(1.0) == 0, "the broker to take a record")
 
-    def start_load(self, seed: int = 0) -> Load:
-        """Send until told to stop."""
-        self.load = Load(self, seed)
+    def start_load(self, seed: int = 0, pace_s: float = 0.01) -> Load:
+        """Send until told to stop, some each `pace_s`."""
+        self.load = Load(self, seed, pace_s)
         self.load.start()
         return self.load
 
@@ -260,6 +260,14 @@ class Site:
             return f"all decided; behind: {behind()}; the workers said:\n" + "\n---\n".join(tails)
 
         until(rested, said, limit_s)
+
+    def committed(self) -> int:
+        """How many intents are decided for good; 0 while the broker does not say."""
+        places = [("intents", partition) for partition in range(self.settings.partitions)]
+        try:
+            return sum(self._log.committed(places).values())
+        except RetryError:
+            return 0
 
     def end(self, tp: tuple[str, int]) -> int:
         """The last stable offset of a topic-partition."""

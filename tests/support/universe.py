@@ -55,14 +55,16 @@ CO_PARTITIONED = (
 class Universe:
     """Workers, broker and ledger of one seed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - what makes a history
         self,
         seed: int,
         workers: int = 3,
         store: Any = None,
         make_ledger: Callable[[], Ledger] | None = None,
         files: Mapping[str, bytes] = MappingProxyType(FILES),
+        sizes: tuple[int, int] = (7, 3),
     ) -> None:
+        self.sizes = sizes  # of a batch and of its parts
         self.random = Random(seed)
         # What happens next is drawn apart: a shorter life of the same seed is the beginning of a longer one.
         self.kinds = Random(f"kinds of {seed}")
@@ -99,8 +101,8 @@ class Universe:
             slot=slot,
             slots=PARTITIONS,
             inputs=inputs,
-            batch_size=7,
-            part_size=3,
+            batch_size=self.sizes[0],
+            part_size=self.sizes[1],
             poll_s=0,
             take_over_code=self.take_over_code,
         )

@@ -12,7 +12,7 @@ from universe import Universe
 from toolgate.processors import amounts, chain
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Op
-from toolgate.streams.ledger import memory, taking
+from toolgate.streams.ledger import judging, taking
 from toolgate.streams.ledger.accounts import Records
 from toolgate.streams.ledger.memory import MemoryLedger
 
@@ -46,7 +46,7 @@ def ended_settled_again(patch: pytest.MonkeyPatch) -> None:
             found.end = ""
         return taking.settle(asked, accounts, clk)
 
-    patch.setattr(memory, "settle", settle)
+    patch.setattr(judging, "settle", settle)
 
 
 def checked_then_taken(patch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def checked_then_taken(patch: pytest.MonkeyPatch) -> None:
         return decide(self, ctl, shares)
 
     patch.setattr(MemoryLedger, "decide", first)
-    patch.setattr(memory, "level_against", lambda claim, _accounts, clk: against(claim, before, clk))
+    patch.setattr(judging, "level_against", lambda claim, _accounts, clk: against(claim, before, clk))
 
 
 def charged_on_denial(patch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def expiry_by_the_wall_clock(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(Universe, "step", stepping)
     patch.setattr(
-        memory, "settle", lambda asked, accounts, clk: taking.settle(asked, accounts, max(clk, wall))
+        judging, "settle", lambda asked, accounts, clk: taking.settle(asked, accounts, max(clk, wall))
     )
 
 
@@ -115,7 +115,7 @@ def settled_above_the_reserve(patch: pytest.MonkeyPatch) -> None:
             Op(op.op, (*op.args[:2], tuple(row), *op.args[3:])) for op, row in zip(ops, rows, strict=True)
         )
 
-    patch.setattr(memory, "settle", settle)
+    patch.setattr(judging, "settle", settle)
 
 
 def windows_that_stand(patch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def settled_by_id_alone(patch: pytest.MonkeyPatch) -> None:
         fitting = changed(asked, digest=found.digest, tool=found.tool) if found else asked
         return taking.settle(fitting, accounts, clk)
 
-    patch.setattr(memory, "settle", settle)
+    patch.setattr(judging, "settle", settle)
 
 
 _AMOUNTS = "unit/processors/test_amounts.py::"

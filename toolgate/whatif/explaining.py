@@ -12,7 +12,7 @@ from toolgate.processors.control_state import ControlState
 from toolgate.processors.facts import fact_name, fact_value
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.reasons import ends_case
-from toolgate.processors.remembering import rows_told
+from toolgate.processors.remembering import key_told
 from toolgate.processors.rule_looks import looks
 from toolgate.processors.run_contract import accepting, contract_fault, contract_of
 from toolgate.processors.world import World
@@ -105,7 +105,8 @@ def explain(
         verdict, reasons = event.verdict, event.reasons
         ledger = Stage(LEDGER, ledger.about, "refused" if reasons else "passed", reasons)
     claims = (*judged.always, *judged.claims)
-    tells = tuple(rows_told(last.tool.remember, last.params)) if last.tool and last.params else ()
+    entries, params = last.tool.remember if last.tool else (), last.params or {}
+    tells = tuple((entry.fact, key_told(entry, params), entry.trusted) for entry in entries)
     return Explained(
         verdict, reasons, (*stages, ledger), looks(last), claims, judged.cost_micros, judged.records, tells
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,12 +12,11 @@ from toolgate.processors.catalogue import facts_of
 from toolgate.processors.chain import judge
 from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
 from toolgate.processors.functions import FUNCTIONS
-from toolgate.processors.memos import memo_of, told_by
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code, retryable
 from toolgate.processors.remembering import FACTS_MAX, remembered
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Result, Verdict
+from toolgate.schemas.records import Verdict
 
 TOOLS = """
 tools:
@@ -226,16 +224,6 @@ def test_a_rule_may_deny_what_was_not_read(judged):
     assert not retryable(found.reasons)
 
 
-def test_a_rule_may_hold_what_was_not_read(judged):
-    """For people to decide, with what is missing in the reason; what is known decides as ever."""
-    found = judged(
-        "facts.booking[params.id].cabin == 'x'", {}, keys="      missing: hold\n      roles: [desk]\n"
-    )
-    assert found.verdict == Verdict.HOLD
-    assert [reason.code for reason in found.reasons] == [Code.HELD_BY_RULE]
-    assert "nothing is known of booking B1" in found.reasons[0].because
-
-
 @given(st.lists(st.integers(0, 5)), st.lists(st.integers(0, 5)))
 def test_what_is_left_of_a_list_and_what_is_not_make_the_list(one, other):
     """Nothing is lost, moved or made."""
@@ -285,53 +273,6 @@ def test_read_again_stands_over_an_earlier_write(read, tools):
     """The order is that of the results, not that of the names."""
     facts = read(("change", PARAMS, None), ("get_booking", {"id": "B1"}, BOOKING))
     assert rows_of(facts, facts_of(tools.values()))["booking"]["B1"]["cabin"] == "basic"
-
-
-@pytest.mark.parametrize(
-    ("status", "left"),
-    [
-        ("error", {"booking B1", "booking B2"}),
-        ("void", {"booking B1", "booking B2"}),
-        ("unknown", {"booking B2"}),
-    ],
-)
-def test_a_write_whose_end_nobody_knows_makes_what_was_known_uncertain(read, tools, status, left):
-    """Whoever told it: the run has to read the row again. What failed, or never happened, changed nothing."""
-    facts = read(
-        ("get_booking", {"id": "B1"}, BOOKING),
-        ("change", PARAMS, None),
-        ("get_booking", {"id": "B2"}, BOOKING),
-    )
-    assert _left(tools["change"], PARAMS, status, facts) == left
-
-
-def test_rows_that_parameters_do_not_name_are_all_uncertain(read, tools):
-    """The key would have come from the result that nobody has seen."""
-    facts = read(("get_person", {"person": "ann"}, PERSON), ("get_booking", {"id": "B1"}, BOOKING))
-    by_result = changed_tool(tools["get_person"], writes=True)
-    assert _left(by_result, {"person": "ann"}, "unknown", facts) == {"booking B1"}
-
-
-def test_a_read_whose_end_nobody_knows_changes_nothing(read, tools):
-    """It cannot have made anything untrue."""
-    facts = read(("get_booking", {"id": "B1"}, BOOKING))
-    assert _left(tools["get_booking"], {"id": "B1"}, "unknown", facts) == {"booking B1"}
-
-
-def changed_tool(tool, *, writes):
-    """The tool with another effect."""
-    return replace(tool, effect="write" if writes else "read")
-
-
-def _left(tool, params, status, facts):
-    """The rows that a run still knows after a call of the tool ended so."""
-    memo = memo_of(tool, "r", "0-1", params, "")
-    texts = {**facts, memo.name: memo.value}
-    result = Result("0-1", "i", "r", tool.name, "d", status, "e")
-    for claim in told_by(result, tool, texts, 9):
-        texts.pop(claim.name)
-        assert claim.value == ""
-    return {" ".join(name.split("\x1f")[:2]) for name in texts}
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,18 @@ def test_facts_are_looked_up_before_intents_are_judged():
     assert points[:3] == ["look", PAUSE, "look"]
 
 
+def test_nothing_is_looked_up_for_policies_that_look_at_nothing():
+    """They come into force while the batch is decided: what results tell must not depend on where it began."""
+    desk = Desk()
+    desk.policies.remembers = True
+    desk.ctl = 1
+    desk.control = [Envelope("control", 0, 0, 0, None, b"x")]
+    desk.apply_control = lambda *_: setattr(desk.policies, "remembers", False)  # type: ignore[method-assign]
+    desk.run(1)
+    assert [event[0] for event in desk.events].count("looked") == 1
+    assert desk.events[-1] == ("published", [(0, 0, 1)])
+
+
 def test_a_ledger_that_cannot_be_looked_into_decides_nothing():
     """The batch comes again."""
     desk = Desk()

@@ -7,7 +7,8 @@ import pytest
 from toolgate.processors.case import Envelope
 from toolgate.schemas.records import Verdict
 from toolgate.streams.gate.intake import Item, Reading
-from toolgate.streams.gate.publish import Publisher, Rollups
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.gate.told import DisagreementError
 from toolgate.streams.ports import Ask, Decision, Reply
 

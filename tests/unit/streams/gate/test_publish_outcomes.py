@@ -15,7 +15,8 @@ from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Intent, Outcome, Verdict
 from toolgate.streams.gate.intake import Item, Reading
-from toolgate.streams.gate.publish import Publisher, Rollups
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ports import Ask, Decision, Reply
 
 KEY = IntentKey("k1", b"s" * 32, "acme", "w")

@@ -14,7 +14,8 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import AuditEvent, Denial, Draft, Hold, Intent, Outcome, Pulse
 from toolgate.streams.gate.intake import Intake
-from toolgate.streams.gate.publish import Publisher, Rollups
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ledger.memory import MemoryLedger, Store
 from toolgate.streams.ports import Share
 

@@ -20,7 +20,8 @@ from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Intent, Pulse, Verdict, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.intake import Item, Reading
-from toolgate.streams.gate.publish import Publisher, Rollups
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ledger.accounts import Accounts
 from toolgate.streams.ledger.taking import take
 from toolgate.streams.ports import Ask, Decision, Reply

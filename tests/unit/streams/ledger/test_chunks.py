@@ -28,4 +28,5 @@ def test_an_account_weighs_what_it_holds():
     texts = {f"n{number}": "x" * 4_000 for number in range(16)}
     assert 64_000 < rows.weight(rows.account("f:r", [texts, 1, 2])) < 66_000
     assert rows.weight(rows.account("w:k", [{"x" * 100: 5}, 0, 1, 2])) == 64 + 109
+    assert rows.weight(rows.account("f:r", [{"n": "\u20ac" * 1_000}, 1, 2])) > 3_000
     assert rows.weight(rows.account("c:k", [1, 0, 1, 2])) == 64

@@ -1,0 +1,188 @@
+"""The faults of the crash matrix: what happens to the parts while a worker stands still at a point."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fault_proxy import FaultProxy, Mode
+from patience import until
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crash.cell import Ground, ProxiedSite, Scene
+
+SESSION_S, REDIS_PAUSE_S, NETWORK_S = 8.0, 5.0, 6.0
+_NOTICED = (
+    "UnavailableError",
+    "RejoinError",
+    "FatalError",
+    "AbortError",
+    "RetryError",
+    "LogError",
+    "UnverifiedError",
+)
+
+
+def _nothing(_ground: Ground, _site: ProxiedSite) -> None:
+    """Most faults need no preparation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault: its name, what it does to a scene, and what must be done before the worker starts."""
+
+    name: str
+    happen: Callable[[Scene], None]
+    prepare: Callable[[Ground, ProxiedSite], None] = _nothing
+
+
+def _wait(seconds: float) -> None:
+    """The fault lasts so long: its length is what it is, nothing is waited for."""
+    threading.Event().wait(seconds)
+
+
+# --- workers ----------------------------------------------------------------------------------------------
+
+
+def worker_killed(scene: Scene) -> None:
+    """The worker dies where it stands."""
+    scene.worker.kill()
+
+
+def worker_stopped(scene: Scene) -> None:
+    """It stands still beyond its session, another takes over, and it goes on."""
+    scene.others.append(scene.site.worker(1).running())
+    scene.go_on()
+
+
+def two_of_one_slot(scene: Scene) -> None:
+    """A second process of the same slot starts while the first stands still; one of them ends."""
+    scene.others.append(scene.site.worker(0))
+    scene.go_on()
+    both = (scene.worker, *scene.others)
+    until(lambda: sum(one.process.poll() is None for one in both) == 1, "one of two to end")
+
+
+def rebalance_storm(scene: Scene) -> None:
+    """Another worker comes and goes, three times."""
+    scene.go_on()
+    for _ in range(3):
+        other = scene.site.worker(1).running()
+        other.process.send_signal(signal.SIGTERM)
+        other.ended()
+
+
+# --- Redis ------------------------------------------------------------------------------------------------
+
+
+def redis_killed(scene: Scene) -> None:
+    """It dies and comes back with its append-only file."""
+    scene.ground.stack.redis.kill()
+    scene.ground.stack.redis.start()
+    scene.go_on()
+
+
+def _keep_older(ground: Ground, site: ProxiedSite) -> None:
+    """A copy of the data as it is now."""
+    server, older = ground.stack.redis, ground.stack.redis.data.with_name("older")
+    with site.redis() as client:
+        client.bgrewriteaof()
+        until(lambda: not client.info("persistence")["aof_rewrite_in_progress"], "the rewrite")
+    server.kill()
+    shutil.rmtree(older, ignore_errors=True)
+    shutil.copytree(server.data, older)
+    server.start()
+
+
+def redis_older(scene: Scene) -> None:
+    """It dies, and an older file is put back."""
+    server = scene.ground.stack.redis
+    server.kill()
+    shutil.rmtree(server.data)
+    shutil.copytree(server.data.with_name("older"), server.data)
+    server.start()
+    scene.go_on()
+
+
+def _command(*words: str) -> Callable[[Scene], None]:
+    def happen(scene: Scene) -> None:
+        with scene.site.redis() as client:
+            client.execute_command(*words)
+        scene.go_on()
+
+    return happen
+
+
+def redis_paused(scene: Scene) -> None:
+    """It answers nobody for five seconds."""
+    server = scene.ground.stack.redis
+    server.suspend()
+    scene.go_on()
+    _wait(REDIS_PAUSE_S)
+    server.resume()
+
+
+def redis_full(scene: Scene) -> None:
+    """`maxmemory` is hit: it takes no writes until somebody gives it room."""
+    with scene.site.redis() as client:
+        client.config_set("maxmemory", "1")
+        scene.go_on()
+        scene.noticed("UnavailableError", "OOM")
+        client.config_set("maxmemory", "0")
+
+
+# --- the broker and the network ---------------------------------------------------------------------------
+
+
+def broker_killed(scene: Scene) -> None:
+    """It dies and comes back with its data."""
+    scene.ground.stack.broker.kill()
+    scene.ground.stack.broker.start()
+    scene.go_on()
+
+
+def _network(proxy: Callable[[Ground], FaultProxy], mode: Mode) -> Callable[[Scene], None]:
+    """The way between the worker and one of them is bad for some seconds."""
+
+    def happen(scene: Scene) -> None:
+        found = proxy(scene.ground)
+        found.mode = mode
+        scene.go_on()
+        _wait(NETWORK_S)
+        found.mode = Mode.PASS
+
+    return happen
+
+
+def _to_broker(ground: Ground) -> FaultProxy:
+    return ground.proxies()[0]
+
+
+def _to_redis(ground: Ground) -> FaultProxy:
+    return ground.proxies()[1]
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("worker: kill -9", worker_killed),
+    Fault("worker: stopped beyond its session", worker_stopped),
+    Fault("worker: two of one slot", two_of_one_slot),
+    Fault("worker: rebalance storm", rebalance_storm),
+    Fault("redis: kill -9", redis_killed),
+    Fault("redis: older file put back", redis_older, _keep_older),
+    Fault("redis: FLUSHALL", _command("FLUSHALL")),
+    Fault("redis: SCRIPT FLUSH", _command("SCRIPT", "FLUSH")),
+    Fault("redis: paused for 5 s", redis_paused),
+    Fault("redis: maxmemory hit", redis_full),
+    Fault("broker: kill -9", broker_killed),
+    *(
+        Fault(f"network to {name}: {mode}", _network(proxy, mode))
+        for name, proxy in (("redis", _to_redis), ("broker", _to_broker))
+        for mode in Mode
+        if mode != Mode.PASS
+    ),
+)

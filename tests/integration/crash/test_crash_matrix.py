@@ -1,0 +1,41 @@
+"""Cells of the crash matrix that nothing else tests on the real parts: the network, a full Redis, a storm."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from crash import cell
+from crash.faults import FAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.real
+BY_NAME = {fault.name: fault for fault in FAULTS}
+CELLS = [
+    ("network to redis: black hole", "after decide"),
+    ("network to broker: reset", "before commit"),
+    ("redis: maxmemory hit", "before decide"),
+]
+NIGHTLY = [
+    pytest.param(name, point, marks=pytest.mark.nightly)
+    for name in BY_NAME
+    for point in cell.POINTS
+    if (name, point) not in CELLS
+]
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[cell.Ground]:
+    """A broker and a Redis behind proxies."""
+    with cell.Ground(tmp_path_factory.mktemp("crash")) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("fault", "point"), [*CELLS, *NIGHTLY])
+def test_nothing_is_lost_doubled_or_overspent(ground: cell.Ground, fault: str, point: str):
+    """Whatever happens while a worker stands at this point, and the gate goes on by itself."""
+    outcome = cell.run(ground, BY_NAME[fault], point)
+    assert outcome.found == ()
+    assert outcome.decided > cell.SENT_FIRST

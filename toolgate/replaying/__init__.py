@@ -1,0 +1,1 @@
+"""Replaying: a recorded history decided again, and compared with what was recorded."""
