@@ -70,9 +70,9 @@ million: setup ## Send a million intents through two workers while something is 
 zoo: setup ## Put bugs in, one after the other; each must be caught (BUG=name for one)
 	PYTHONPATH=.:tests/support:tests/zoo $(BIN)/python tests/zoo $(BUG)
 
-SEEDS := 200
-FIRST := 0
-STEPS := 1500
+SEEDS ?= 200
+FIRST ?= 0
+STEPS ?= 1500
 simulate: setup ## Random histories with crashes and lost answers, all checked (SEEDS=n FIRST=seed STEPS=n)
 	PYTHONPATH=. $(BIN)/python tests/support/simulate.py --seeds $(SEEDS) --first $(FIRST) --steps $(STEPS)
 

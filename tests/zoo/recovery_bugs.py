@@ -159,8 +159,11 @@ def not_older_than_committed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemoryLedger, "_check", lambda self, share: check(self, changed(share, expect=0, start=0)))
 
 
-BUGS = in_histories(
-    dd_from_snapshot_on, scripts_reloaded, no_generation, claim_keeps_generation, any_claimer_goes_on,
-    nobody_fenced, own_slot_fenced, control_as_committed, audit_merged, snapshot_by_offset,
-    snapshot_of_live_ledger, post_state_folded, not_older_than_committed,
+BUGS = (
+    *in_histories(
+        dd_from_snapshot_on, no_generation, claim_keeps_generation, any_claimer_goes_on, control_as_committed,
+        audit_merged, snapshot_by_offset, snapshot_of_live_ledger, post_state_folded, not_older_than_committed,
+    ),
+    *in_histories(scripts_reloaded, older=0.01, backup=0.03),
+    *in_histories(nobody_fenced, own_slot_fenced, restart=0.012, fault=0.004),
 )  # fmt: skip
