@@ -149,7 +149,8 @@ def test_a_changed_input_is_named(history):
     event = _some(history, _approved)
     codec, log = Codec(Intent), history.log["intents", event.partition]
     place = next(n for n, one in enumerate(log) if one.offset == event.offset)
-    intent = changed(codec.decode(log[place].value), declared_cost_micros=11)
+    intent = codec.decode(log[place].value)
+    intent = changed(intent, declared_cost_micros=(intent.declared_cost_micros or 0) + 1)
     log[place] = changed(log[place], value=codec.encode(intent))
     first = history.replay().first
     assert (first.seq, first.offset) == (event.seq, event.offset)
