@@ -1,4 +1,4 @@
-"""Cells of the crash matrix that nothing else tests on the real parts: the network, a full Redis, a storm."""
+"""Cells of the crash matrix: one for every change, all of them in a night."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.real
 BY_NAME = {fault.name: fault for fault in FAULTS}
-CELLS = [
-    ("network to redis: black hole", "after decide"),
-    ("network to broker: reset", "before commit"),
-    ("redis: maxmemory hit", "before decide"),
-]
+CELLS = [("network to redis: black hole", "after decide")]  # the others in make nightly: each takes some 16 s
 NIGHTLY = [
     pytest.param(name, point, marks=pytest.mark.nightly)
     for name in BY_NAME
