@@ -72,9 +72,10 @@ def test_the_small_example_comes_out_as_it_must():
 
 
 @pytest.mark.real
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("folder", "wrong_pct", "failed_pct", "right_pct"),
-    [("airline", 50, 90, 80), pytest.param("airline/holds", 75, 90, 75, marks=pytest.mark.nightly)],
+    [("airline", 50, 90, 80), ("airline/holds", 75, 90, 75)],
 )
 def test_the_airline_recording_is_decided_as_its_readme_says(
     airline_runs, folder, wrong_pct, failed_pct, right_pct
