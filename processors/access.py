@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolgate.processors.case import weigh
-from toolgate.processors.modes import DRAFT_ONLY, READ_ONLY
+from toolgate.processors.modes import DRAFT_ONLY, READ_ONLY, SHADOW
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Kind, Reason
 
@@ -35,7 +35,9 @@ def access(case: Case, world: World) -> Case:
             because = f"allowed_tools does not name {intent.tool}{by_name}"
             reasons.append(Reason(Code.TOOL_NOT_ALLOWED, "allowed_tools", because))
     if tool is not None and tool.writes:
-        reasons += _about_writes(policy, tool, *world.mode_of_writes(policy, intent.run_id))
+        # In shadow everything is judged as if it counted.
+        mode, ordered = world.mode(policy, intent.run_id, besides=SHADOW)
+        reasons += _about_writes(policy, tool, mode, ordered)
     return weigh(case, *reasons) if reasons else case
 
 

@@ -157,8 +157,9 @@ class ControlState:
     def mode(self, tenant: str, workflow: str, written: str, *, besides: str = "") -> tuple[str, str]:
         """The mode that holds for a workflow whose policy says `written`, and for people who ordered it, or "".
 
-        Orders of the mode `besides` are not looked at.
+        With `besides` the one that would hold if neither policy nor order had said that mode.
         """
+        written = modes.ENFORCE if written == besides else written
         if not self.orders:
             return written, ""
         places = ((ALL, ""), ("tenant", tenant), ("workflow", workflow), ("workflow", f"{tenant}/{workflow}"))

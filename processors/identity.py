@@ -18,7 +18,7 @@ from toolgate.processors.control_state import malformed
 from toolgate.processors.keyring import DEV_KID, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.headers import KID, MAC
+from toolgate.schemas.headers import KID, MAC, kid_of
 from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
     """Why nobody who may start runs vouches for this contract, or None. An agent may not say what its run may touch."""
     if keyring.insecure_dev:
         return None
-    kid = next((value for name, value in envelope.headers if name == KID), b"").decode("ascii", "replace")
-    if kid in keyring.intents:
+    if (kid := kid_of(envelope.headers)) in keyring.intents:
         return f"key {kid} is an agent's: it may not say what its own run may touch"
     signers = _signers(keyring, envelope)
     if isinstance(signers, str):

@@ -63,12 +63,11 @@ def told_by(
     name, run_id, status = _MEMO + result.command_id, result.run_id, ResultStatus(result.status)
     if name not in facts:
         # Too large to be kept, or forgotten: what the call was about, nobody knows any more.
-        return tuple(_uncertain(tool, {}, run_id, facts, status, {}))
+        return tuple(_uncertain(result, tool, {}, facts, {}))
     memo = Memo.read(facts[name])
     found: list[Remember | Count] = [Remember(run_id, name, "")]
     told = remembered(tool.remember, memo.params, _body(result), offset) if status == ResultStatus.OK else {}
-    texts = {fact: text for fact, (text, _) in told.items()}
-    found += _uncertain(tool, memo.params, run_id, facts, status, texts)
+    found += _uncertain(result, tool, memo.params, facts, told)
     found += (Remember(run_id, fact, value, trusted) for fact, (value, trusted) in told.items())
     if memo.digest and (end := _ENDS.get(status)):
         keys = history_keys(run_id, tool.name, memo.digest)
@@ -82,27 +81,26 @@ def alters(result: Result) -> bool:
     return result.status in _MAY_HAVE_LANDED
 
 
-def _uncertain(  # noqa: PLR0913, PLR0917
+def _uncertain(
+    result: Result,
     tool: Tool,
     params: Mapping[str, Any],
-    run_id: str,
     facts: Mapping[str, str],
-    status: ResultStatus,
-    told: Mapping[str, str],
+    told: Mapping[str, tuple[str, bool]],
 ) -> Iterator[Remember]:
     """What a write has made untrue, or may have: the rows that it is about, and does not tell whole.
 
     Of one that landed and tells about a list, the rows that it does not name are none of it.
     """
-    if not tool.writes or status not in _MAY_HAVE_LANDED:
+    if not tool.writes or not alters(result):
         return
     names: dict[str, None] = {}
     for entry in tool.remember:
-        own = [text for name, text in told.items() if told_by_source(name, entry.fact, entry.source)]
+        own = [text for name, (text, _) in told.items() if told_by_source(name, entry.fact, entry.source)]
         whole = own and all(fields_of(text) >= {field for field, *_ in entry.fields} for text in own)
-        if not whole and not (entry.each is not None and status == ResultStatus.OK):
+        if not whole and not (entry.each is not None and result.status == ResultStatus.OK):
             names |= dict.fromkeys(names_of(facts, entry.fact, key_told(entry, params)))
-    yield from (Remember(run_id, name, "") for name in names)
+    yield from (Remember(result.run_id, name, "") for name in names)
 
 
 def _body(result: Result) -> Any:

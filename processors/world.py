@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.processors.modes import ENFORCE, SHADOW, mode_of_run
+from toolgate.processors.modes import mode_of_run
 
 if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
@@ -22,16 +22,11 @@ class World:
     keys: Keyring
     partitions: int = 0  # of the intents; 0 where records come from no topic, and lie nowhere
 
-    def mode(self, policy: WorkflowPolicy, run_id: str) -> tuple[str, str]:
-        """The mode that holds for a run, and for people who ordered it, or "" where the policy says it."""
-        tenant, workflow_id = policy.tenant, policy.workflow_id
-        written = mode_of_run(policy.mode, tenant, workflow_id, run_id)
-        return self.control.mode(tenant, workflow_id, written)
+    def mode(self, policy: WorkflowPolicy, run_id: str, *, besides: str = "") -> tuple[str, str]:
+        """The mode that holds for a run, and for people who ordered it, or "" where the policy says it.
 
-    def mode_of_writes(self, policy: WorkflowPolicy, run_id: str) -> tuple[str, str]:
-        """The mode that holds besides shadow, like `mode`: in shadow everything is judged as if it counted."""
+        With `besides` the one that would hold if nobody had said that mode.
+        """
         tenant, workflow_id = policy.tenant, policy.workflow_id
         written = mode_of_run(policy.mode, tenant, workflow_id, run_id)
-        return self.control.mode(
-            tenant, workflow_id, ENFORCE if written == SHADOW else written, besides=SHADOW
-        )
+        return self.control.mode(tenant, workflow_id, written, besides=besides)

@@ -48,6 +48,12 @@ def event_headers(
     return headers if traceparent is None else (*headers, (TRACEPARENT, traceparent))
 
 
+def kid_of(headers: Iterable[tuple[str, bytes | None]]) -> str:
+    """The key id that a record claims, the first one; "" for none. What is no ASCII is replaced; nothing is proven."""
+    found = next((value for name, value in headers if name == KID), None) or b""
+    return found.decode("ascii", "replace")
+
+
 def trace_of(headers: Iterable[tuple[str, bytes | None]]) -> bytes | None:
     """The traceparent to pass on; None when there is none, more than one, or none that is well-formed."""
     found = [value for name, value in headers if name == TRACEPARENT]

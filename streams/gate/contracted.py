@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from toolgate.streams.gate.intake import Item
     from toolgate.streams.ports import Decision
 
+# Notes of the audit; a result whose writer may not speak for its command is refused as well.
 ACCEPTED, REFUSED = "accepted", "refused"
 
 

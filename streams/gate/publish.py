@@ -17,7 +17,7 @@ from toolgate.processors.repairs import repair
 from toolgate.processors.run_contract import seen_id
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import frozen
-from toolgate.schemas.headers import KID, event_headers, trace_of
+from toolgate.schemas.headers import event_headers, kid_of, trace_of
 from toolgate.schemas.records import (
     AuditEvent,
     Balance,
@@ -35,7 +35,7 @@ from toolgate.schemas.records import (
     RunContract,
     Verdict,
 )
-from toolgate.streams.gate.contracted import note_of, outcome_of
+from toolgate.streams.gate.contracted import REFUSED, note_of, outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
 from toolgate.streams.gate.rollups import roll_up
 from toolgate.streams.gate.told import DisagreementError, told_of
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
 SOURCE = "/toolgate/gate"
 _METERED = frozenset({Charge, Count, Spend, Distinct})  # claims on accounts that fill up
-REFUSED = "refused"  # note of a result whose writer may not speak for its command
 
 
 @frozen
@@ -357,8 +356,7 @@ def _kid(item: Item) -> str:
     """The key id of a result or control record; nothing was proven of one that does not count or cannot be read."""
     if item.refused or item.reading.record is None:
         return ""
-    found = next((value for name, value in item.reading.envelope.headers if name == KID), b"")
-    return found.decode("ascii", "replace")
+    return kid_of(item.reading.envelope.headers)
 
 
 def _balances(case: Case, decision: Decision) -> tuple[Balance, ...]:

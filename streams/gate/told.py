@@ -15,10 +15,7 @@ from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from toolgate.processors.case import Case
-    from toolgate.processors.claims import Claim
     from toolgate.streams.gate.intake import Item
     from toolgate.streams.ports import Decision
 
@@ -53,24 +50,25 @@ def told_of(item: Item, decision: Decision) -> Told:
     if decision.conflict:
         because = "this id was used before with other content"
         return Told((Reason(Code.ID_CONFLICT, "intent_id", because),))
-    if case is None:
-        return _of_contract(item, decision)
-    refused = decision.refused
+    refusals = _refusals(item, decision)
+    if case is None:  # a run contract that nothing speaks against but, perhaps, the ledger
+        return Told(ordered(refusals))
     recorded = case.verdict == Verdict.RECORDED
-    agreed = decision.verdict == (Verdict.DENY if refused and not recorded else case.verdict)
-    fits = not refused or max(refused)[0] < len(case.always) + len(case.claims)
-    if not agreed or not fits or decision.policy_digest != item.ask.policy_digest:
-        raise _disagreement(item, decision, case.verdict)
-    if not refused and not recorded and not case.shadow_reasons:
+    if not refusals and not recorded and not case.shadow_reasons:
         return Told(case.reasons) if case.reasons else NOTHING  # the chain has ordered them
-    return _with_shadow(case, _refusals(case, refused), recorded=recorded)
+    return _with_shadow(case, refusals, recorded=recorded)
 
 
-def _refusals(case: Case, refused: tuple[tuple[int, int], ...]) -> tuple[Reason, ...]:
-    return _refusals_of(case.always + case.claims, refused)
-
-
-def _refusals_of(claims: Sequence[Claim], refused: tuple[tuple[int, int], ...]) -> tuple[Reason, ...]:
+def _refusals(item: Item, decision: Decision) -> tuple[Reason, ...]:
+    """What the ledger refused of what was asked; DisagreementError where it was asked something else."""
+    ask, refused = item.ask, decision.refused
+    claims = ask.always + ask.claims
+    agreed = decision.verdict == (
+        Verdict.DENY if refused and ask.verdict != Verdict.RECORDED else ask.verdict
+    )
+    fits = not refused or max(refused)[0] < len(claims)
+    if not agreed or not fits or decision.policy_digest != ask.policy_digest:
+        raise _disagreement(item, decision, ask.verdict)
     return tuple(refusal(claims[index], level) for index, level in refused)
 
 
@@ -79,16 +77,6 @@ def _with_shadow(case: Case, refusals: tuple[Reason, ...], *, recorded: bool) ->
     reasons = case.reasons if recorded else ordered((*case.reasons, *refusals))
     shadow = ordered((*case.shadow_reasons, *refusals)) if recorded else case.shadow_reasons
     return Told(reasons, shadow, would_have(case, reasons, shadow))
-
-
-def _of_contract(item: Item, decision: Decision) -> Told:
-    """Of a run contract that nothing speaks against but, perhaps, the ledger."""
-    refused = decision.refused
-    agreed = decision.verdict == (Verdict.DENY if refused else Verdict.APPROVE)
-    fits = not refused or max(refused)[0] < len(item.ask.claims)
-    if not agreed or not fits or decision.policy_digest != item.ask.policy_digest:
-        raise _disagreement(item, decision, item.ask.verdict)
-    return Told(ordered(_refusals_of(item.ask.claims, refused)))
 
 
 def _of_no_case(item: Item, decision: Decision) -> Told:

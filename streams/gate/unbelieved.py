@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from toolgate.processors.reasons import Code
-from toolgate.schemas.headers import KID
+from toolgate.schemas.headers import kid_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,5 +58,5 @@ def _why(item: Item) -> str | None:
 
 def _claimed(item: Item) -> str:
     """The key id in the headers, or "": shortened, and of printable ASCII alone."""
-    found = next((value for name, value in item.reading.envelope.headers if name == KID), None) or b""
-    return "".join(c if c.isprintable() else "\ufffd" for c in found[:KID_CHARS].decode("ascii", "replace"))
+    claimed = kid_of(item.reading.envelope.headers)[:KID_CHARS]
+    return "".join(c if c.isprintable() else "\ufffd" for c in claimed)

@@ -46,6 +46,7 @@ class Waiting:
         """
         ready: list[Reading] = []
         waiting: dict[TopicPartition, int] = {}
+        behind = {tp[1] for tp, offset in decided.items() if tp[0] in TOLD and positions.get(tp, 0) < offset}
         for reading in readings:
             envelope = reading.envelope
             tp = (envelope.topic, envelope.partition)
@@ -54,10 +55,7 @@ class Waiting:
             wanted = reading.record.results_seen_to if isinstance(reading.record, Intent) else None
             results = (RESULTS, envelope.partition)
             position = positions.get(results, 0)
-            if envelope.topic == INTENTS and any(
-                positions.get(told, 0) < decided.get(told, 0)
-                for told in ((topic, envelope.partition) for topic in TOLD)
-            ):
+            if envelope.topic == INTENTS and envelope.partition in behind:
                 waiting[tp] = envelope.offset
             elif wanted is None or wanted < position:
                 ready.append(reading)

@@ -10,11 +10,33 @@ from typing import TYPE_CHECKING, Protocol
 from toolgate.schemas.frozen import changed
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
+from toolgate.streams.ports import Decision
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import Op
+    from toolgate.schemas.records import Op, Visible
     from toolgate.streams.ledger.accounts import Accounts, Give
-    from toolgate.streams.ports import Ask, Decision
+    from toolgate.streams.ports import Ask
+
+
+def begun(ask: Ask, seq: int, clk: int, ctl: int, visible: tuple[Visible, ...]) -> Decision:
+    """A decision before anything has been judged: what was asked, at its place in the order."""
+    return Decision(
+        offset=ask.offset,
+        seq=seq,
+        clk=clk,
+        ctl=ctl,
+        verdict=ask.verdict,
+        first=False,
+        refused=(),
+        ops=(),
+        after=(),
+        visible=visible,
+        first_seq=None,
+        conflict=False,
+        note="",
+        policy_digest=ask.policy_digest,
+        given=ask.given,
+    )
 
 
 class Books(Protocol):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.records import Visible
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, bucket, seen_key
-from toolgate.streams.ledger.judging import Judging
+from toolgate.streams.ledger.judging import Judging, begun
 from toolgate.streams.ledger.store import Image, Mark, Pending, Store
 from toolgate.streams.ports import (
     NOBODY,
@@ -169,23 +169,7 @@ class MemoryLedger(Judging):
         image.clk = max(image.clk, ask.time_ms)
         for pending in image.pending:
             pending.carrier = pending.carrier or image.seq
-        decision = Decision(
-            offset=ask.offset,
-            seq=image.seq,
-            clk=image.clk,
-            ctl=image.ctl,
-            verdict=ask.verdict,
-            first=False,
-            refused=(),
-            ops=(),
-            after=(),
-            visible=tuple(p.visible for p in image.pending),
-            first_seq=None,
-            conflict=False,
-            note="",
-            policy_digest=ask.policy_digest,
-            given=ask.given,
-        )
+        decision = begun(ask, image.seq, image.clk, image.ctl, tuple(p.visible for p in image.pending))
         decision, gives = self._judge(ask, decision)
         mark.decided[ask.offset] = decision
         if gives:

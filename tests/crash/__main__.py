@@ -21,7 +21,7 @@ from rich.table import Table
 from crash import cell
 from crash.faults import FAULTS
 
-KINDS = ("lost", "doubled", "over cap", "unaudited")
+KINDS = tuple(cell.KINDS)
 
 
 def crash(

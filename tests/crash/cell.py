@@ -35,7 +35,7 @@ POINTS: dict[str, str] = {
 HALTING = Path(__file__).parents[1] / "support" / "halting.py"
 SENT_FIRST, SENT_AFTER = 120, 100
 REST_S, GO_ON_S = 120.0, 90.0
-_KINDS = {  # of what the checker finds, by words in its sentences
+KINDS = {  # of what the checker finds, by words in its sentences
     "lost": ("is not audited", "has no command", "is not there"),
     "doubled": ("is audited", "times", "second first", "is a duplicate of nothing"),
     "over cap": ("over its cap", "records, at most"),
@@ -137,17 +137,16 @@ class Outcome:
 
     def counted(self, kind: str) -> int:
         """How many sentences of the checker are of this kind."""
-        return sum(any(word in one for word in _KINDS[kind]) for one in self.found)
+        return sum(_is_of(kind, one) for one in self.found)
 
     @property
     def others(self) -> int:
         """... and of none."""
-        return sum(not any(self.counted_in(kind, one) for kind in _KINDS) for one in self.found)
+        return sum(not any(_is_of(kind, one) for kind in KINDS) for one in self.found)
 
-    @staticmethod
-    def counted_in(kind: str, sentence: str) -> bool:
-        """Whether a sentence is of this kind."""
-        return any(word in sentence for word in _KINDS[kind])
+
+def _is_of(kind: str, sentence: str) -> bool:
+    return any(word in sentence for word in KINDS[kind])
 
 
 @dataclass

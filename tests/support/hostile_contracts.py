@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from gate_load import WORKFLOW
 from hostile_intents import PARTITIONS, QUARANTINE, Signers, Written, signed, written
-from raw_produce import RawRecord
+from hostile_words import sealed
 
-from toolgate.processors.keyring import framed
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import RunContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from nacl.signing import SigningKey
+    from raw_produce import RawRecord
 
 RECORDED, REFUSED = "RECORDED", "CONTRACT_REFUSED"
 CONTRACTS = Codec(RunContract)
@@ -46,9 +45,7 @@ def bond(people: Mapping[str, SigningKey], kid: str, name: str, **fields: Any) -
         "values": {},
     }
     contract = RunContract(**values | fields)
-    key, value = f"run-{name}".encode(), CONTRACTS.encode(contract)
-    signature = people[kid].sign(framed("contracts", key, value)).signature
-    return RawRecord(value, key, ((KID.encode(), kid.encode()), (MAC.encode(), signature)))
+    return sealed(people, "contracts", f"run-{name}".encode(), CONTRACTS.encode(contract), kid)
 
 
 def _bond(**fields: Any) -> Callable[[Mapping[str, SigningKey], Signers, str], Written]:

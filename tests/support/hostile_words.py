@@ -169,13 +169,19 @@ def _word(*signers: str, **fields: Any) -> Callable[[Mapping[str, SigningKey]], 
 
 def spoken(people: Mapping[str, SigningKey], control: Control, *signers: str) -> RawRecord:
     """A control record with the signatures of these people."""
-    value = CONTROL.encode(control)
+    return sealed(people, "control", KEY, CONTROL.encode(control), *signers)
+
+
+def sealed(
+    people: Mapping[str, SigningKey], topic: str, key: bytes, value: bytes, *signers: str
+) -> RawRecord:
+    """A record of this topic with the signatures of these people."""
     headers: list[tuple[bytes, bytes | None]] = []
     for place, kid in enumerate(signers, start=1):
         suffix = b"" if place == 1 else b"-%d" % place
-        signature = people[kid].sign(framed("control", KEY, value)).signature
+        signature = people[kid].sign(framed(topic, key, value)).signature
         headers += [(KID.encode() + suffix, kid.encode()), (MAC.encode() + suffix, signature)]
-    return RawRecord(value, KEY, tuple(headers))
+    return RawRecord(value, key, tuple(headers))
 
 
 def _activation(*signers: str, **fields: Any) -> Callable[[Mapping[str, SigningKey]], RawRecord]:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from toolgate.streams.ledger.accounts import bucket
 from toolgate.streams.ledger.freed import Freed
-from toolgate.streams.ledger.judging import Judging
+from toolgate.streams.ledger.judging import Judging, begun
 from toolgate.streams.ledger.store import Image
-from toolgate.streams.ports import Decision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from toolgate.replaying.recorded import Recorded
     from toolgate.schemas.records import Op
     from toolgate.streams.ledger.accounts import Give
-    from toolgate.streams.ports import Ask, Look
+    from toolgate.streams.ports import Ask, Decision, Look
 
 
 class ReplayLedger(Judging):
@@ -63,23 +62,7 @@ class ReplayLedger(Judging):
             image.accounts.forget(image.clk)
         self._freed.see(head.gen, head.visible, image.accounts)
         self._followed = record if lost else None
-        decision = Decision(
-            offset=ask.offset,
-            seq=head.seq,
-            clk=image.clk,
-            ctl=ctl,
-            verdict=ask.verdict,
-            first=False,
-            refused=(),
-            ops=(),
-            after=(),
-            visible=head.visible,
-            first_seq=None,
-            conflict=False,
-            note="",
-            policy_digest=ask.policy_digest,
-            given=ask.given,
-        )
+        decision = begun(ask, head.seq, image.clk, ctl, head.visible)
         decision, gives = self._judge(ask, decision)
         if gives:
             self._freed.add((head.topic, head.partition), head.offset, gives)

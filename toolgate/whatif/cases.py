@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from toolgate.processors.cases_file import CaseEntry, Step
+    from toolgate.processors.cases_file import CaseContract, CaseEntry, Step
     from toolgate.processors.policy import PolicySet
     from toolgate.processors.strict_yaml import Document
 
@@ -82,7 +82,7 @@ def run(case: Case, policies: PolicySet) -> Outcome:
     faults: list[Fault] = []
     event: AuditEvent | None = None
     if entry.contract is not None:
-        faults += _contract_fault(case, gate.contract(_contract(entry, policies), now_ms))
+        faults += _contract_fault(case, gate.contract(_contract(entry, entry.contract, policies), now_ms))
     for at, step in entry.steps():
         now_ms = max(now_ms, entry.begin_ms + (step.at_ms or 0))
         for number in range(step.times):
@@ -163,10 +163,7 @@ def _intent(
     )
 
 
-def _contract(entry: CaseEntry, policies: PolicySet) -> RunContract:
-    asked = entry.contract
-    if asked is None:
-        raise AssertionError("the case has no contract")
+def _contract(entry: CaseEntry, asked: CaseContract, policies: PolicySet) -> RunContract:
     return RunContract(
         contract_id="case-contract",
         tenant=entry.tenant,

@@ -11,6 +11,7 @@ from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import KID, MAC
 from toolgate.processors.keyring import IntentKey, Keyring, mac
 from toolgate.processors.loader import from_files
+from toolgate.processors.remembering import remembered
 from toolgate.processors.world import World
 from toolgate.schemas.records import Intent
 
@@ -72,5 +73,19 @@ def case():
         if headers is None:
             headers = ((KID, b"k1"), (MAC, mac(SECRET, "intents", key, value)))
         return Case(Envelope("intents", 3, 7, time_ms, key, value, headers), intent, "d" * 32)
+
+    return make
+
+
+@pytest.fixture
+def read(tools):
+    """What the ledger keeps after these calls: (tool, params, result), in order; `tools` is the module's own."""
+
+    def make(*calls):
+        texts = {}
+        for offset, (tool, params, result) in enumerate(calls):
+            told = remembered(tools[tool].remember, params, result, offset)
+            texts |= {name: text for name, (text, _) in told.items()}
+        return texts
 
     return make

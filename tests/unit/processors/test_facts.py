@@ -14,7 +14,7 @@ from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
 from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code, retryable
-from toolgate.processors.remembering import FACTS_MAX, remembered
+from toolgate.processors.remembering import FACTS_MAX
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Verdict
 
@@ -126,20 +126,6 @@ LEGS = [[{"code": "X1", "price": 100}, {"code": "X2", "price": 150}], [{"code": 
 def tools(world):
     """The tools of a small travel desk."""
     return world(POLICY.replace("  rules:\n", ""), tools=TOOLS).policies.tools
-
-
-@pytest.fixture
-def read(tools):
-    """What the ledger keeps after these calls: (tool, params, result), in order."""
-
-    def make(*calls):
-        texts = {}
-        for offset, (tool, params, result) in enumerate(calls):
-            told = remembered(tools[tool].remember, params, result, offset)
-            texts |= {name: text for name, (text, _) in told.items()}
-        return texts
-
-    return make
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from toolgate.processors.facts import fields_of
 from toolgate.processors.loader import from_files
 from toolgate.processors.memos import memo_of, told_by
-from toolgate.processors.remembering import key_told, remembered
+from toolgate.processors.remembering import key_told
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Result
 
@@ -49,20 +49,6 @@ def tools():
     """The tools of a small travel desk."""
     policy = b"policy: {workflow_id: w, allowed_tools: [get_booking]}"
     return from_files({"tools.yaml": TOOLS.encode(), "policy.yaml": policy}).tools
-
-
-@pytest.fixture
-def read(tools):
-    """What the ledger keeps after these calls: (tool, params, result), in order."""
-
-    def make(*calls):
-        texts = {}
-        for offset, (tool, params, result) in enumerate(calls):
-            told = remembered(tools[tool].remember, params, result, offset)
-            texts |= {name: text for name, (text, _) in told.items()}
-        return texts
-
-    return make
 
 
 @pytest.mark.parametrize(

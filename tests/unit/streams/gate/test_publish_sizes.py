@@ -127,9 +127,8 @@ def _outputs(case: Case, verdict: str, refused: tuple[tuple[int, int], ...]) -> 
         "",
         "p",
     )
-    item = Item(
-        Reading(case.envelope, case.intent, 1, case.digest), Ask(0, 1, "APPROVE", policy_digest="p"), case
-    )
+    ask = Ask(0, 1, case.verdict.value, policy_digest="p", always=case.always, claims=case.claims)
+    item = Item(Reading(case.envelope, case.intent, 1, case.digest), ask, case)
     publisher, rollups = Publisher("c" * 64), Rollups()
     made = publisher.outputs([(item, decision)], Reply("g" * 16, AMOUNT_MAX, ()), {}, rollups)
     made += publisher.pulses(rollups)
