@@ -22,7 +22,7 @@ _TEXTS_MAX, _TEXT_BYTES_MAX, _ALL_BYTES_MAX = 512, 4_096, 65_536  # of what one 
 
 @dataclass(slots=True)
 class Money:
-    """`used` is reserved or spent; `freed` is given back and not available yet; `parts` become free when they expire."""
+    """`used` is reserved or spent; `freed` is given back and not available yet; `parts` expire."""
 
     at: int
     keep: int
@@ -243,7 +243,9 @@ class Book:
         money.used += spent
         money.uncovered = min(_COUNTED_MAX, money.uncovered + uncovered)
 
-    def _reserve(self, name: str, expires_at: int, digest: str, tool: str, parts: Any, sets: Any) -> None:
+    def _reserve(  # noqa: PLR0913, PLR0917 - the fields of the operation
+        self, name: str, expires_at: int, digest: str, tool: str, parts: Any, sets: Any
+    ) -> None:
         self.reservations[name] = Reservation(self.clk // BUCKET_MS, expires_at, digest, tool, parts, sets)
         for account, _unit, amount, _max, on_expiry, keep in parts:
             money = self._touch(f"c:{account}", Money, keep)

@@ -185,7 +185,7 @@ def _spelt(schema: Any, named: dict[str, Any]) -> Any:
 _TYPES: dict[str, type] = {"int": int, "long": int, "string": str, "boolean": bool}
 
 
-def _unplain(value: Any, schema: Any, named: dict[str, Any]) -> Any:
+def _unplain(value: Any, schema: Any, named: dict[str, Any]) -> Any:  # noqa: PLR0911 - one a type
     """A value of JSON as `schemas.reading` would have read it."""
     if isinstance(schema, list):
         return _of_union(value, schema, named)

@@ -79,8 +79,11 @@ def judge(history: History, notify: Callable[[int, int], None] = lambda _done, _
     return Report(findings, cut, done, book)
 
 
-def compare(report: Report, dump: dict[str, Any]) -> None:
-    """Hold the ledger's own dump against the book; only a history at rest says all that a ledger holds."""
+def compare(report: Report, dump: dict[str, Any] | None) -> None:
+    """Hold the ledger's own dump, None for nothing, against the book.
+
+    Only a history at rest says all that a ledger holds.
+    """
     ledger.compare(report.book.canonical(), dump, report.findings)
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     Skip = Callable[[bytes, int], int]
 
 
-def skipper(schema: Any) -> Skip:
+def skipper(schema: Any) -> Skip:  # noqa: PLR0911 - one a type
     """The function that gives the position behind a value.
 
     Args:

@@ -10,7 +10,7 @@ from toolgate.verification.history import AUDIT, INPUTS, TOPICS
 from toolgate.verification.loading import Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
@@ -32,18 +32,18 @@ class Readable(Protocol):
 Spans = dict[str, dict[int, tuple[int, int]]]
 
 
-def spans(open_topic: Callable[[str], Readable]) -> Spans:
+def spans(open_topic: Callable[[str], Readable], wanted: Sequence[str] = TOPICS) -> Spans:
     """Where each topic begins and ends now; a topic that is not there is left out.
 
-    The audit's ends are taken first and those of inputs last: if every input is audited by then, no decision was made in
-    between, and everything that belongs to the audit is there.
+    The audit's ends are taken first and those of inputs last: if every input is audited by then, no decision was made
+    in between, and everything that belongs to the audit is there.
 
     Raises:
         RefusedError: there is no audit, or it may not be read.
         UnreachableError: Kafka does not answer.
     """
     found: Spans = {}
-    for topic in TOPICS:
+    for topic in wanted:
         try:
             reader = open_topic(topic)
         except RefusedError:
