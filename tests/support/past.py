@@ -50,11 +50,9 @@ class Past:
 
     def place(self, topic: str, seq: int) -> int:
         """Where in `envelopes` the record of a seq on a topic of the gate's lies."""
-        return next(
-            i for i, e in enumerate(self.envelopes) if e.topic == topic and self.record(e).seq == seq
-        )
+        return next(i for i, e in enumerate(self.envelopes) if e.topic == topic and self.record(e).seq == seq)
 
-    def change(self, topic: str, seq: int, **fields: Any) -> None:
+    def change(self, topic: str, seq: int, /, **fields: Any) -> None:
         """Change fields of a record."""
         i = self.place(topic, seq)
         record = changed(self.record(self.envelopes[i]), **fields)
@@ -64,7 +62,7 @@ class Past:
         """Take a record away."""
         del self.envelopes[self.place(topic, seq)]
 
-    def repeat(self, topic: str, seq: int, **fields: Any) -> None:
+    def repeat(self, topic: str, seq: int, /, **fields: Any) -> None:
         """Write a record once more at the end of its partition, with other fields."""
         one = self.envelopes[self.place(topic, seq)]
         offset = 1 + max(e.offset for e in self.envelopes if (e.topic, e.partition) == (topic, one.partition))

@@ -256,7 +256,7 @@ class Book:
 
     def _settle(self, event: Event, name: str, outcome: str, actuals: Any, records: Any) -> None:
         reservation = self.reservations.get(name)
-        if reservation is None:
+        if reservation is None or reservation.end:  # a fault that is found elsewhere, and counted once
             return
         reservation.end = outcome
         for (account, _unit, _amount, _max, on_expiry, keep), (_, spent, freed, uncovered) in zip(

@@ -123,7 +123,7 @@ class Caps:
     def _late(self, event: Event, op: Op) -> None:
         """What comes after its expiry takes its room anew."""
         found = self._book.reservations.get(op.args[0])
-        if found is None or found.expires_at > event.clk:
+        if found is None or found.end or found.expires_at > event.clk:
             return
         for part, actual in zip(found.parts, op.args[2], strict=False):
             if part[4] == "release" and actual[1]:
