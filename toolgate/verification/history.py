@@ -138,11 +138,11 @@ class History:
             at: its offset where it is an input, else its seq.
             time_ms: when what it belongs to was written.
         """
-        begin = self.begins.get((topic, partition))
-        if begin is not None:
-            return begin[0] == 0 or at > begin[1]
         retention = BY_NAME[topic].retention_ms
-        return retention == FOREVER or time_ms > self.as_of_ms - retention
+        if retention == FOREVER or time_ms > self.as_of_ms - retention:
+            return True
+        begin = self.begins.get((topic, partition))
+        return begin is not None and (begin[0] == 0 or at > begin[1])
 
     def cut(self) -> Cut:
         """How far it can be judged; sorts everything."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 
 import pytest
 from past import Past
@@ -50,7 +51,7 @@ def test_what_is_exported_is_judged_as_the_topics_are(past, shelves, tmp_path, n
     printed = [json.dumps(Decoder().entry(e).as_json()) for e in past.envelopes]
     assert sorted(printed) == sorted(json.dumps(json.loads(line)) for line in data.splitlines())
     told = []
-    found = judge(read(path, lambda *at: told.append(at)))
+    found = judge(read(aged(path, past), lambda *at: told.append(at)))
     assert told[-1][0] == told[-1][1] > 0
     there = judge(topics.read(shelves, stretch))
     assert found.findings.listed() == there.findings.listed() == past.report().findings.listed()
@@ -80,6 +81,12 @@ def test_inputs_that_come_meanwhile_are_noticed(past, shelves):
         )
     )
     assert topics.grown(shelves, stretch)
+
+
+def aged(path, past):
+    """The file, as old as the history."""
+    os.utime(path, (past.as_of_ms / 1000, past.as_of_ms / 1000))
+    return path
 
 
 def line(past, topic):
@@ -152,6 +159,6 @@ def test_a_record_that_could_not_be_decoded_is_a_fault_where_only_the_gate_write
     entries[i] |= {"problem": "malformed: cut short", "bytes": "00"}
     path = tmp_path / "history.jsonl"
     path.write_text("\n".join(map(json.dumps, entries)))
-    found = judge(read(path)).findings.listed()
+    found = judge(read(aged(path, past))).findings.listed()
     assert [finding.law.value for finding in found] == ["readable", "outcome"]
     assert found[0].what == "malformed: cut short"
