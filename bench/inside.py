@@ -107,28 +107,34 @@ def _loaded(workflows: int) -> Size:
 
 def _run(size: Size) -> float:
     """Microseconds of processor time an intent."""
+    spent, _ = decided(size.world, size.cases)
+    return spent * 1e6 / len(size.cases)
+
+
+def decided(world: World, cases: Sequence[Case]) -> tuple[float, Broker]:
+    """Seconds of processor time that it takes to approve all cases, and the topics afterwards."""
     broker = Broker(1, _NAMES, _SINGLE)
-    for case in size.cases:
+    for case in cases:
         broker.append(
             Output(rulebook.TOPIC, 0, case.envelope.key, case.envelope.value, case.envelope.headers)
         )
-    decided, nonces = _Decided(), count(1)
+    counted, nonces = _Decided(), count(1)
     inputs = tuple((name, p) for name in INPUTS for p in range(BY_NAME[name].partitions(1)))
     gate = Gate(
         Fixed(0, 1, inputs, BATCH_SIZE, poll_s=0),
         lambda on_revoke: MemoryLog(broker, on_revoke),
         MemoryLedger(Store()),
-        Intake(size.world.policies, size.world.keys),
+        Intake(world.policies, world.keys),
         Publisher("bench"),
-        decided,
+        counted,
         lambda: broker.now_ms,
         lambda: f"{next(nonces):012x}",
     )
     gc.collect()
     since = time.process_time()
     for _point in gate.run():
-        if decided.approved + decided.others >= len(size.cases):
+        if counted.approved + counted.others >= len(cases):
             break
     spent = time.process_time() - since
-    assert not decided.others, "an intent was not approved"
-    return spent * 1e6 / len(size.cases)
+    assert not counted.others, "an intent was not approved"
+    return spent, broker

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import Op
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent, Op
 
 BUCKET_MS = 21_600_000  # ids and reservations are remembered in buckets of six hours,
 BUCKETS_BEFORE = 4  # the current one and four before it
@@ -128,7 +127,7 @@ class Book:
         self._gen = ""
         self._freed: dict[tuple[str, int], list[tuple[int, str, int]]] = defaultdict(list)
 
-    def arrive(self, event: Event) -> None:
+    def arrive(self, event: AuditEvent) -> None:
         """The clock moves on, and what the event says has become available is. Call before looking at accounts."""
         before, self.clk = self.clk, max(self.clk, event.clk)
         if before // BUCKET_MS != self.clk // BUCKET_MS:
@@ -139,10 +138,10 @@ class Book:
             self._gen = event.gen
             for source in self._freed:
                 self._available(source, None)
-        for topic, partition, offset in event.visible:
-            self._available((topic, partition), offset)
+        for visible in event.visible:
+            self._available((visible.topic, visible.partition), visible.offset)
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: AuditEvent) -> None:
         """What the event's operations do."""
         for op in event.ops:
             self._do(op, event)
@@ -150,7 +149,7 @@ class Book:
             key = f"{event.tenant}/{event.intent_id}"
             self.firsts[key] = (event.digest, event.seq, event.clk // BUCKET_MS)
 
-    def first(self, event: Event) -> tuple[str, int, int] | None:
+    def first(self, event: AuditEvent) -> tuple[str, int, int] | None:
         """Digest, seq and bucket of the first decision on the event's id, while it is remembered."""
         found = self.firsts.get(f"{event.tenant}/{event.intent_id}")
         return found if found is not None and self._remembered(found[2]) else None
@@ -212,7 +211,7 @@ class Book:
         account.at, account.keep = self.clk, keep
         return account
 
-    def _do(self, op: Op, event: Event) -> None:
+    def _do(self, op: Op, event: AuditEvent) -> None:
         args = op.args
         match op.op:
             case "reserve":
@@ -254,7 +253,7 @@ class Book:
                 money.parts[name] = (expires_at, amount)
             money.used += amount
 
-    def _settle(self, event: Event, name: str, outcome: str, actuals: Any, records: Any) -> None:
+    def _settle(self, event: AuditEvent, name: str, outcome: str, actuals: Any, records: Any) -> None:
         reservation = self.reservations.get(name)
         if reservation is None or reservation.end:  # a fault that is found elsewhere, and counted once
             return

@@ -9,8 +9,8 @@ from toolgate.verification.book import Memory
 from toolgate.verification.findings import Findings, Law
 
 if TYPE_CHECKING:
+    from toolgate.schemas.records import AuditEvent
     from toolgate.verification.book import Book
-    from toolgate.verification.events import Event
 
 _NAME = "~contract"
 
@@ -22,7 +22,7 @@ class Contracts:
         self._book = book
         self._findings = findings
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event; the book stands before it."""
         if event.topic == "contracts":
             self._accepts(event)
@@ -34,7 +34,7 @@ class Contracts:
     def end(self) -> None:
         """Nothing is left to say."""
 
-    def _accepts(self, event: Event) -> None:
+    def _accepts(self, event: AuditEvent) -> None:
         said = any(op.op == "remember" and op.args[1] == _NAME for op in event.ops)
         if said != (event.note == "accepted"):
             what = f"is noted {event.note or 'as nothing'}, and it is {'' if said else 'not '}remembered"
@@ -52,7 +52,7 @@ class Contracts:
         found: dict[str, Any] | None = json.loads(text) if text else None
         return found
 
-    def _keeps(self, event: Event) -> None:
+    def _keeps(self, event: AuditEvent) -> None:
         contract = self._contract(event.run_id)
         if contract is None:
             return
@@ -65,7 +65,7 @@ class Contracts:
             self._findings.at(Law.CONTRACT, event, f"{said} has ended at {contract['until']}")
         self._ceilings(event, contract, said)
 
-    def _ceilings(self, event: Event, contract: dict[str, Any], said: str) -> None:
+    def _ceilings(self, event: AuditEvent, contract: dict[str, Any], said: str) -> None:
         """Calls are counted and money is reserved under names of the run's own."""
         if contract["max_calls"] is not None:
             key = f"run:{event.run_id}:contract_calls"

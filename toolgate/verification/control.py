@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from toolgate.verification.findings import Findings, Law, Place
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import Control
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent, Control
     from toolgate.verification.history import History
 
 _STOPS = frozenset({"kill", "mode"})
@@ -20,7 +19,7 @@ class Shadow:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event."""
         shadowed = (
             event.topic == "intents" and event.would_have and event.verdict == "RECORDED" and event.tool
@@ -37,8 +36,8 @@ class _Stretch(NamedTuple):
     """Consecutive decisions under one control position."""
 
     ctl: int
-    first: Event
-    last: Event
+    first: AuditEvent
+    last: AuditEvent
 
 
 class _Approved(NamedTuple):
@@ -60,12 +59,12 @@ class Stops:
         self._words = history.words
         self._findings = findings
         self._stretches: list[_Stretch] = []
-        self._after: dict[int, Event] = {}
+        self._after: dict[int, AuditEvent] = {}
         self._approved: list[_Approved] = []
         self._commands = history.told["commands"]
         self._begins = min((at for at, word in self._words.items() if word.kind in _STOPS), default=None)
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event; commands are still there, for the system that they name."""
         if self._stretches and self._stretches[-1].ctl == event.ctl:
             self._stretches[-1] = self._stretches[-1]._replace(last=event)
@@ -95,7 +94,7 @@ class Stops:
                 )
                 self._findings.add(Law.KILL, approved.place, what)
 
-    def _approval(self, event: Event) -> _Approved:
+    def _approval(self, event: AuditEvent) -> _Approved:
         command = next(iter(self._commands.get(event.seq, ())), None)
         names = (
             ("tenant", event.tenant),

@@ -1,223 +1,144 @@
-"""The audit event, as far as the laws look at it, and how it and other records are read.
+"""How records are read: what only the gate writes without the strictness that hostile bytes need, and fast.
 
-From bytes only the fields that are looked at are made; the others are stepped over. That is most of the time that a
-long log takes. From an export the same values are made of JSON, with every type checked.
+The strict codec writes again what it has read, to be sure that a record has one digest only; nobody's digest depends on
+what the gate says itself. Audit events are read twice: their head when they are loaded, to put them in order, and the
+whole when they are judged, so that a long history takes little more memory than its bytes.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from toolgate.schemas import registry as registries
+from toolgate.schemas.binary import prepare
 from toolgate.schemas.bundle import schemas, subject_of
-from toolgate.schemas.frozen import frozen, names_of
+from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError
 from toolgate.schemas.reading import reader
-from toolgate.schemas.records import AuditEvent, Op
-from toolgate.verification.skipping import skipper
+from toolgate.schemas.records import AuditEvent, Op, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from toolgate.schemas.registry import Registry
 
-    Step = tuple[bool, Callable[[bytes, int], Any]]
-
-_HEADER_BYTES = 5
-
-
-@frozen
-class Event:
-    """Fields of AuditEvent under their names, in their order.
-
-    `visible` are (topic, partition, offset); `balances` are (account, unit, used, max); the args of `ops` are tuples in
-    the order of their schema.
-    """
-
-    seq: int
-    gen: str
-    ctl: int
-    clk: int
-    stable: int
-    visible: tuple[tuple[str, int, int], ...]
-    topic: str
-    partition: int
-    offset: int
-    append_time: int
-    first: bool
-    verdict: str
-    intent_id: str
-    digest: str
-    tenant: str
-    workflow_id: str
-    run_id: str
-    agent_id: str
-    tool: str
-    dry_run: bool
-    command_id: str
-    ops: tuple[Op, ...]
-    balances: tuple[tuple[str, str, int, int], ...]
-    kid: str
-    note: str
-    after: int | None
-    first_seq: int | None
-    would_have: str = ""
+_HEAD = ("seq", "gen", "ctl", "clk", "stable", "visible", "topic", "partition", "offset")
 
 
 class UnreadableError(ValueError):
     """A record that cannot be read as its topic's."""
 
 
-class Picker:
-    """Reads some fields of one topic's records.
+class Fast:
+    """Reads the values of one record that only the gate writes.
 
     Args:
         record_type: of `toolgate.schemas.records`.
-        names: the fields that are wanted; they come in the order of the schema.
         registry: where schema ids come from; the bundled ones by default.
-        whole: whether bytes are read to their end, also behind the last field that is wanted.
     """
 
-    def __init__(
-        self,
-        record_type: type,
-        names: Sequence[str],
-        registry: Registry | None = None,
-        *,
-        whole: bool = True,
-    ) -> None:
-        self._subject = subject_of(record_type)
-        self._registry = registry or registries.bundled()
-        self._wanted = frozenset(names)
-        self._whole = whole
-        self._steps: dict[bytes, list[Step]] = {}
-        self._newest = schemas(self._subject.stem)[-1].runtime
+    def __init__(self, record_type: type, registry: Registry | None = None) -> None:
+        newest = schemas(subject_of(record_type).stem)[-1]
+        number = (registry or registries.bundled()).id_of(newest)
+        self._header = b"\x00" + number.to_bytes(HEADER_BYTES - 1, "big")
+        self._read = prepare(newest.runtime, {newest.runtime["name"]: record_type}).read
+        self._strict: Codec[Any] = Codec(record_type, registry)
 
-    def pick(self, value: bytes | None) -> list[Any]:
-        """The wanted fields of a value; those that a later version of the schema has brought may be missing at its end.
+    def read(self, value: bytes | None) -> Any:
+        """The record of a value; one of an older schema takes the codec's slow way.
 
         Raises:
-            UnreadableError: it is no value of this topic.
-            RegistryError: the registry does not answer.
+            UnreadableError: it is no value of this record's topic.
         """
-        if value is None:
-            raise UnreadableError("a record without a value")
-        header = value[:_HEADER_BYTES]
-        steps = self._steps.get(header) or self._learn(header)
-        found, at = [], _HEADER_BYTES
+        if value is None or not value.startswith(self._header):
+            return self._slowly(value)
         try:
-            for wanted, step in steps:
-                if wanted:
-                    one, at = step(value, at)
-                    found.append(one)
-                else:
-                    at = step(value, at)
+            record, end = self._read(value, HEADER_BYTES)
         except Exception as error:
             raise UnreadableError(f"{type(error).__name__}: {error}") from error
-        if at > len(value) or (self._whole and at < len(value)):
+        if end != len(value):
             raise UnreadableError("the body is not of its schema's length")
-        return found
+        return record
 
-    def pick_plain(self, value: Any) -> list[Any]:
-        """The same of a value as `toolgate tail --json` prints it.
-
-        Raises:
-            UnreadableError: a field is missing or has a wrong type.
-        """
+    def _slowly(self, value: bytes | None) -> Any:
         try:
-            fields = self._newest["fields"]
-            return [
-                _unplain(value[field["name"]], field["type"], {})
-                for field in fields
-                if field["name"] in self._wanted
-            ]
-        except KeyError as error:
-            raise UnreadableError(f"{error} is missing") from None
-        except (TypeError, AttributeError):
-            raise UnreadableError("a value is of another type than its schema says") from None
-
-    def _learn(self, header: bytes) -> list[Step]:
-        schema = self._registry.find(int.from_bytes(header[1:], "big")) if header[:1] == b"\x00" else None
-        if schema is None or schema.subject is not self._subject:
-            raise UnreadableError(f"begins with {header.hex()}, which is no schema of {self._subject.topic}")
-        named: dict[str, Any] = {}
-        steps: list[Step] = []
-        for field in schema.runtime["fields"]:
-            kind, wanted = _spelt(field["type"], named), field["name"] in self._wanted
-            steps.append((wanted, reader(kind, {}) if wanted else skipper(kind)))
-        while not self._whole and not steps[-1][0]:
-            steps.pop()
-        self._steps[header] = steps
-        return steps
+            return self._strict.decode(value)
+        except DecodeError as error:
+            raise UnreadableError(str(error)) from error
 
 
-class Events:
-    """Reads audit events."""
+def head(value: bytes | None) -> tuple[int, int, str, int, int]:
+    """seq, stable, and the topic, partition and offset of the input, of an audit event's value.
 
-    def __init__(self, registry: Registry | None = None) -> None:
-        self._picker = Picker(AuditEvent, names_of(Event), registry)
+    Every version of the schema begins alike.
 
-    def of_value(self, value: bytes | None) -> Event:
-        """The event of a value; raises as `Picker.pick`."""
-        return Event(*self._picker.pick(value))
-
-    def of_plain(self, value: Any) -> Event:
-        """The event of a printed value; raises as `Picker.pick_plain`."""
-        return Event(*self._picker.pick_plain(value))
-
-
-def _spelt(schema: Any, named: dict[str, Any]) -> Any:
-    """The schema with every name spelt out, so that each field can be read by itself."""
-    if isinstance(schema, str):
-        return named.get(schema, schema)
-    if isinstance(schema, list):
-        return [_spelt(branch, named) for branch in schema]
-    made = {
-        key: _spelt(part, named) if key in {"items", "values", "type"} else part
-        for key, part in schema.items()
-    }
-    if "fields" in schema:
-        made["fields"] = [{**field, "type": _spelt(field["type"], named)} for field in schema["fields"]]
-    if "name" in schema:
-        named[schema["name"]] = made
-    return made
+    Raises:
+        UnreadableError: it does not begin as an audit event does.
+    """
+    try:
+        (seq, _, _, _, stable, _, topic, partition, offset), _ = _READ_HEAD(value or b"", HEADER_BYTES)
+    except Exception as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}") from error
+    return seq, stable, topic, partition, offset
 
 
+def _read_head() -> Any:
+    schema = schemas("audit_event")[-1].runtime
+    fields = [field for field in schema["fields"] if field["name"] in _HEAD]
+    return reader({**schema, "fields": fields}, {})
+
+
+_READ_HEAD = _read_head()
+
+
+def plain(value: Any, record_type: type) -> Any:
+    """The record of a value as `toolgate tail --json` prints it.
+
+    Raises:
+        UnreadableError: a field is missing or has a wrong type.
+    """
+    try:
+        if record_type is AuditEvent:
+            Verdict(value["verdict"])
+            value = value | {"ops": tuple([_operation(op) for op in value["ops"]])}
+        return msgspec.convert(value, record_type)
+    except KeyError as error:
+        raise UnreadableError(f"{error} is missing") from None
+    except TypeError:
+        raise UnreadableError("a value is of another type than its schema says") from None
+    except ValueError as error:
+        raise UnreadableError(str(error)) from None
+
+
+def _branches() -> dict[str, Any]:
+    """The schema of each operation, by its name."""
+    fields = {field["name"]: field["type"] for field in schemas("audit_event")[-1].runtime["fields"]}
+    return {branch["name"].rpartition(".")[2].lower(): branch for branch in fields["ops"]["items"]}
+
+
+_BRANCHES = _branches()
 _TYPES: dict[str, type] = {"int": int, "long": int, "string": str, "boolean": bool}
 
 
-def _unplain(value: Any, schema: Any, named: dict[str, Any]) -> Any:  # noqa: PLR0911 - one a type
-    """A value of JSON as `schemas.reading` would have read it."""
-    if isinstance(schema, list):
-        return _of_union(value, schema, named)
+def _operation(value: Any) -> Op:
+    return Op(value["op"], _tuples(value, _BRANCHES[value["op"]]))
+
+
+def _tuples(value: Any, schema: Any) -> Any:
+    """What is inside an operation, as tuples in the order of the schema."""
     if isinstance(schema, str):
-        if schema in named:
-            return _unplain(value, named[schema], named)
-        if type(value) is not _TYPES[schema]:
+        if type(value) is not _TYPES.get(schema, str):  # every other name is an enum's
             raise TypeError
         return value
     match schema["type"]:
         case "array":
-            return tuple([_unplain(item, schema["items"], named) for item in _listed(value)])
+            if type(value) is not list:
+                raise TypeError
+            return tuple([_tuples(item, schema["items"]) for item in value])
         case "record":
-            named[schema["name"]] = schema
-            return tuple([_unplain(value[field["name"]], field["type"], named) for field in schema["fields"]])
+            return tuple([_tuples(value[field["name"]], field["type"]) for field in schema["fields"]])
         case "enum":
             if value not in schema["symbols"]:
                 raise TypeError
             return value
         case other:
-            return _unplain(value, other, named)
-
-
-def _of_union(value: Any, branches: list[Any], named: dict[str, Any]) -> Any:
-    if "null" in branches:
-        [branch] = [branch for branch in branches if branch != "null"]
-        return None if value is None else _unplain(value, branch, named)
-    by_name = {branch["name"].rpartition(".")[2].lower(): branch for branch in branches}
-    return Op(value["op"], _unplain(value, by_name[value["op"]], named))
-
-
-def _listed(value: Any) -> list[Any]:
-    if type(value) is not list:
-        raise TypeError
-    return value
+            return _tuples(value, other)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent
 
 LISTED_MAX = 20
 
@@ -82,7 +82,7 @@ class Findings:
         if self.counts[law] <= LISTED_MAX:
             self.kept.append(Finding(law, place, what))
 
-    def at(self, law: Law, event: Event, what: str) -> None:
+    def at(self, law: Law, event: AuditEvent, what: str) -> None:
         """One more, about the input record that an audit event decides."""
         self.add(law, Place(event.topic, event.partition, event.offset, event.seq), what)
 

@@ -9,8 +9,8 @@ from toolgate.verification.findings import Findings, Law
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolgate.schemas.records import AuditEvent
     from toolgate.verification.book import Book
-    from toolgate.verification.events import Event
 
 
 class Firsts:
@@ -27,7 +27,7 @@ class Firsts:
         self._there = there
         self._findings = findings
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event."""
         if event.first:
             known = self._book.first(event)
@@ -44,7 +44,7 @@ class Firsts:
     def end(self) -> None:
         """Nothing is left to say."""
 
-    def _repeats(self, event: Event, first_seq: int) -> None:
+    def _repeats(self, event: AuditEvent, first_seq: int) -> None:
         known = self._book.first(event)
         if known is None:
             if not 0 < first_seq < event.seq or self._there(first_seq):

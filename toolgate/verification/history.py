@@ -15,25 +15,25 @@ from toolgate.verification.findings import Findings, Law, Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent
 
 AUDIT = "audit"
 INPUTS = ("intents", "contracts", "results", "control")
 QUARANTINE = "quarantine"
-# What is read of each topic that only the gate writes, by the schema's names and in its order.
+# What is kept of the records of each topic that only the gate writes.
 TOLD: Mapping[str, tuple[type, tuple[str, ...]]] = MappingProxyType(
     {
         "commands": (
             Command,
             (
-                "command_id", "intent_id", "seq", "ctl", "tenant", "workflow_id", "run_id", "agent_id", "tool",
-                "digest", "system",
+                "seq", "digest", "command_id", "intent_id", "ctl", "tenant", "workflow_id", "run_id", "agent_id",
+                "tool", "system",
             ),
         ),
-        "denials": (Denial, ("intent_id", "seq", "partition", "offset", "digest")),
-        "holds": (Hold, ("intent_id", "seq", "digest")),
-        "drafts": (Draft, ("intent_id", "seq", "digest")),
-        "outcomes": (Outcome, ("digest", "seq", "verdict", "command_id")),
+        "denials": (Denial, ("seq", "digest", "intent_id", "partition", "offset")),
+        "holds": (Hold, ("seq", "digest", "intent_id")),
+        "drafts": (Draft, ("seq", "digest", "intent_id")),
+        "outcomes": (Outcome, ("seq", "digest", "verdict", "command_id")),
     }
 )  # fmt: skip
 TOPICS = (AUDIT, *TOLD, QUARANTINE, *INPUTS)  # in the order in which their ends must be taken: see topics.py
@@ -79,7 +79,7 @@ class History:
     a topic promises to keep is not missed. `findings` has what could not be read.
     """
 
-    event_of: Callable[[Any], Event]
+    event_of: Callable[[Any], AuditEvent]
     as_of_ms: int
     audit: list[Row] = field(default_factory=list)
     audited: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -107,11 +107,10 @@ class History:
         if word is not None:
             self.words[offset] = word
 
-    def add_told(self, topic: str, partition: int, offset: int, values: list[Any]) -> None:
+    def add_told(self, topic: str, partition: int, offset: int, record: Any) -> None:
         """A record that the gate wrote beside the audit event of the same seq."""
         self.counts[topic] += 1
-        fields = dict(zip(TOLD[topic][1], values, strict=True))
-        seq = fields["seq"]
+        seq, fields = record.seq, {name: getattr(record, name) for name in TOLD[topic][1]}
         self.told[topic][seq].append(Told(Place(topic, partition, offset, seq), fields))
         self._begin(topic, partition, offset, seq)
 
@@ -159,7 +158,7 @@ class History:
         upto = max((row.stable for row in self.audit if row.time_ms <= settled), default=0)
         return Cut(rest=False, upto=upto, waiting=waiting)
 
-    def events(self, upto: int) -> Iterator[Event]:
+    def events(self, upto: int) -> Iterator[AuditEvent]:
         """The events up to a seq, in the order of seq."""
         for row in self.audit:
             if row.seq > upto:

@@ -21,7 +21,7 @@ from toolgate.verification.outputs import Outputs, Quarantined
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent
     from toolgate.verification.findings import Findings
     from toolgate.verification.history import Cut, History
 
@@ -31,7 +31,7 @@ _STEP = 1000  # events between two signs of progress
 class Judge(Protocol):
     """One law, or several that look at the same."""
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event in the order of seq; the book stands before it."""
 
     def end(self) -> None:

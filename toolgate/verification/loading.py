@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import AuditEvent, Control
-from toolgate.verification.events import Event, Events, Picker, UnreadableError
+from toolgate.verification.events import Fast, UnreadableError, head, plain
 from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History, Row
 
 if TYPE_CHECKING:
@@ -17,13 +15,6 @@ if TYPE_CHECKING:
 
 _CONTROL = "control"
 _SOURCE = "tg-source"
-_HEAD = (
-    "seq",
-    "stable",
-    "topic",
-    "partition",
-    "offset",
-)  # of an audit event; the rest is read when it is judged
 
 
 class Loader:
@@ -35,10 +26,9 @@ class Loader:
     """
 
     def __init__(self, as_of_ms: int, registry: Registry | None = None) -> None:
-        self._head = Picker(AuditEvent, _HEAD, registry, whole=False)
-        self._told = {topic: Picker(kind, names, registry) for topic, (kind, names) in TOLD.items()}
+        self._told = {topic: Fast(kind, registry) for topic, (kind, _) in TOLD.items()}
         self._control = Codec(Control, registry)
-        self.history = History(Events(registry).of_value, as_of_ms)
+        self.history = History(Fast(AuditEvent, registry).read, as_of_ms)
 
     def take(self, envelope: Envelope) -> None:
         """One record; of a topic that no law looks at, nothing."""
@@ -58,12 +48,12 @@ class Loader:
     def _gates(self, envelope: Envelope) -> None:
         topic, partition, offset, value = envelope.topic, envelope.partition, envelope.offset, envelope.value
         if topic == AUDIT:
-            seq, stable, source, of, at = self._head.pick(value)
+            seq, stable, source, of, at = head(value)
             self.history.add_audit(
                 Row(seq, stable, envelope.time_ms, partition, offset, value), (source, of), at
             )
         else:
-            self.history.add_told(topic, partition, offset, self._told[topic].pick(value))
+            self.history.add_told(topic, partition, offset, self._told[topic].read(value))
 
     def _word(self, value: bytes | None) -> Control | None:
         try:
@@ -76,8 +66,6 @@ class PlainLoader:
     """Makes a history of records as `toolgate tail --json` prints them."""
 
     def __init__(self, as_of_ms: int) -> None:
-        self._events = Events()
-        self._told = {topic: Picker(kind, names) for topic, (kind, names) in TOLD.items()}
         self.history = History(_itself, as_of_ms)
 
     def take(self, entry: Any) -> None:
@@ -101,24 +89,22 @@ class PlainLoader:
         elif (topic == AUDIT or topic in TOLD) and value is None:
             history.unreadable(topic, partition, offset, str(entry.get("problem")))
         elif topic == AUDIT:
-            event = self._events.of_plain(value)
+            event = plain(value, AuditEvent)
             row = Row(event.seq, event.stable, time_ms, partition, offset, event)
             history.add_audit(row, (event.topic, event.partition), event.offset)
         elif topic in TOLD:
-            history.add_told(topic, partition, offset, self._told[topic].pick_plain(value))
+            history.add_told(topic, partition, offset, plain(value, TOLD[topic][0]))
 
 
-def _itself(event: Event) -> Event:
+def _itself(event: AuditEvent) -> AuditEvent:
     return event
 
 
 def _word(value: Any) -> Control | None:
     if value is None:  # it could not be read
         return None
-    try:
-        return msgspec.convert(value, Control)
-    except msgspec.ValidationError as error:
-        raise UnreadableError(str(error)) from None
+    word: Control = plain(value, Control)
+    return word
 
 
 def _header(headers: Any, wanted: str) -> str:

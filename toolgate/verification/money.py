@@ -8,9 +8,8 @@ from toolgate.verification.book import Touched
 from toolgate.verification.findings import Findings, Law
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import Op
+    from toolgate.schemas.records import AuditEvent, Op
     from toolgate.verification.book import Book, Reservation
-    from toolgate.verification.events import Event
 
 
 class Reservations:
@@ -20,7 +19,7 @@ class Reservations:
         self._book = book
         self._findings = findings
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event; the book stands before it."""
         reserved = [op for op in event.ops if op.op == "reserve"]
         if reserved or (event.verdict == "APPROVE" and not event.dry_run):
@@ -36,7 +35,7 @@ class Reservations:
     def end(self) -> None:
         """Nothing is left to say."""
 
-    def _reserves(self, event: Event, reserved: list[Op]) -> None:
+    def _reserves(self, event: AuditEvent, reserved: list[Op]) -> None:
         if event.verdict != "APPROVE" or event.dry_run or event.topic != "intents":
             self._findings.at(Law.RESERVATION, event, f"is {event.verdict} and reserves")
         elif len(reserved) != 1:
@@ -48,7 +47,7 @@ class Reservations:
             if name in self._book.reservations:
                 self._findings.at(Law.RESERVATION, event, f"reserves {name}, which was reserved before")
 
-    def _fault(self, event: Event, op: Op, settled: set[str]) -> str:
+    def _fault(self, event: AuditEvent, op: Op, settled: set[str]) -> str:
         name, outcome, actuals, _ = op.args
         found = self._book.reservations.get(name)
         if found is None:
@@ -93,7 +92,7 @@ class Caps:
         self._book = book
         self._findings = findings
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event; the book stands before it, with all that is available to it."""
         for op in event.ops:
             match op.op:
@@ -103,9 +102,9 @@ class Caps:
                 case "settle":
                     self._late(event, op)
                 case "spend" if op.args[1]:
-                    for account, _unit, _used, cap in event.balances:
-                        if account == op.args[0]:
-                            self._takes(event, account, op.args[1], cap)
+                    for balance in event.balances:
+                        if balance.account == op.args[0]:
+                            self._takes(event, balance.account, op.args[1], balance.max)
                 case "count" | "window":
                     self._fills(event, op)
                 case _:
@@ -114,13 +113,13 @@ class Caps:
     def end(self) -> None:
         """Nothing is left to say."""
 
-    def _takes(self, event: Event, account: str, amount: int, cap: int) -> None:
+    def _takes(self, event: AuditEvent, account: str, amount: int, cap: int) -> None:
         held = self._book.held(account)
         if held + amount > cap:
             what = f"takes {amount} of {account}, which holds {held} of {cap}"
             self._findings.at(Law.CAP, event, what)
 
-    def _late(self, event: Event, op: Op) -> None:
+    def _late(self, event: AuditEvent, op: Op) -> None:
         """What comes after its expiry takes its room anew."""
         found = self._book.reservations.get(op.args[0])
         if found is None or found.end or found.expires_at > event.clk:
@@ -129,16 +128,16 @@ class Caps:
             if part[4] == "release" and actual[1]:
                 self._takes(event, part[0], actual[1], part[3])
 
-    def _fills(self, event: Event, op: Op) -> None:
+    def _fills(self, event: AuditEvent, op: Op) -> None:
         """Counters and sliding sets name their caps among the balances of an approval."""
         if event.verdict != "APPROVE":
             return
         key = op.args[0]
-        for account, _unit, _used, cap in event.balances:
-            if account == key:
+        for balance in event.balances:
+            if balance.account == key:
                 stands = self._standing(op, event.clk)
-                if stands > cap:
-                    self._findings.at(Law.CAP, event, f"brings {key} to {stands}, at most {cap}")
+                if stands > balance.max:
+                    self._findings.at(Law.CAP, event, f"brings {key} to {stands}, at most {balance.max}")
 
     def _standing(self, op: Op, clk: int) -> int:
         if op.op == "count":

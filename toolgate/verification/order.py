@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from toolgate.verification.findings import Findings, Law, Place
 
 if TYPE_CHECKING:
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent
     from toolgate.verification.history import Cut, History
 
 
@@ -24,7 +24,7 @@ class Totality:
         self._findings = findings
         self._inputs = {source: frozenset(offsets) for source, offsets in history.inputs.items()}
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """An event must be about an input that is there, or is kept no longer."""
         source = (event.topic, event.partition)
         if event.offset in self._inputs.get(source, ()):
@@ -57,14 +57,14 @@ class Order:
     def __init__(self, cut: Cut, findings: Findings) -> None:
         self._rest = cut.rest
         self._findings = findings
-        self._last: Event | None = None
+        self._last: AuditEvent | None = None
         self._offsets: dict[tuple[str, int], int] = {}
         self._gens: set[str] = set()
         self._gap = 0  # the first seq that this generation lacks
-        self._behind: Event | None = None  # the event behind that gap
+        self._behind: AuditEvent | None = None  # the event behind that gap
         self._told = False
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event in the order of seq."""
         last, self._last = self._last, event
         source = (event.topic, event.partition)
@@ -91,13 +91,13 @@ class Order:
             what = f"seq {self._gap} before it is missing, and nothing has been discarded since"
             self._findings.at(Law.ORDER, self._behind, what)
 
-    def _generation(self, event: Event) -> None:
+    def _generation(self, event: AuditEvent) -> None:
         if event.gen in self._gens:
             self._findings.at(Law.ORDER, event, f"generation {event.gen} returns after another")
         self._gens.add(event.gen)
         self._gap, self._behind, self._told = 0, None, False
 
-    def _after(self, last: Event, event: Event) -> None:
+    def _after(self, last: AuditEvent, event: AuditEvent) -> None:
         if last.seq == event.seq:
             place = Place(last.topic, last.partition, last.offset)
             self._findings.at(Law.ORDER, event, f"has the seq of {place}")

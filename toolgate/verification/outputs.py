@@ -9,42 +9,42 @@ from toolgate.verification.findings import Findings, Law
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolgate.verification.events import Event
+    from toolgate.schemas.records import AuditEvent
     from toolgate.verification.history import Cut, History
 
 _CALLS = ("intents",)
 
 
-def _commands(event: Event) -> bool:
+def _commands(event: AuditEvent) -> bool:
     return event.verdict == "APPROVE" and not event.dry_run
 
 
-def _denials(event: Event) -> bool:
+def _denials(event: AuditEvent) -> bool:
     return event.verdict == "DENY"
 
 
-def _holds(event: Event) -> bool:
+def _holds(event: AuditEvent) -> bool:
     return event.verdict == "HOLD" and not event.dry_run
 
 
-def _drafts(event: Event) -> bool:
+def _drafts(event: AuditEvent) -> bool:
     return event.verdict == "DRAFT" and not event.dry_run
 
 
-def _outcomes(event: Event) -> bool:
+def _outcomes(event: AuditEvent) -> bool:
     """A proven writer is told of a verdict; a starter also of a contract that is sent again."""
     if event.topic == "contracts":
         return event.note == "accepted" or event.verdict == "DUPLICATE"
     return bool(event.kid) and event.verdict not in {"DUPLICATE", "QUARANTINE"}
 
 
-def _refused_contract(event: Event) -> bool:
+def _refused_contract(event: AuditEvent) -> bool:
     """Its writer is told unless nothing is proven of them: the audit's fields alone do not say which."""
     return event.topic == "contracts" and event.note == "refused"
 
 
 # topic, law, the inputs' topics, when a record must be there, the fields that must be the event's
-_RULES: tuple[tuple[str, Law, tuple[str, ...], Callable[[Event], bool], tuple[str, ...]], ...] = (
+_RULES: tuple[tuple[str, Law, tuple[str, ...], Callable[[AuditEvent], bool], tuple[str, ...]], ...] = (
     (
         "commands",
         Law.COMMAND,
@@ -68,7 +68,7 @@ class Outputs:
         self._findings = findings
         self._rules = [(*rule, history.told[rule[0]]) for rule in _RULES]
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event takes what belongs to it."""
         for topic, law, inputs, must, fields, told in self._rules:
             found = told.pop(event.seq, None)
@@ -95,7 +95,7 @@ class Outputs:
                     for one in found:
                         self._findings.add(law, one.place, f"is on {topic} and was never decided")
 
-    def _compare(self, law: Law, event: Event, one: Any, fields: tuple[str, ...]) -> None:
+    def _compare(self, law: Law, event: AuditEvent, one: Any, fields: tuple[str, ...]) -> None:
         for name in fields:
             said, decided = one.fields[name], getattr(event, name)
             if said != decided:
@@ -113,7 +113,7 @@ class Quarantined:
         self._findings = findings
         self._left = dict(history.quarantined)
 
-    def see(self, event: Event) -> None:
+    def see(self, event: AuditEvent) -> None:
         """The next event takes what belongs to it."""
         if event.verdict != "QUARANTINE":
             return
@@ -133,5 +133,5 @@ class Quarantined:
                     self._findings.add(Law.QUARANTINE, place, f"keeps {source}, which could be read")
 
 
-def _named(event: Event) -> str:
+def _named(event: AuditEvent) -> str:
     return f"{event.topic}[{event.partition}]@{event.offset} (seq {event.seq})"

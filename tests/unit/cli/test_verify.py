@@ -105,7 +105,9 @@ def test_words_of_agents_do_not_move_the_cursor(past, tmp_path):
         (["export", "x.jsonl", "--topic", "pulse"], SettingsError, "known are"),
     ],
 )
-def test_refuses_by_name(words, error, told, past, tmp_path, monkeypatch):
+def test_refuses_by_name(  # noqa: PLR0917 - what is said, and where
+    words, error, told, past, tmp_path, monkeypatch
+):
     """What, where, what to do."""
     monkeypatch.chdir(tmp_path)
     line = json.dumps(Decoder().entry(past.envelopes[0]).as_json())

@@ -5,15 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from typing import TYPE_CHECKING
 
 import pytest
-from past import Past
 
 from toolgate.inspection.decoding import Decoder
 from toolgate.processors.problems import LoadError
 from toolgate.verification import exporting, topics
 from toolgate.verification.exported import read
 from toolgate.verification.judging import judge
+
+if TYPE_CHECKING:
+    from past import Past
 
 
 class Shelf:
@@ -103,11 +106,17 @@ def line(past, topic):
         (lambda entry: entry | {"offset": "7"}, "its place or time is none"),
         (lambda entry: entry | {"headers": 3}, "no record of a topic|headers"),
         (lambda entry: entry | {"value": {"seq": 1}}, "is missing"),
-        (lambda entry: entry | {"value": entry["value"] | {"seq": "1"}}, "another type"),
+        (lambda entry: entry | {"value": entry["value"] | {"seq": "1"}}, "Expected `int`, got `str`"),
         (lambda entry: entry | {"value": entry["value"] | {"ops": [{"op": "steal"}]}}, "'steal' is missing"),
         (lambda entry: entry | {"value": entry["value"] | {"ops": 1}}, "another type"),
-        (lambda entry: entry | {"value": entry["value"] | {"verdict": "YES"}}, "another type"),
-        (lambda entry: entry | {"value": entry["value"] | {"reasons": 1, "visible": None}}, "another type"),
+        (
+            lambda entry: entry | {"value": entry["value"] | {"verdict": "YES"}},
+            "'YES' is not a valid Verdict",
+        ),
+        (
+            lambda entry: entry | {"value": entry["value"] | {"reasons": 1, "visible": None}},
+            "Expected `array`",
+        ),
     ],
 )
 def test_a_line_that_is_no_record_is_named(past, tmp_path, change, told):
