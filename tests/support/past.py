@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.inspection.decoding import RECORD_TYPES
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import Op
 from toolgate.verification.history import TOPICS
 from toolgate.verification.judging import judge
 from toolgate.verification.loading import Loader
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.schemas.records import AuditEvent
     from toolgate.verification.judging import Report
+
+
+def at(event: AuditEvent) -> str:
+    """An event's coordinates."""
+    return f"{event.topic}[{event.partition}]@{event.offset} (seq {event.seq})"
+
+
+def started(event: AuditEvent) -> bool:
+    """A result that only says that its command has begun: nothing comes of it."""
+    return event.note == "started"
+
+
+def approved(event: AuditEvent) -> bool:
+    """An approval that makes a command."""
+    return event.verdict == "APPROVE" and not event.dry_run
+
+
+def with_op(event: AuditEvent, name: str, change: Callable[[Any], Any]) -> tuple[Op, ...]:
+    """The event's operations, with the args of the first of a name changed."""
+    i = next(i for i, op in enumerate(event.ops) if op.op == name)
+    return (*event.ops[:i], Op(name, change(event.ops[i].args)), *event.ops[i + 1 :])
 
 
 class Past:
