@@ -18,6 +18,7 @@ class Law(StrEnum):
 
     READABLE = "readable"  # what only the gate writes can be read
     TOTALITY = "totality"  # one audit event for every input record, and none about nothing
+    CONTENT = "content"  # what was decided is what was written
     ORDER = "order"  # seq is a total order without unexplained gaps, and follows the offsets of a partition
     CLOCK = "clock"  # the ledger's clock never runs back, and is never behind the record it decides
     FIRST = "first"  # an id is decided once; whatever repeats it names that decision

@@ -8,7 +8,19 @@ from operator import itemgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from toolgate.schemas.records import Command, Control, Denial, Draft, Hold, Outcome
+from toolgate.schemas.bundle import OUTPUT_BYTES_MAX
+from toolgate.schemas.records import (
+    Command,
+    Control,
+    Denial,
+    Draft,
+    Hold,
+    Intent,
+    Outcome,
+    Result,
+    RunContract,
+)
+from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict
 from toolgate.streams.topics import BY_NAME, FOREVER
 from toolgate.verification.findings import Findings, Law, Place
 
@@ -18,7 +30,9 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent
 
 AUDIT = "audit"
-INPUTS = ("intents", "contracts", "results", "control")
+INPUTS: Mapping[str, type] = MappingProxyType(
+    {"intents": Intent, "contracts": RunContract, "results": Result, "control": Control}
+)
 QUARANTINE = "quarantine"
 # What is kept of the records of each topic that only the gate writes.
 TOLD: Mapping[str, tuple[type, tuple[str, ...]]] = MappingProxyType(
@@ -27,10 +41,10 @@ TOLD: Mapping[str, tuple[type, tuple[str, ...]]] = MappingProxyType(
             Command,
             (
                 "seq", "digest", "command_id", "intent_id", "ctl", "tenant", "workflow_id", "run_id", "agent_id",
-                "tool", "system",
+                "tool", "tool_version", "params", "policy_digest", "system",
             ),
         ),
-        "denials": (Denial, ("seq", "digest", "intent_id", "partition", "offset")),
+        "denials": (Denial, ("seq", "digest", "params_digest", "policy_digest", "intent_id", "partition", "offset")),
         "holds": (Hold, ("seq", "digest", "intent_id")),
         "drafts": (Draft, ("seq", "digest", "intent_id")),
         "outcomes": (Outcome, ("seq", "digest", "verdict", "command_id")),
@@ -76,14 +90,17 @@ class History:
     """Everything that was read.
 
     `event_of` makes the event of an audit row's payload. `as_of_ms` is when the topics were read: what is older than
-    a topic promises to keep is not missed. `findings` has what could not be read.
+    a topic promises to keep is not missed. `inputs` has the digest of each input's body by its offset, b"" where it
+    cannot be known; `rewritten` says, by topic, under which schema id bodies were written again for that: digests of
+    others cannot be compared. `findings` has what could not be read.
     """
 
     event_of: Callable[[Any], AuditEvent]
     as_of_ms: int
     audit: list[Row] = field(default_factory=list)
     audited: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
-    inputs: dict[tuple[str, int], list[int]] = field(default_factory=lambda: defaultdict(list))
+    inputs: dict[tuple[str, int], dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    rewritten: dict[str, int] = field(default_factory=dict)
     told: dict[str, dict[int, list[Told]]] = field(
         default_factory=lambda: {topic: defaultdict(list) for topic in TOLD}
     )
@@ -99,10 +116,12 @@ class History:
         self.audit.append(row)
         self.audited[source].append(offset)
 
-    def add_input(self, topic: str, partition: int, offset: int, word: Control | None = None) -> None:
-        """An input record; `word` is what a control record says."""
+    def add_input(
+        self, topic: str, partition: int, offset: int, digest: bytes, word: Control | None = None
+    ) -> None:
+        """An input record with the digest of its body; `word` is what a control record says."""
         self.counts[topic] += 1
-        self.inputs[topic, partition].append(offset)
+        self.inputs[topic, partition][offset] = digest
         self._begin(topic, partition, offset, offset)
         if word is not None:
             self.words[offset] = word
@@ -111,6 +130,8 @@ class History:
         """A record that the gate wrote beside the audit event of the same seq."""
         self.counts[topic] += 1
         seq, fields = record.seq, {name: getattr(record, name) for name in TOLD[topic][1]}
+        if "params" in fields:
+            fields["params_digest"] = _digest_of(fields.pop("params"))
         self.told[topic][seq].append(Told(Place(topic, partition, offset, seq), fields))
         self._begin(topic, partition, offset, seq)
 
@@ -148,7 +169,6 @@ class History:
         self.audit.sort(key=itemgetter(0, 3, 4))
         waiting = 0
         for source, offsets in self.inputs.items():
-            offsets.sort()
             highest = max(self.audited.get(source, [-1]))
             waiting += sum(1 for offset in offsets if offset > highest)
         if not waiting:
@@ -169,3 +189,11 @@ class History:
         known = self.begins.get((topic, partition))
         if known is None or offset < known[0]:
             self.begins[topic, partition] = (offset, at)
+
+
+def _digest_of(params: str) -> str:
+    """The digest of parameters as the audit has it; "" of what is no JSON."""
+    try:
+        return digest(dumps_canonical(loads_strict(params, max_bytes=OUTPUT_BYTES_MAX)).encode())
+    except JsonError:
+        return ""

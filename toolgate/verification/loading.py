@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError, EncodeError
 from toolgate.schemas.records import AuditEvent, Control
 from toolgate.verification.events import Fast, UnreadableError, head, plain
 from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History, Row
@@ -35,7 +36,8 @@ class Loader:
         topic, partition, offset, value = envelope.topic, envelope.partition, envelope.offset, envelope.value
         history = self.history
         if topic in INPUTS:
-            history.add_input(topic, partition, offset, self._word(value) if topic == _CONTROL else None)
+            word = self._word(value) if topic == _CONTROL else None
+            history.add_input(topic, partition, offset, _digest(value), word)
         elif topic == QUARANTINE:
             source = next((text for name, text in envelope.headers if name == _SOURCE), b"")
             history.add_quarantined(partition, offset, source.decode("utf-8", "replace"))
@@ -67,6 +69,8 @@ class PlainLoader:
 
     def __init__(self, as_of_ms: int) -> None:
         self.history = History(_itself, as_of_ms)
+        self._codecs: dict[str, Codec[Any]] = {topic: Codec(kind) for topic, kind in INPUTS.items()}
+        self.history.rewritten.update((topic, codec.schema_id) for topic, codec in self._codecs.items())
 
     def take(self, entry: Any) -> None:
         """One record; of a topic that no law looks at, nothing.
@@ -83,7 +87,9 @@ class PlainLoader:
             raise UnreadableError("its place or time is none")
         history = self.history
         if topic in INPUTS:
-            history.add_input(topic, partition, offset, _word(value) if topic == _CONTROL else None)
+            record = None if value is None else plain(value, INPUTS[topic])
+            word = record if isinstance(record, Control) else None
+            history.add_input(topic, partition, offset, self._rewritten(topic, record), word)
         elif topic == QUARANTINE:
             history.add_quarantined(partition, offset, _header(headers, _SOURCE))
         elif (topic == AUDIT or topic in TOLD) and value is None:
@@ -95,16 +101,19 @@ class PlainLoader:
         elif topic in TOLD:
             history.add_told(topic, partition, offset, plain(value, TOLD[topic][0]))
 
+    def _rewritten(self, topic: str, record: Any) -> bytes:
+        try:
+            return b"" if record is None else _digest(self._codecs[topic].encode(record))
+        except EncodeError as error:
+            raise UnreadableError(str(error)) from None
+
+
+def _digest(value: bytes | None) -> bytes:
+    return blake2b(memoryview(value)[HEADER_BYTES:], digest_size=16).digest() if value else b""
+
 
 def _itself(event: AuditEvent) -> AuditEvent:
     return event
-
-
-def _word(value: Any) -> Control | None:
-    if value is None:  # it could not be read
-        return None
-    word: Control = plain(value, Control)
-    return word
 
 
 def _header(headers: Any, wanted: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Totality:
-    """One audit event for every input record, and none about nothing.
+    """One audit event for every input record, with its digest, and none about nothing.
 
     Partitions are decided in order: only behind the highest offset that is audited may inputs still wait.
     """
@@ -22,15 +22,21 @@ class Totality:
         self._history = history
         self._cut = cut
         self._findings = findings
-        self._inputs = {source: frozenset(offsets) for source, offsets in history.inputs.items()}
 
     def see(self, event: AuditEvent) -> None:
         """An event must be about an input that is there, or is kept no longer."""
         source = (event.topic, event.partition)
-        if event.offset in self._inputs.get(source, ()):
-            return
-        if self._history.kept(*source, event.offset, event.append_time):
+        digest = self._history.inputs.get(source, {}).get(event.offset)
+        if digest is not None:
+            self._compare(event, digest)
+        elif self._history.kept(*source, event.offset, event.append_time):
             self._findings.at(Law.TOTALITY, event, "is audited but is no input")
+
+    def _compare(self, event: AuditEvent, digest: bytes) -> None:
+        """What could be read was decided as it was written."""
+        known = self._history.rewritten.get(event.topic, event.schema_id) == event.schema_id
+        if known and digest and event.digest and digest.hex() != event.digest:
+            self._findings.at(Law.CONTENT, event, f"is audited as {event.digest}, and is {digest.hex()}")
 
     def end(self) -> None:
         """Every input below the highest audited one is audited, once."""

@@ -43,6 +43,7 @@ def _refused_contract(event: AuditEvent) -> bool:
     return event.topic == "contracts" and event.note == "refused"
 
 
+_DENIAL = ("digest", "params_digest", "policy_digest", "intent_id", "partition", "offset")
 # topic, law, the inputs' topics, when a record must be there, the fields that must be the event's
 _RULES: tuple[tuple[str, Law, tuple[str, ...], Callable[[AuditEvent], bool], tuple[str, ...]], ...] = (
     (
@@ -50,9 +51,28 @@ _RULES: tuple[tuple[str, Law, tuple[str, ...], Callable[[AuditEvent], bool], tup
         Law.COMMAND,
         _CALLS,
         _commands,
-        ("digest", "command_id", "intent_id", "ctl", "tenant", "workflow_id", "run_id", "agent_id", "tool"),
+        (
+            "digest",
+            "command_id",
+            "intent_id",
+            "ctl",
+            "tenant",
+            "workflow_id",
+            "run_id",
+            "agent_id",
+            "tool",
+            "tool_version",
+            "params_digest",
+            "policy_digest",
+        ),
     ),
-    ("denials", Law.DENIAL, _CALLS, _denials, ("digest", "intent_id", "partition", "offset")),
+    (
+        "denials",
+        Law.DENIAL,
+        _CALLS,
+        _denials,
+        _DENIAL,
+    ),
     ("holds", Law.PROPOSAL, _CALLS, _holds, ("digest", "intent_id")),
     ("drafts", Law.PROPOSAL, _CALLS, _drafts, ("digest", "intent_id")),
     ("outcomes", Law.OUTCOME, ("intents", "contracts"), _outcomes, ("digest", "command_id")),

@@ -86,6 +86,20 @@ def test_inputs_that_come_meanwhile_are_noticed(past, shelves):
     assert topics.grown(shelves, stretch)
 
 
+def test_a_file_tells_what_was_written_apart_from_what_was_decided(past, tmp_path):
+    """Its values are written again to know their digests."""
+    event = past.events(lambda e: e.topic == "intents" and e.verdict == "APPROVE")[0]
+    entries = [Decoder().entry(e).as_json() for e in past.envelopes]
+    place = (event.topic, event.partition, event.offset)
+    for entry in entries:
+        if (entry["topic"], entry["partition"], entry["offset"]) == place:
+            entry["value"]["reason"] = "another"
+    path = tmp_path / "history.jsonl"
+    path.write_text("\n".join(map(json.dumps, entries)))
+    (found,) = judge(read(aged(path, past))).findings.listed()
+    assert (found.law.value, found.place.offset) == ("content", event.offset)
+
+
 def aged(path, past):
     """The file, as old as the history."""
     os.utime(path, (past.as_of_ms / 1000, past.as_of_ms / 1000))

@@ -39,8 +39,8 @@ def test_decisions_of_a_partition_in_another_order_than_its_offsets(past):
     """Two events that change places."""
     found = past.events(started)
     first, second = next((a, b) for a in found for b in found if a.seq < b.seq and a.partition == b.partition)
-    past.change("audit", first.seq, offset=second.offset)
-    past.change("audit", second.seq, offset=first.offset)
+    past.change("audit", first.seq, offset=second.offset, digest=second.digest)
+    past.change("audit", second.seq, offset=first.offset, digest=first.digest)
     assert set(past.wrong()) == {"order"}
     assert at(changed(second, offset=first.offset)) in past.wrong()["order"]
 
@@ -72,6 +72,16 @@ def test_a_clock_that_runs_back(past):
     assert set(found["clock"]) == {at(events[i])}
 
 
+def test_an_input_that_is_not_what_was_decided(past):
+    """A record whose bytes were changed after the decision: its approval stands, for something else."""
+    event = past.event(approved)
+    place = (event.topic, event.partition, event.offset)
+    i = next(i for i, e in enumerate(past.envelopes) if (e.topic, e.partition, e.offset) == place)
+    intent = past.envelopes[i]
+    past.envelopes[i] = changed(intent, value=intent.value.replace(b"default", b"another"))
+    assert past.wrong() == {"content": [at(event)]}
+
+
 # --- first ---
 
 
@@ -84,8 +94,8 @@ def test_a_duplicate_that_does_not_repeat_its_first_decision(past, fields):
     """A second first decision, one that names another, one that names none, and one of another content."""
     event = past.events(lambda e: e.verdict == "DUPLICATE" and e.topic == "intents")[-1]
     past.change("audit", event.seq, **fields)
-    assert set(past.wrong()) == {"first"}
-    assert set(past.wrong()["first"]) == {at(event)}
+    laws = {"first", "content"} if "digest" in fields else {"first"}  # it is not what was written, either
+    assert {law: set(places) for law, places in past.wrong().items()} == {law: {at(event)} for law in laws}
 
 
 def test_an_approval_that_is_no_first_decision(past):
@@ -139,6 +149,20 @@ def test_a_command_for_what_was_not_approved(past, verdict):
     last = past.envelopes[-1]
     assert set(past.wrong()) == {"command"}
     assert f"commands[{last.partition}]@{last.offset} (seq {event.seq})" in past.wrong()["command"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"params": '{"id":"all"}'}, {"params": "{"}, {"agent_id": "eve"}, {"tool": "drop"}, {"ctl": 99}],
+    ids=str,
+)
+def test_a_command_that_says_something_else_than_was_approved(past, fields):
+    """The same digest and seq do not make it the same call."""
+    event = past.event(approved)
+    past.change("commands", event.seq, **fields)
+    command = past.envelopes[past.place("commands", event.seq)]
+    there = f"commands[{command.partition}]@{command.offset} (seq {event.seq})"
+    assert past.wrong() == {"command": [there]}
 
 
 def test_an_outcome_that_lies(past):
