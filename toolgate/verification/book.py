@@ -60,18 +60,18 @@ class Count:
 
 @dataclass(slots=True)
 class Touched:
-    """A sliding set: when each record was touched last, the oldest first."""
+    """A sliding set: when each record was touched last."""
 
     at: int
     keep: int
     window_ms: int = 0
     last: dict[str, int] = field(default_factory=dict)
 
-    def slide(self, clk: int) -> None:
-        """Drop what has left the window."""
-        if self.window_ms:
-            for record in [r for r, at in self.last.items() if at <= clk - self.window_ms]:
-                del self.last[record]
+    def within(self, clk: int) -> dict[str, int]:
+        """What is in the window."""
+        if not self.window_ms:
+            return self.last
+        return {record: at for record, at in self.last.items() if at > clk - self.window_ms}
 
 
 @dataclass(slots=True)
@@ -278,9 +278,7 @@ class Book:
     def _window(self, key: str, records: tuple[str, ...], window_ms: int, keep: int) -> None:
         touched = self._touch(f"w:{key}", Touched, keep)
         touched.window_ms = window_ms
-        touched.slide(self.clk)
-        for record in records:
-            touched.last[record] = self.clk
+        touched.last = touched.within(self.clk) | dict.fromkeys(records, self.clk)
 
     def _row(self, account: Account) -> list[Any]:
         match account:
@@ -291,8 +289,7 @@ class Book:
             case Count():
                 shown = [account.n]
             case Touched():
-                account.slide(self.clk)
-                shown = [account.last, account.window_ms]
+                shown = [account.within(self.clk), account.window_ms]
             case Owner():
                 shown = [account.name]
             case Memory():

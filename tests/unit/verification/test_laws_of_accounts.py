@@ -50,6 +50,46 @@ def test_a_settlement_accounts_for_all_that_was_reserved(past, actual):
     assert found == {"reservation": [at(event)]}
 
 
+def test_a_reservation_of_another_call(past):
+    """Its id is the command's, its digest the intent's."""
+    event = unsettled(past)
+    for i in (0, 2, 3):
+        ops = with_op(event, "reserve", lambda args, i=i: (*args[:i], "0-0x", *args[i + 1 :]))
+        past.change("audit", event.seq, ops=ops)
+        assert past.wrong() == {"reservation": [at(event)]}
+
+
+def test_what_is_not_approved_reserves_nothing(past):
+    """A denial that holds money."""
+    event = past.event(lambda e: e.verdict == "DENY")
+    empty = Op("reserve", ("0-0x", event.clk + 1, event.digest, event.tool, (), ()))
+    past.change("audit", event.seq, ops=(*event.ops, empty))
+    assert past.wrong() == {"reservation": [at(event)]}
+
+
+def test_a_result_of_another_command_or_of_another_outcome_settles_nothing(past):
+    """Tool, command and outcome are the reservation's own; what is void was not spent."""
+    event = past.event(lambda e: e.note == "settled" and any(row[1] for row in _settled(e)))
+    for fields in (
+        {"tool": "other"},
+        {"command_id": "9-9"},
+        {"ops": with_op(event, "settle", lambda args: (args[0], "late", *args[2:]))},
+        {"ops": with_op(event, "settle", lambda args: (args[0], "void", *args[2:]))},
+        {"ops": with_op(event, "settle", lambda args: ("9-9", *args[1:]))},
+    ):
+        past.change(
+            "audit",
+            event.seq,
+            **{"tool": event.tool, "command_id": event.command_id, "ops": event.ops} | fields,
+        )
+        assert past.wrong().keys() == {"reservation"}, fields
+        assert past.wrong()["reservation"][0] == at(event)
+
+
+def _settled(event):
+    return next(op.args[2] for op in event.ops if op.op == "settle")
+
+
 def test_a_reservation_ends_once(past):
     """A second end changes nothing."""
     event = past.events(lambda e: e.note == "ended")[0]
