@@ -133,6 +133,10 @@ def _compared(settings: Settings, report: Report, grown: Callable[[], bool]) -> 
     return ""
 
 
+def _said(wrong: int) -> str:
+    return f"{wrong:,} fault{'s' if wrong > 1 else ''}." if wrong else "all laws hold."
+
+
 def _show(found: _Found) -> None:
     report, findings = found.report, found.report.findings
     listed = findings.listed()
@@ -141,9 +145,7 @@ def _show(found: _Found) -> None:
     wrong = findings.counts.total()
     if wrong > len(listed):
         typer.echo(f"... and {wrong - len(listed):,} more; at most {LISTED_MAX} are listed.")
-    typer.echo(
-        f"{report.judged:,} decisions judged: " + (f"{wrong:,} faults." if wrong else "all laws hold.")
-    )
+    typer.echo(f"{report.judged:,} decisions judged: " + _said(wrong))
     typer.echo(
         f"Ledger not compared: {found.not_compared}." if found.not_compared else "Redis was compared as well."
     )

@@ -11,8 +11,10 @@ import pytest
 
 from toolgate.inspection.decoding import Decoder
 from toolgate.processors.problems import LoadError
+from toolgate.streams.errors import RefusedError
 from toolgate.verification import exporting, topics
 from toolgate.verification.exported import read
+from toolgate.verification.history import TOPICS
 from toolgate.verification.judging import judge
 
 if TYPE_CHECKING:
@@ -70,6 +72,22 @@ def test_some_topics_of_some(past, shelves, tmp_path):
     assert set(exporting.export(path, shelves, topics.spans(shelves, ["intents"]), Decoder())) == {"intents"}
     with pytest.raises(LoadError, match="there is no audit in it"):
         read(path)
+
+
+def test_a_topic_that_is_not_there_is_left_out_and_an_audit_must_be(shelves):
+    """A prefix may be older than a topic; without an audit there is no history."""
+
+    def lacking(*names):
+        def open_topic(topic):
+            if topic in names:
+                raise RefusedError("the topic does not exist", where=topic, remedy="create it")
+            return shelves(topic)
+
+        return open_topic
+
+    assert set(topics.spans(lacking("contracts", "drafts"))) == set(TOPICS) - {"contracts", "drafts"}
+    with pytest.raises(RefusedError):
+        topics.spans(lacking("audit"))
 
 
 def test_inputs_that_come_meanwhile_are_noticed(past, shelves):
