@@ -41,6 +41,8 @@ COMMANDS: dict[str, Entry] = {
     "tail": Entry("toolgate.cli.tail", "Look", "Read a topic: denials, audit, commands, ..."),
     "explain": Entry("toolgate.cli.explain", "Look", "Everything the log knows of one intent."),
     "replay": Entry("toolgate.cli.replay", "Look", "Decide the whole log again, and compare."),
+    "verify": Entry("toolgate.cli.verify", "Look", "Check that a history keeps every promise."),
+    "export": Entry("toolgate.cli.export", "Look", "Write the topics to a file."),
     "policy": Entry("toolgate.cli.policy", "Policies", "Check, test, compare policies, put them in force."),
     "tools": Entry("toolgate.cli.tools", "Policies", "Import tools, and accept what changed in them."),
     "mode": Entry("toolgate.cli.mode", "Policies", "Order a mode for a workflow."),

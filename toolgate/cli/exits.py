@@ -49,7 +49,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.CLOCK: "a record is dated too far ahead of this machine's clock",
     Exit.LOST_RECORDS: "records that the gate must have are gone from Kafka",
     Exit.DIFFERENCE: "a check ran to its end and found a difference; `policy test`: a case failed, `policy diff`: a "
-    "verdict differs, `policy fmt --check`: a file is not in its form, `replay`: a decision made again differs",
+    "verdict differs, `policy fmt --check`: a file is not in its form, `replay`: a decision "
+    "made again differs, `verify`: a law is broken",
     Exit.SLOT_IN_USE: "another process took this slot: it has fenced this one",
     Exit.DENIED: "`submit`: the gate decided, and did not approve the intent",
     Exit.FAILED: "`submit --result`: approved, but the command did not end ok",

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from toolgate.cli import connection, logs, story
+from toolgate.cli import connection, logs, progress, story
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.inspection.decoding import Decoder
@@ -22,9 +19,8 @@ from toolgate.inspection.search import Readers, Search
 from toolgate.processors import loader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from toolgate.inspection import search
     from toolgate.inspection.explanation import Explanation
     from toolgate.processors.policy import PolicySet
     from toolgate.streams.settings import Settings
@@ -63,36 +59,16 @@ def explain(  # noqa: PLR0913 - one parameter for each option
     settings = connection.load(
         config, bootstrap_servers=bootstrap_servers, prefix=prefix, policies_dir=policies
     )
-    with Readers(settings) as readers, _progress() as notify:
+    with Readers(settings) as readers, progress.bars("Searching") as notify:
         decoder = Decoder(connection.registry(settings))
-        found = Search(readers, decoder, notify).explain(intent_id, tenant, run)
+        search = Search(readers, decoder, lambda at: notify(at.topic, at.done, at.total))
+        found = search.explain(intent_id, tenant, run)
     found = _with_undo(found, settings)
     if as_json:
         typer.echo(json.dumps(found.as_json()))
         return
     story.tell(found)
     say_next(*_next(found))
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[search.Progress], None]]:
-    """A bar for each topic that is searched; none where nobody watches."""
-    console = Console(stderr=True, highlight=False)
-    columns = (
-        TextColumn("Searching {task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
-        tasks = {}
-
-        def notify(progress: search.Progress) -> None:
-            if progress.topic not in tasks:
-                tasks[progress.topic] = bars.add_task(progress.topic)
-            bars.update(tasks[progress.topic], completed=progress.done, total=progress.total)
-
-        yield notify
 
 
 def _with_undo(found: Explanation, settings: Settings) -> Explanation:

@@ -2,15 +2,17 @@
 
 Two forms, one JSON object a line:
 
-- what `toolgate tail intents --json`, `toolgate tail results --json` and, where runs have contracts, `toolgate tail
-  contracts --json` print, in one file. Where it also has what `toolgate tail audit --json` prints, the order is that of
-  the decisions (`seq`); else that of the broker's times.
+- what `toolgate export` writes, compressed or not; or what `toolgate tail intents --json`, `toolgate tail results
+  --json` and, where runs have contracts, `toolgate tail contracts --json` print, in one file. Where it also has what
+  `toolgate tail audit --json` prints, the order is that of the decisions (`seq`); else that of the broker's times.
 - recorded runs, as `toolgate demo --runs` plays them. They have no times: one call a second, one run after another.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -57,13 +59,10 @@ def read(path: Path, workflow: tuple[str, str] | None) -> list[Happening]:
         LoadError: the file cannot be read, or what is wrong with which line.
     """
     try:
-        lines = [
-            (number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()
-        ]
-    except OSError as error:
-        raise LoadError(
-            [_problem(path, 0, f"cannot be read: {error.strerror}", "name a recorded log")]
-        ) from None
+        lines = [(number, line) for number, line in enumerate(_bytes(path).splitlines(), 1) if line.strip()]
+    except (OSError, EOFError, zlib.error) as error:
+        text = getattr(error, "strerror", None) or str(error)
+        raise LoadError([_problem(path, 0, f"cannot be read: {text}", "name a recorded log")]) from None
     if not lines:
         raise LoadError(
             [_problem(path, 0, "there is nothing in it", "record a log with `toolgate tail --json`")]
@@ -74,6 +73,11 @@ def read(path: Path, workflow: tuple[str, str] | None) -> list[Happening]:
             raise LoadError([_problem(path, 1, what, "give --workflow")])
         return _of_runs(demo_runs.load(path), workflow)
     return _of_entries(path, lines)
+
+
+def _bytes(path: Path) -> bytes:
+    data = path.read_bytes()
+    return gzip.decompress(data) if path.suffix == ".gz" else data
 
 
 def _of_runs(runs: Iterable[Run], workflow: tuple[str, str]) -> list[Happening]:

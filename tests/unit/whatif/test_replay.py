@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -164,6 +165,12 @@ def test_the_audit_tells_the_order_of_decisions(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text("\n".join(lines))
     assert [happening.record.intent_id for happening in recorded.read(log, None)] == ["i2", "i1"]
+    packed = tmp_path / "log.jsonl.gz"
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    assert recorded.read(packed, None) == recorded.read(log, None)
+    packed.write_bytes(log.read_bytes())
+    with pytest.raises(LoadError, match="cannot be read"):
+        recorded.read(packed, None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What a history of the gate shows to be wrong, judged by its records alone."""

@@ -1,0 +1,143 @@
+"""Control and shadow: from where a record holds, and what must not happen while it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from toolgate.verification.findings import Findings, Law, Place
+
+if TYPE_CHECKING:
+    from toolgate.schemas.records import AuditEvent, Control
+    from toolgate.verification.history import History
+
+_STOPS = frozenset({"kill", "mode"})
+
+
+class Shadow:
+    """A call in shadow is recorded with what it would have been; nothing moves and nothing comes of it."""
+
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+
+    def see(self, event: AuditEvent) -> None:
+        """The next event."""
+        shadowed = (
+            event.topic == "intents" and event.would_have and event.verdict == "RECORDED" and event.tool
+        )
+        if shadowed and (event.ops or event.command_id):
+            moved = ", ".join(op.op for op in event.ops) or event.command_id
+            self._findings.at(Law.SHADOW, event, f"is in shadow and makes {moved}")
+
+    def end(self) -> None:
+        """Nothing is left to say."""
+
+
+class _Stretch(NamedTuple):
+    """Consecutive decisions under one control position."""
+
+    ctl: int
+    first: AuditEvent
+    last: AuditEvent
+
+
+class _Approved(NamedTuple):
+    """An approval, as far as a kill can cover it."""
+
+    ctl: int
+    place: Place
+    names: tuple[tuple[str, str], ...]
+    tenant: str
+
+
+class Stops:
+    """Control records hold for exactly the decisions above their published seq; a kill stops what it covers.
+
+    A record counts if the gate has published from where it holds: one that it refused has no such seq.
+    """
+
+    def __init__(self, history: History, findings: Findings) -> None:
+        self._words = history.words
+        self._findings = findings
+        self._stretches: list[_Stretch] = []
+        self._after: dict[int, AuditEvent] = {}
+        self._approved: list[_Approved] = []
+        self._commands = history.told["commands"]
+        self._begins = min((at for at, word in self._words.items() if word.kind in _STOPS), default=None)
+
+    def see(self, event: AuditEvent) -> None:
+        """The next event; commands are still there, for the system that they name."""
+        if self._stretches and self._stretches[-1].ctl == event.ctl:
+            self._stretches[-1] = self._stretches[-1]._replace(last=event)
+        else:
+            if self._stretches and self._stretches[-1].ctl > event.ctl:
+                what = f"stands at control {event.ctl}, behind {self._stretches[-1].ctl} before it"
+                self._findings.at(Law.CONTROL, event, what)
+            self._stretches.append(_Stretch(event.ctl, event, event))
+        if event.topic == "control" and event.after is not None:
+            self._after[event.offset] = event
+        if event.verdict == "APPROVE" and self._begins is not None and event.ctl > self._begins:
+            self._approved.append(self._approval(event))
+
+    def end(self) -> None:
+        """Everything that was published is known now."""
+        for offset, event in self._after.items():
+            self._holds(offset, event.after or 0)
+        standing: dict[str, dict[tuple[str, str], Control]] = {"kill": {}, "mode": {}}
+        words = [(at, self._words[at]) for at in sorted(self._after) if at in self._words]
+        for approved in self._approved:  # in the order of seq, so in that of control
+            while words and words[0][0] < approved.ctl:
+                _take(standing, words.pop(0)[1])
+            word = _covers(standing, approved)
+            if word is not None:
+                what = (
+                    f"is approved under {word.kind} {word.control_id} of {word.scope} {word.value}".rstrip()
+                )
+                self._findings.add(Law.KILL, approved.place, what)
+
+    def _approval(self, event: AuditEvent) -> _Approved:
+        command = next(iter(self._commands.get(event.seq, ())), None)
+        names = (
+            ("tenant", event.tenant),
+            ("workflow", event.workflow_id),
+            ("run", event.run_id),
+            ("agent", event.agent_id),
+            ("tool", event.tool),
+            ("system", command.fields["system"] if command else ""),
+        )
+        place = Place(event.topic, event.partition, event.offset, event.seq)
+        return _Approved(event.ctl, place, names, event.tenant)
+
+    def _holds(self, offset: int, after: int) -> None:
+        for stretch in self._stretches:
+            above = stretch.ctl > offset
+            wrong = stretch.first if above else stretch.last
+            if (wrong.seq > after) != above:
+                what = f"stands at control {stretch.ctl}, and control {offset} holds after seq {after}"
+                self._findings.at(Law.CONTROL, wrong, what)
+                return
+
+
+def _take(standing: dict[str, dict[tuple[str, str], Control]], word: Control) -> None:
+    target = (word.scope, word.value)
+    match word.kind:
+        case "kill":
+            standing["kill"][target] = word
+        case "lift":
+            standing["kill"].pop(target, None)
+        case "mode":
+            standing["mode"][target] = word
+
+
+def _covers(standing: dict[str, dict[tuple[str, str], Control]], approved: _Approved) -> Control | None:
+    """The word that forbids an approval: a kill of anything it names, or an order to shadow of its workflow."""
+    targets = [("all", "")]
+    for scope, name in approved.names:
+        if name:
+            targets += [(scope, name), (scope, f"{approved.tenant}/{name}")]
+    for target in targets:
+        kill, order = standing["kill"].get(target), standing["mode"].get(target)
+        if kill is not None:
+            return kill
+        if order is not None and order.mode == "shadow" and target[0] in {"all", "tenant", "workflow"}:
+            return order
+    return None

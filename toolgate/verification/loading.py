@@ -1,0 +1,123 @@
+"""Loading: from records, as Kafka delivers them or as an export has them, to a history."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError, EncodeError
+from toolgate.schemas.records import AuditEvent, Control
+from toolgate.verification.events import Fast, UnreadableError, head, plain
+from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History, Row
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Envelope
+    from toolgate.schemas.registry import Registry
+
+_CONTROL = "control"
+_SOURCE = "tg-source"
+
+
+class Loader:
+    """Makes a history of the records that Kafka delivers.
+
+    Args:
+        as_of_ms: when the topics are read.
+        registry: where schema ids come from; the bundled ones by default.
+    """
+
+    def __init__(self, as_of_ms: int, registry: Registry | None = None) -> None:
+        self._told = {topic: Fast(kind, registry) for topic, (kind, _) in TOLD.items()}
+        self._control = Codec(Control, registry)
+        self.history = History(Fast(AuditEvent, registry).read, as_of_ms)
+
+    def take(self, envelope: Envelope) -> None:
+        """One record; of a topic that no law looks at, nothing."""
+        topic, partition, offset, value = envelope.topic, envelope.partition, envelope.offset, envelope.value
+        history = self.history
+        if topic in INPUTS:
+            word = self._word(value) if topic == _CONTROL else None
+            history.add_input(topic, partition, offset, _digest(value), word)
+        elif topic == QUARANTINE:
+            source = next((text for name, text in envelope.headers if name == _SOURCE), b"")
+            history.add_quarantined(partition, offset, source.decode("utf-8", "replace"))
+        elif topic == AUDIT or topic in TOLD:
+            try:
+                self._gates(envelope)
+            except UnreadableError as error:
+                history.unreadable(topic, partition, offset, str(error))
+
+    def _gates(self, envelope: Envelope) -> None:
+        topic, partition, offset, value = envelope.topic, envelope.partition, envelope.offset, envelope.value
+        if topic == AUDIT:
+            seq, stable, source, of, at = head(value)
+            self.history.add_audit(
+                Row(seq, stable, envelope.time_ms, partition, offset, value), (source, of), at
+            )
+        else:
+            self.history.add_told(topic, partition, offset, self._told[topic].read(value))
+
+    def _word(self, value: bytes | None) -> Control | None:
+        try:
+            return self._control.decode(value)
+        except DecodeError:  # the gate puts it aside, and it says nothing
+            return None
+
+
+class PlainLoader:
+    """Makes a history of records as `toolgate tail --json` prints them."""
+
+    def __init__(self, as_of_ms: int) -> None:
+        self.history = History(_itself, as_of_ms)
+        self._codecs: dict[str, Codec[Any]] = {topic: Codec(kind) for topic, kind in INPUTS.items()}
+        self.history.rewritten.update((topic, codec.schema_id) for topic, codec in self._codecs.items())
+
+    def take(self, entry: Any) -> None:
+        """One record; of a topic that no law looks at, nothing.
+
+        Raises:
+            UnreadableError: it is no record of a topic, or not of the form that its topic's have.
+        """
+        try:
+            topic, partition, offset = entry["topic"], entry["partition"], entry["offset"]
+            time_ms, headers, value = entry["time_ms"], entry["headers"], entry.get("value")
+        except (KeyError, TypeError, AttributeError):
+            raise UnreadableError("this is no record of a topic") from None
+        if not (type(topic) is str and type(partition) is type(offset) is type(time_ms) is int):
+            raise UnreadableError("its place or time is none")
+        history = self.history
+        if topic in INPUTS:
+            record = None if value is None else plain(value, INPUTS[topic])
+            word = record if isinstance(record, Control) else None
+            history.add_input(topic, partition, offset, self._rewritten(topic, record), word)
+        elif topic == QUARANTINE:
+            history.add_quarantined(partition, offset, _header(headers, _SOURCE))
+        elif (topic == AUDIT or topic in TOLD) and value is None:
+            history.unreadable(topic, partition, offset, str(entry.get("problem")))
+        elif topic == AUDIT:
+            event = plain(value, AuditEvent)
+            row = Row(event.seq, event.stable, time_ms, partition, offset, event)
+            history.add_audit(row, (event.topic, event.partition), event.offset)
+        elif topic in TOLD:
+            history.add_told(topic, partition, offset, plain(value, TOLD[topic][0]))
+
+    def _rewritten(self, topic: str, record: Any) -> bytes:
+        try:
+            return b"" if record is None else _digest(self._codecs[topic].encode(record))
+        except EncodeError as error:
+            raise UnreadableError(str(error)) from None
+
+
+def _digest(value: bytes | None) -> bytes:
+    return blake2b(memoryview(value)[HEADER_BYTES:], digest_size=16).digest() if value else b""
+
+
+def _itself(event: AuditEvent) -> AuditEvent:
+    return event
+
+
+def _header(headers: Any, wanted: str) -> str:
+    try:
+        return next((str(text) for name, text in headers if name == wanted), "")
+    except (TypeError, ValueError):
+        raise UnreadableError("its headers are none") from None
