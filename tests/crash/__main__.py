@@ -72,7 +72,7 @@ def _summary(outcomes: list[cell.Outcome], failed: list[str]) -> dict[str, objec
         "others": sum(one.others for one in outcomes),
         "failover_s": _spread([one.failover_s for one in outcomes]),
         "failed": failed,
-        "found": [f"{one.fault}, {one.point}: {said}" for one in outcomes for said in one.found],
+        "found": [f"{one.fault}, {one.point}: {said.as_json()}" for one in outcomes for said in one.found],
     }
 
 
@@ -85,7 +85,7 @@ def _spread(seconds: list[float]) -> dict[str, float]:
 
 
 def _show(outcomes: list[cell.Outcome], failed: list[str], took_s: float) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)  # a log has no width of its own
     by_fault: dict[str, list[cell.Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_fault[outcome.fault].append(outcome)
@@ -109,7 +109,7 @@ def _show(outcomes: list[cell.Outcome], failed: list[str], took_s: float) -> Non
     console.print(f"{len(outcomes)} hits in {took_s:.0f} s; fail-over {spread}")
     for one in outcomes:
         for said in one.found:
-            console.print(f"{one.fault}, {one.point}: {said}", style="red")
+            console.print(f"{one.fault}, {one.point}: {said.law} {said.place} {said.what}", style="red")
     for said in failed:
         console.print(said, style="red")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import verified
 from fault_proxy import FaultProxy, Mode
 from gate_site import Site, Worker
 from patience import until
@@ -17,11 +17,13 @@ from proxied_broker import ProxiedBroker
 from toolgate.streams import topic_admin
 from toolgate.streams.local import Stack
 from toolgate.streams.settings import load
+from toolgate.verification.findings import Law
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from crash.faults import Fault
+    from toolgate.verification.findings import Finding
 
 # By the words people use, the loop's point and the how-manieth of it.
 POINTS: dict[str, str] = {
@@ -35,11 +37,18 @@ POINTS: dict[str, str] = {
 HALTING = Path(__file__).parents[1] / "support" / "halting.py"
 SENT_FIRST, SENT_AFTER = 120, 100
 REST_S, GO_ON_S = 120.0, 90.0
-KINDS = {  # of what the checker finds, by words in its sentences
-    "lost": ("is not audited", "has no command", "is not there"),
-    "doubled": ("is audited", "times", "second first", "is a duplicate of nothing"),
-    "over cap": ("over its cap", "records, at most"),
-    "unaudited": ("is no input", "was never approved", "was never decided"),
+KINDS: dict[str, Callable[[Finding], bool]] = {  # of what verification finds
+    "lost": lambda one: any(
+        words in one.what for words in ("is not audited", "has no record on", "was not put aside")
+    ),
+    "doubled": lambda one: (
+        one.law in {Law.FIRST, Law.RESERVATION}
+        or any(words in one.what for words in (" times", "repeats", "has the seq of"))
+    ),
+    "over cap": lambda one: one.law in {Law.CAP, Law.CONTRACT},
+    "unaudited": lambda one: any(
+        words in one.what for words in ("is no input", "was never decided", "belongs to")
+    ),
 }
 
 
@@ -133,20 +142,16 @@ class Outcome:
     point: str
     failover_s: float
     decided: int
-    found: tuple[str, ...]
+    found: tuple[Finding, ...]
 
     def counted(self, kind: str) -> int:
-        """How many sentences of the checker are of this kind."""
-        return sum(_is_of(kind, one) for one in self.found)
+        """How many findings are of this kind."""
+        return sum(map(KINDS[kind], self.found))
 
     @property
     def others(self) -> int:
         """... and of none."""
-        return sum(not any(_is_of(kind, one) for kind in KINDS) for one in self.found)
-
-
-def _is_of(kind: str, sentence: str) -> bool:
-    return any(word in sentence for word in KINDS[kind])
+        return sum(not any(is_of(one) for is_of in KINDS.values()) for one in self.found)
 
 
 @dataclass
@@ -212,15 +217,8 @@ def run(ground: Ground, fault: Fault, point: str) -> Outcome:
         until(lambda: load_.sent > sent + SENT_AFTER, "more load")
         load_.stop()
         site.rest(REST_S)
-        found: list[str] = []
-
-        def fine() -> bool:
-            found[:] = site.violations()
-            return not found
-
-        with suppress(AssertionError):  # what is found is told
-            until(fine, "a history that holds", 10)
-        return Outcome(fault.name, point, took, len(site.audit()), tuple(found))
+        report = verified.report(site.settings)
+        return Outcome(fault.name, point, took, report.judged, tuple(report.findings.listed()))
 
 
 def _halted(worker: Worker) -> bool:

@@ -184,11 +184,11 @@ class Site:
         told |= ({"POLICIES_DIR": str(self.folder)} if self.with_folder else {}) | more
         return os.environ | {f"TOOLGATE_{name}": value for name, value in told.items()}
 
-    def toolgate(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def toolgate(self, *words: str, limit_s: float = 100) -> subprocess.CompletedProcess[str]:
         """A `toolgate` command, to its end."""
         command = [sys.executable, "-m", "toolgate.cli", *words]
         return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=self.environment(), timeout=100
+            command, capture_output=True, text=True, check=False, env=self.environment(), timeout=limit_s
         )
 
     def worker(
