@@ -85,7 +85,9 @@ def _spread(seconds: list[float]) -> dict[str, float]:
 
 
 def _show(outcomes: list[cell.Outcome], failed: list[str], took_s: float) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 130)  # a log has no width of its own
+    console = Console(
+        highlight=False, width=None if sys.stdout.isatty() else 130
+    )  # a log has no width of its own
     by_fault: dict[str, list[cell.Outcome]] = defaultdict(list)
     for outcome in outcomes:
         by_fault[outcome.fault].append(outcome)
