@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolgate.processors.catalogue import Tool
-    from toolgate.processors.claims import Claim, Count, Rate, Reserve
+    from toolgate.processors.claims import Claim, Count, Rate, Remember, Reserve
     from toolgate.processors.policy import WorkflowPolicy
     from toolgate.processors.slots import Missing
 
@@ -55,11 +55,14 @@ class Case:
     records: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     always: tuple[Rate, ...] = ()  # taken whatever the verdict: denials are not free
-    on_deny: tuple[Count, ...] = ()
+    on_deny: tuple[Count | Remember, ...] = ()
     reserve: Reserve | None = None
     facts: Mapping[str, str] = NO_FACTS  # what the run remembers, as the ledger keeps it
     history: Mapping[str, int] = NO_HISTORY  # what became of its earlier calls
     run_contract: Mapping[str, Any] | None = None  # what the run may touch, as whoever started it has said
+    approved: bool = (
+        False  # as many people as it takes have approved it: what only holds or drafts does not count
+    )
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known
     shadow_reasons: tuple[Reason, ...] = ()  # those that only show what would have been

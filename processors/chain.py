@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable
 
 from toolgate.processors.access import access
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.case import Case, deny
 from toolgate.processors.cedar import cedar
+from toolgate.processors.claims import Remember
 from toolgate.processors.contract import contract
 from toolgate.processors.control import control
+from toolgate.processors.holds import WAITS, kept, opened
 from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
-from toolgate.processors.reasons import Code, ends_case, ordered
+from toolgate.processors.reasons import Code, ends_case, ordered, verdict_of
 from toolgate.processors.rules import rules
 from toolgate.processors.run_contract import run_contract
 from toolgate.processors.shadow import shadow_of, shadowed
@@ -49,13 +52,28 @@ def judge(case: Case, world: World) -> Case:
 
 def _settled(case: Case, world: World) -> Case:
     """What is asked of the ledger: an approval takes its claims, a hold or draft has them looked at."""
+    if case.approved:
+        case = _released(case)
     if because := shadow_of(case, world):
         return shadowed(case, because)
     if case.verdict == Verdict.APPROVE:
         return case
     if case.verdict == Verdict.DENY:
         return _denied(case)
-    return changed(case, reasons=ordered(case.reasons), reserve=None)
+    return _waiting(case, world)
+
+
+def _released(case: Case) -> Case:
+    """The case without what only leaves it to people: they have decided."""
+    left = tuple(reason for reason in case.reasons if verdict_of((reason,)) not in WAITS)
+    return changed(case, reasons=left, verdict=verdict_of(left))
+
+
+def _waiting(case: Case, world: World) -> Case:
+    """A held or drafted case keeps nothing for its result, as it has none yet, but what people are to decide on."""
+    asked = tuple(claim for claim in case.claims if type(claim) is not Remember)
+    hold = kept(opened(case, world.policies.digest, terms_of(case)))
+    return changed(case, reasons=ordered(case.reasons), claims=(*asked, hold), reserve=None)
 
 
 def _denied(case: Case) -> Case:

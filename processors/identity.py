@@ -1,7 +1,7 @@
 """Identity: who wrote a record. Kafka tells a consumer no principal, so records prove it themselves.
 
-Intents and results carry a keyed BLAKE2b (`tg-kid` names the key, `tg-mac` is the MAC, 16 raw bytes); control
-and contracts carry Ed25519 signatures (64 raw bytes), the first signer under the same names, others under
+Intents and results carry a keyed BLAKE2b (`tg-kid` names the key, `tg-mac` is the MAC, 16 raw bytes); control,
+contracts and votes carry Ed25519 signatures (64 raw bytes), the first signer under the same names, others under
 `tg-kid-2` and `tg-mac-2` and so on. Both are over topic, key and value: nothing can be moved to another topic or run.
 """
 
@@ -15,20 +15,29 @@ from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
-from toolgate.processors.keyring import DEV_KID, framed, mac
+from toolgate.processors.keyring import APPROVER, DEV_KID, framed, mac
 from toolgate.processors.reasons import Code
-from toolgate.schemas.frozen import changed
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC, kid_of
-from toolgate.schemas.records import Reason
+from toolgate.schemas.records import Choice, Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case, Envelope
     from toolgate.processors.control_state import ControlState
+    from toolgate.processors.holds import OpenHold
     from toolgate.processors.keyring import Keyring, OperatorKey
     from toolgate.processors.world import World
-    from toolgate.schemas.records import Control, Result
+    from toolgate.schemas.records import Control, Result, Vote
 
 SIGNERS_MAX = 8
+
+
+@frozen
+class Voter:
+    """Whose vote it is, and what they may approve as; None: as anything."""
+
+    kid: str
+    roles: frozenset[str] | None
 
 
 def identity(case: Case, world: World) -> Case:
@@ -72,6 +81,46 @@ def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
     if isinstance(signers, str):
         return signers
     return None if any("starter" in key.roles for key in signers) else "a contract needs a starter"
+
+
+def check_vote(keyring: Keyring, envelope: Envelope, vote: Vote, hold: OpenHold) -> Voter | str:
+    """Who votes; or why nobody vouches for this vote, as a sentence.
+
+    A vote is an approver's, signed with their own key; a withdrawal is the word of the workflow that asked, signed with
+    the key of its intents. The name in the vote proves nothing: it must be the key's.
+    """
+    if keyring.insecure_dev:
+        return Voter(vote.approver, None)
+    if vote.choice == Choice.WITHDRAW:
+        return _withdrawer(keyring, envelope, hold)
+    if (kid := kid_of(envelope.headers)) in keyring.intents:
+        return f"key {kid} is an agent's: it may not decide about its own calls"
+    signers = _signers(keyring, envelope)
+    return signers if isinstance(signers, str) else _approver(vote, signers)
+
+
+def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
+    key = signers[0]
+    if len(signers) > 1:
+        return "a vote is one person's: it is signed twice"
+    if APPROVER not in key.roles:
+        return f"key {key.kid} is no approver's"
+    if vote.approver != key.kid:
+        return f"it names {vote.approver[:128]!r} and is signed with key {key.kid}"
+    return Voter(key.kid, key.approves | {APPROVER})
+
+
+def _withdrawer(keyring: Keyring, envelope: Envelope, hold: OpenHold) -> Voter | str:
+    signature = _one(envelope, KID, MAC)
+    if isinstance(signature, str):
+        return signature
+    kid, tag = signature
+    key = keyring.intents.get(kid)
+    if key is None or (key.tenant, key.workflow_id) != (hold.tenant, hold.workflow_id):
+        return f"key id {kid[:128]!r} is not the workflow's that asked: it may not withdraw what it has asked"
+    if not compare_digest(mac(key.secret, envelope.topic, envelope.key, envelope.value), tag):
+        return f"the MAC does not fit key {kid}"
+    return Voter(kid, frozenset())
 
 
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:

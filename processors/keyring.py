@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 MAC_BYTES = 16
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 16, 64
-ROLES = frozenset({"operator", "watch", "publisher", "starter"})
+APPROVER = "approver"
+ROLES = frozenset({"operator", "watch", "publisher", "starter", APPROVER})
 DEV_KID = "insecure-dev"
 _PERSON = b"toolgate.mac.v1"
 
@@ -76,16 +77,22 @@ class ExecutorKey:
 
 @dataclass(frozen=True, slots=True)
 class OperatorKey:
-    """The public key of somebody who may write control or start runs, with the roles that say what."""
+    """The public key of a person, with the roles that say what they may sign.
+
+    `approves`: what an approver may approve as, besides `approver`: roles that policies name.
+    """
 
     kid: str
     public: bytes  # Ed25519, 32 bytes
     roles: frozenset[str]
+    approves: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         _check_ids(kid=self.kid)
         if unknown := self.roles - ROLES:
             raise ValueError(f"key {self.kid}: unknown role {sorted(unknown)}; known are {sorted(ROLES)}")
+        if self.approves and APPROVER not in self.roles:
+            raise ValueError(f"key {self.kid}: only an approver approves as something")
         if len(self.public) != 32:
             raise ValueError(
                 f"key {self.kid}: an Ed25519 public key has 32 bytes, this one {len(self.public)}"

@@ -33,6 +33,7 @@ class Code(_Named):
     UNKNOWN_WORKFLOW = auto()
     KILLED = auto()
     CONTROL_REFUSED = auto()
+    VOTE_REFUSED = auto()
     ID_CONFLICT = auto()
     BAD_INTENT = auto()
     RUN_NOT_YOURS = auto()
@@ -41,6 +42,9 @@ class Code(_Named):
     RUN_LATCHED = auto()
     TOO_MANY_DENIALS = auto()
     EXPIRED = auto()
+    HOLD_REJECTED = auto()
+    HOLD_WITHDRAWN = auto()
+    HOLD_EXPIRED = auto()
     CONTRACT_REFUSED = auto()
     CONTRACT_EXPIRED = auto()
     CONTRACT_DENIED = auto()
@@ -116,6 +120,11 @@ TABLE: dict[Code, Entry] = {
         "a control record does not follow on what held before, or its policy set cannot be in force",
         "An operator's word changed nothing.",
     ),
+    Code.VOTE_REFUSED: Entry(
+        71,
+        "a vote changes nothing: its hold is over, or its voter may not cast it",
+        "This vote changed nothing.",
+    ),
     Code.ID_CONFLICT: Entry(
         4,
         "the intent id was used before with other content",
@@ -159,6 +168,21 @@ TABLE: dict[Code, Entry] = {
         "the intent's ttl passed before it was decided",
         "The intent expired before it was decided. Send it again under a new id if it is still wanted.",
         do=Do.AGAIN,
+    ),
+    Code.HOLD_REJECTED: Entry(
+        72,
+        "people have decided against this call",
+        "People have rejected this call. Do not send it again; go on with other work or report back.",
+    ),
+    Code.HOLD_WITHDRAWN: Entry(
+        73,
+        "the workflow no longer wants this call",
+        "This call was withdrawn.",
+    ),
+    Code.HOLD_EXPIRED: Entry(
+        74,
+        "nobody has decided about this call in time",
+        "Nobody decided about this call in time. Report back; a person may ask for it again.",
     ),
     Code.CONTRACT_REFUSED: Entry(
         60,

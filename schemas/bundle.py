@@ -14,6 +14,7 @@ from fastavro.schema import parse_schema, to_parsing_canonical_form
 from toolgate.schemas import records
 
 INPUT_BYTES_MAX = 96 * 1024  # values that others write; larger ones are refused unread
+VOTE_BYTES_MAX = 160 * 1024  # a vote carries the intent that it is about, in base64
 # Values that the gate writes. One over it fails its whole transaction for ever, so what is decided has a bound
 # (processors/size.py), and key, headers and batch have room up to the 1 MiB that the topics take.
 OUTPUT_BYTES_MAX = 990_000
@@ -31,11 +32,12 @@ class Subject:
     topic: str
     record_type: type
     gate_writes: bool
+    input_bytes_max: int = INPUT_BYTES_MAX
 
     @property
     def bytes_max(self) -> int:
         """Largest value, header included."""
-        return OUTPUT_BYTES_MAX if self.gate_writes else INPUT_BYTES_MAX
+        return OUTPUT_BYTES_MAX if self.gate_writes else self.input_bytes_max
 
 
 # The order is for ever: ids are given by it.
@@ -49,7 +51,7 @@ SUBJECTS = (
     Subject("audit_event", "audit", records.AuditEvent, gate_writes=True),
     Subject("pulse", "pulse", records.Pulse, gate_writes=True),
     Subject("hold", "holds", records.Hold, gate_writes=True),
-    Subject("vote", "votes", records.Vote, gate_writes=False),
+    Subject("vote", "votes", records.Vote, gate_writes=False, input_bytes_max=VOTE_BYTES_MAX),
     Subject("draft", "drafts", records.Draft, gate_writes=True),
     Subject("run_contract", "contracts", records.RunContract, gate_writes=False),
     Subject("tick", "ticks", records.Tick, gate_writes=False),

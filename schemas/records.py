@@ -52,6 +52,14 @@ class ResultStatus(StrEnum):
     VOID = "void"
 
 
+class Choice(StrEnum):
+    """What a vote says. Withdrawing is the word of the workflow that asked: it needs no approver."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
+
+
 @frozen
 class Intent:
     """An agent's wish to call a tool (`toolgate.intents`, schema ToolCallIntent)."""
@@ -296,7 +304,7 @@ class Pulse:
 
 @frozen
 class Hold:
-    """A decision that waits for people (`toolgate.holds`)."""
+    """A decision that waits for people, and each vote on it (`toolgate.holds`)."""
 
     hold_id: str
     intent_id: str
@@ -313,7 +321,7 @@ class Hold:
     approvals_needed: int
     roles: tuple[str, ...]
     expires_at: int
-    state: str  # open, approved, rejected, expired, withdrawn
+    state: str  # open, approved, denied, rejected, expired, withdrawn
     reasons: tuple[Reason, ...] = ()
     diff: str = "{}"
     cost_micros: int = 0
@@ -321,6 +329,12 @@ class Hold:
     body_topic: str = "intents"
     body_partition: int = 0
     body_offset: int = 0
+    approvals: tuple[str, ...] = ()  # key ids of those who have approved so far
+    vote_id: str = ""  # the vote that this state comes from; "" for none
+    voter: str = ""
+    choice: str = ""
+    comment: str = ""
+    refused: str = ""  # why that vote changed nothing; "" where it counts
 
 
 @frozen
@@ -330,11 +344,14 @@ class Vote:
     vote_id: str
     hold_id: str
     run_id: str
-    approver: str
-    choice: str  # approve, reject
+    approver: str  # key id
+    choice: str  # Choice
     digest: str
     policy_digest: str
     comment: str = ""
+    intent: str = ""  # approve: the intent's value, base64; the gate judges it again
+    intent_kid: str = ""
+    intent_mac: str = ""  # hex
 
 
 @frozen
@@ -354,11 +371,20 @@ class Draft:
     twin: str  # the tool that makes the draft, or "" for a proposal
     digest: str
     policy_digest: str
-    state: str  # open, promoted, rejected, expired
+    state: str  # open, promoted, denied, rejected, expired, withdrawn
     reasons: tuple[Reason, ...] = ()
     body_topic: str = "intents"
     body_partition: int = 0
     body_offset: int = 0
+    approvals_needed: int = 1
+    roles: tuple[str, ...] = ()
+    expires_at: int = 0
+    approvals: tuple[str, ...] = ()  # key ids of those who have approved so far
+    vote_id: str = ""  # the vote that this state comes from; "" for none
+    voter: str = ""
+    choice: str = ""
+    comment: str = ""
+    refused: str = ""  # why that vote changed nothing; "" where it counts
 
 
 @frozen

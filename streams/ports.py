@@ -14,14 +14,15 @@ from toolgate.schemas.frozen import frozen
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
-    from toolgate.processors.claims import Claim, Count, Rate, Reserve, Settle
+    from toolgate.processors.claims import Claim, Count, Rate, Remember, Reserve, Settle
     from toolgate.schemas.records import AuditEvent, Op, Visible
 
 TopicPartition = tuple[str, int]
 GIVEN_BYTES_MAX = 524_288  # all that a run may remember, as JSON in JSON
 CONTROL = "control"  # the one input that every worker reads whole
 POLICIES = "policies"  # policy sets; one partition
-INPUTS = ("intents", "contracts", "results", CONTROL)  # the topics that the gate decides on
+INPUTS = ("intents", "contracts", "results", "votes", "ticks", CONTROL)  # the topics that the gate decides on
+WAITS = frozenset({"HOLD", "DRAFT"})  # verdicts that leave something for people
 NOBODY = -1  # the slot that owns a topic-partition which was released or never taken
 
 
@@ -33,7 +34,8 @@ class Ask:
     """One input record as the ledger sees it.
 
     `verdict` is the chain's. Claims are looked at whatever it is, and one that has no room denies, unless the
-    verdict is "RECORDED": then it is only told. "APPROVE" takes the claims, all or none; no other takes any. `always`
+    verdict is "RECORDED": then it is only told. "APPROVE" takes the claims, all or none; a "HOLD" or "DRAFT" takes what
+    is to be remembered, and nothing else; no other takes any. `always`
     is taken whatever the verdict, also for duplicates and dry runs; a refused `always` denies. `on_deny` is counted
     when the record is denied. `intent_id` is `seen_key` of tenant and id; an empty one is not deduplicated.
     `policy_digest` comes back with the decision: one made under a policy that its publisher does not have
@@ -50,7 +52,7 @@ class Ask:
     dry_run: bool = False
     claims: tuple[Claim, ...] = ()
     always: tuple[Rate, ...] = ()
-    on_deny: tuple[Count, ...] = ()
+    on_deny: tuple[Count | Remember, ...] = ()
     reserve: Reserve | None = None
     settle: Settle | None = None
     given: str = ""

@@ -11,6 +11,7 @@ DAY_MS = 86_400_000
 FOREVER = -1
 INPUT_BYTES_MAX = 131_072
 OUTPUT_BYTES_MAX = 1_048_576
+VOTE_BATCH_BYTES_MAX = 262_144  # a vote carries the intent that it is about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,16 @@ TOPICS: tuple[Topic, ...] = (
         writers=("executor",),
         readers=("gate", "agent", "executor", "watch"),
     ),
-    _input("votes", "ApprovalVote", "An approver's word on a hold or a draft.", writers=("approver",)),
+    replace(
+        _input(
+            "votes",
+            "ApprovalVote",
+            "An approver's word on a hold or a draft, and a workflow's that it no longer wants one.",
+            writers=("approver", "agent"),
+            readers=("gate", "approver"),
+        ),
+        bytes_max=VOTE_BATCH_BYTES_MAX,
+    ),
     _input("ticks", "Tick", "Due work in a partition: expiry of holds and reservations.", writers=("gate",)),
     Topic(
         name="control",

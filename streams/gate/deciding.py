@@ -2,7 +2,8 @@
 
 While the ledger decides one part, the next is judged and the one before is published, so that both processes work at
 the same time. All parts belong to one transaction: nothing of a batch is committed without the rest. Where rules look
-at facts, a batch has two legs: results are decided before intents are judged by what they tell.
+at facts, a batch has two legs: results are decided before intents are judged by what they tell. So are votes: the last
+one brings its call before the rules again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.processors.memos import alters
-from toolgate.schemas.records import Result
+from toolgate.schemas.records import Result, Tick, Vote
 from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.waiting import INTENTS
 from toolgate.streams.ports import (
@@ -92,7 +93,10 @@ class Deciding:
         readings = [self._intake.read(envelope) for envelope in envelopes]
         ends = {tp: place.position for tp, place in held.items()}
         after = ends | {(one.topic, one.partition): one.offset + 1 for one in envelopes}
-        self._in_legs = bool(readings) and self._intake.remembers(self._steering.state)
+        self._in_legs = bool(readings) and (
+            self._intake.remembers(self._steering.state)
+            or any(isinstance(one.record, Vote | Tick) for one in readings)
+        )
         decided = {tp: place.decided for tp, place in held.items()} if self._in_legs else {}
         readings, waiting = self._waiting.sort(readings, after, decided)
         for leg in self._legs(readings):
@@ -136,8 +140,7 @@ class Deciding:
 
     def _look(self, readings: Sequence[Reading]) -> Generator[str, None, Look]:
         """What the ledger remembers that these are judged by."""
-        # Policies that look at nothing may have come into force within the batch: then nothing is told either.
-        if not self._in_legs or not self._intake.remembers(self._steering.state):
+        if not self._in_legs:
             return NOTHING
         runs, counters = self._intake.wants(readings, self._steering.state)
         if not runs and not counters:
@@ -228,14 +231,15 @@ class Deciding:
 
 
 def _apart(readings: Sequence[Reading]) -> list[list[Reading]]:
-    """Legs such that a result which may make its run forget is judged when all that told or forgot are decided."""
+    """Legs such that what may change what its run remembers is judged when all that changed it are decided."""
     legs: list[list[Reading]] = [[]]
     runs: set[str] = set()
     for reading in readings:
-        if isinstance(result := reading.record, Result) and alters(result):
-            if result.run_id in runs:
+        record = reading.record
+        if isinstance(record, Vote | Tick) or (isinstance(record, Result) and alters(record)):
+            if record.run_id in runs:
                 legs.append([])
                 runs.clear()
-            runs.add(result.run_id)
+            runs.add(record.run_id)
         legs[-1].append(reading)
     return legs

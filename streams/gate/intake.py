@@ -6,14 +6,16 @@ it. Control says which policies. Reading is done once for a record; judging agai
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from toolgate.processors import voting
 from toolgate.processors.case import Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.contract import PARAMS_BYTES_MAX
 from toolgate.processors.control_state import ACTIVATE, supported
 from toolgate.processors.facts import concerning, history_keys
+from toolgate.processors.holds import ended, fields_of, hold_of, in_time, open_hold
 from toolgate.processors.identity import check_contract, check_control, check_result
 from toolgate.processors.limits import record_names
 from toolgate.processors.memos import told_by
@@ -21,32 +23,46 @@ from toolgate.processors.policy_store import PolicyStore
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.processors.run_contract import accepting, contract_fault, contract_of, seen_id
+from toolgate.processors.voting import nothing_waits, step_of_tick, step_of_vote
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.frozen import changed, frozen
-from toolgate.schemas.records import Control, Intent, Reason, Result, ResultStatus, RunContract, Verdict
+from toolgate.schemas.records import (
+    Control,
+    Intent,
+    Reason,
+    Result,
+    ResultStatus,
+    RunContract,
+    Tick,
+    Verdict,
+    Vote,
+)
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict, read_strict
 from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import GIVEN_BYTES_MAX, NOTHING, Ask, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.claims import Claim
     from toolgate.processors.control_state import ControlState
+    from toolgate.processors.holds import OpenHold
     from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import Look
 
-Record = Intent | Result | RunContract | Control
+Record = Intent | Result | RunContract | Vote | Tick | Control
 
 # What lies on each of `ports.INPUTS`.
 RECORDS: dict[str, type[Record]] = {
     "intents": Intent,
     "results": Result,
     "contracts": RunContract,
+    "votes": Vote,
+    "ticks": Tick,
     "control": Control,
 }
 
@@ -65,12 +81,20 @@ class Reading:
 
 @frozen
 class Item:
-    """A reading, its judged case (intents only), why it does not count (other inputs), and what is asked."""
+    """A reading, and what is asked of the ledger about it.
+
+    `case` is the judged intent: the record itself, or the one that a last vote is about. `refused` is why another input
+    does not count. `hold` is what a vote or a tick is about, `voter` whose vote it is, once that is proven, and `after`
+    the hold after it: None for one that it ends.
+    """
 
     reading: Reading
     ask: Ask
     case: Case | None = None
     refused: Reason | None = None
+    hold: OpenHold | None = None
+    voter: str = ""
+    after: OpenHold | None = None
 
 
 class Intake:
@@ -137,13 +161,17 @@ class Intake:
         policies = self.in_force(control)
         for reading in readings:
             match reading.record:
+                case Vote() | Tick() as word:
+                    runs.add(word.run_id)
+                    if isinstance(word, Vote) and (carried := self._carried(word, 0)):
+                        counters.update(_history_keys(carried.record).values())  # type: ignore[arg-type]
                 case Intent() as intent if policy := policies.for_workflow(intent.tenant, intent.workflow_id):
                     sheet = policy.rules.get(intent.tool)
                     if policy.written.contract or (sheet and sheet.facts):
                         runs.add(intent.run_id)
                     if sheet and sheet.history:
                         counters.update(_history_keys(intent).values())
-                case Result() as result if result.status != ResultStatus.STARTED:
+                case Result() as result if policies.remembers and result.status != ResultStatus.STARTED:
                     runs.add(result.run_id)
         return runs, counters
 
@@ -175,6 +203,8 @@ class Intake:
                 return self._result(reading, result, control, look)
             case RunContract() as contract:
                 return self._contract(reading, contract, control)
+            case Vote() | Tick() as word:
+                return self._word(reading, word, control, look, given)
             case Control():
                 return Item(reading, self._plain(reading, Verdict.RECORDED, control), refused=refused)
             case None:
@@ -246,14 +276,21 @@ class Intake:
             given["unseen"] = True
         return dumps_canonical(given) if given else ""
 
-    def _intent(self, reading: Reading, intent: Intent, control: ControlState, given: str) -> Item:
-        envelope = reading.envelope
-        policies = self.in_force(control)
-        world = World(policies, control, self._keys, self._partitions)
-        case = Case(envelope, intent, reading.digest)
+    def _world(self, control: ControlState) -> World:
+        return World(self.in_force(control), control, self._keys, self._partitions)
+
+    def _case(
+        self, reading: Reading, intent: Intent, control: ControlState, given: str, *, approved: bool = False
+    ) -> Case:
+        """The intent, judged."""
+        case = Case(reading.envelope, intent, reading.digest, approved=approved)
         if given:
             case = changed(case, **loads_strict(given, max_bytes=GIVEN_BYTES_MAX))
-        case = judge(case, world)
+        return judge(case, self._world(control))
+
+    def _intent(self, reading: Reading, intent: Intent, control: ControlState, given: str) -> Item:
+        envelope = reading.envelope
+        case = self._case(reading, intent, control, given)
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,
@@ -261,7 +298,7 @@ class Intake:
             # An id counts as used only once its writer is proven: else a forger could use up other people's.
             intent_id=seen_key(intent.tenant, intent.intent_id) if case.kid else "",
             digest=reading.digest,
-            policy_digest=policies.digest,
+            policy_digest=self.in_force(control).digest,
             dry_run=intent.dry_run,
             claims=case.claims,
             always=case.always,
@@ -307,6 +344,75 @@ class Intake:
             claims=accepting(contract, envelope.time_ms),
         )
         return Item(reading, ask)
+
+    def _word(
+        self, reading: Reading, word: Vote | Tick, control: ControlState, look: Look, given: str | None
+    ) -> Item:
+        """What a vote or a tick asks, by the hold as it stood when it was first judged."""
+        plain = self._plain(reading, Verdict.RECORDED, control)
+        hold_id = word.hold_id if isinstance(word, Vote) else word.ref
+        known: dict[str, Any] | None = None
+        if given is not None:
+            known = loads_strict(given, max_bytes=GIVEN_BYTES_MAX) if given else {}
+            hold = hold_of(known["hold"]) if known else None
+        else:
+            hold = open_hold(look.facts.get(word.run_id, {}), hold_id)
+        if hold is None:
+            return Item(reading, plain, refused=nothing_waits(hold_id, word.run_id))
+        plain = changed(plain, given=dumps_canonical({"hold": fields_of(hold)}))
+        if isinstance(word, Tick):
+            step = step_of_tick(word, hold, reading.envelope.time_ms)
+        else:
+            step = step_of_vote(word, hold, reading.envelope, self._world(control))
+            if step.last:
+                return self._last_vote(reading, word, hold, step.voter, control, look, known)
+        if step.refused:
+            return Item(reading, plain, refused=step.refused, hold=hold, voter=step.voter)
+        ask = changed(plain, verdict=Verdict.APPROVE.value, claims=step.claims)
+        if isinstance(word, Vote):
+            ask = changed(ask, intent_id=seen_key(hold.tenant, voting.seen_id(word)), digest=reading.digest)
+        return Item(reading, ask, hold=hold, voter=step.voter, after=step.after)
+
+    def _last_vote(  # noqa: PLR0913, PLR0917 - what a vote is judged by, and what the intent in it is
+        self,
+        reading: Reading,
+        vote: Vote,
+        hold: OpenHold,
+        voter: str,
+        control: ControlState,
+        look: Look,
+        known: Mapping[str, Any] | None,
+    ) -> Item:
+        """The intent that the last vote carries is judged again, and its hold ends with what comes of it."""
+        plain = self._plain(reading, Verdict.RECORDED, control)
+        wanted = self._carried(vote, hold.time_ms)
+        if wanted is None or wanted.digest != hold.digest:
+            because = "it does not carry the intent that waits: it cannot be judged again"
+            plain = changed(plain, given=dumps_canonical({"hold": fields_of(hold)}))
+            return Item(reading, plain, refused=voting.refused(because), hold=hold, voter=voter)
+        intent: Any = wanted.record
+        given = self._given(wanted, intent, control, look) if known is None else known.get("given", "")
+        case = self._case(wanted, intent, control, given, approved=True)
+        plain = changed(plain, given=dumps_canonical({"hold": fields_of(hold), "given": given}))
+        if case.verdict == Verdict.RECORDED:
+            because = "its workflow is in shadow, where nothing is commanded"
+            return Item(reading, plain, refused=voting.refused(because), hold=hold, voter=voter)
+        ask = changed(
+            plain,
+            verdict=case.verdict.value,
+            intent_id=seen_key(hold.tenant, voting.seen_id(vote)),
+            digest=reading.digest,
+            claims=(*case.claims, in_time(hold), ended(hold)),
+            on_deny=(*case.on_deny, ended(hold)),
+            reserve=case.reserve,
+        )
+        return Item(reading, ask, case, hold=hold, voter=voter)
+
+    def _carried(self, vote: Vote, time_ms: int) -> Reading | None:
+        """The reading of the intent that a vote carries, whichever it is."""
+        envelope = voting.carried(vote, time_ms)
+        reading = self.read(envelope) if envelope else None
+        return reading if reading and reading.record else None
 
     def _result_fault(self, envelope: Envelope, result: Result) -> Reason | None:
         """Why a result does not count: its command then expires as spent in full."""

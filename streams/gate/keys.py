@@ -6,6 +6,7 @@
       - {kid: desk-1, executor_id: desk, tools: ["*"], secret_env: DESK_SECRET}
     operators:              # an operator signs control records; `public` is an Ed25519 key
       - {kid: ann-1, roles: [operator], public: 6f0c...}
+      - {kid: bob-1, roles: [approver], approves: [billing_lead], public: 91d2...}
 
 Secrets and public keys are written in hex. A relative `secret_file` lies beside the keyring file.
 """
@@ -30,7 +31,7 @@ from toolgate.processors.problems import LoadError, Problem, nearest
 from toolgate.processors.strict_yaml import Document, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 SECRET_BYTES = 32
 PUBLIC_BYTES = 32
@@ -79,10 +80,13 @@ class ExecutorEntry(_Secret):
 
 
 class OperatorEntry(StrictModel):
-    """The public key of somebody who may write control."""
+    """The public key of a person; `approves` are roles of policies that an approver stands for."""
 
     kid: Id
-    roles: Annotated[list[Literal["operator", "watch", "publisher", "starter"]], Field(min_length=1)]
+    roles: Annotated[
+        list[Literal["operator", "watch", "publisher", "starter", "approver"]], Field(min_length=1)
+    ]
+    approves: list[Id] = Field(default_factory=list)
     public: Annotated[str, AfterValidator(_hex_key)]
 
 
@@ -243,7 +247,7 @@ def _key(
     entry: IntentEntry | ExecutorEntry | OperatorEntry, path: Path, environment: Mapping[str, str]
 ) -> IntentKey | ExecutorKey | OperatorKey:
     if isinstance(entry, OperatorEntry):
-        return OperatorKey(entry.kid, _unhex(entry.public), frozenset(entry.roles))
+        return OperatorKey(entry.kid, _unhex(entry.public), frozenset(entry.roles), frozenset(entry.approves))
     secret = _secret(entry, path, environment)
     if isinstance(entry, IntentEntry):
         return IntentKey(entry.kid, secret, entry.tenant, entry.workflow_id)
@@ -280,10 +284,11 @@ def new_executor(path: Path, kid: str, executor_id: str, tools: list[str]) -> Pa
     return _new_secret(path, "executors", {"kid": kid, "executor_id": executor_id, "tools": tools})
 
 
-def new_operator(path: Path, kid: str, roles: list[str]) -> Path:
+def new_operator(path: Path, kid: str, roles: list[str], approves: Sequence[str] = ()) -> Path:
     """Make an Ed25519 pair, enter the public key; returns the private key's file. Like `new_intent`."""
     pair = SigningKey.generate()
-    row = {"kid": kid, "roles": roles, "public": bytes(pair.verify_key).hex()}
+    row: dict[str, Any] = {"kid": kid, "roles": roles, "public": bytes(pair.verify_key).hex()}
+    row |= {"approves": list(approves)} if approves else {}
     return _enter(path, "operators", row, _private_of(path, kid), bytes(pair))
 
 

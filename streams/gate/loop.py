@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from toolgate.streams.gate.deciding import Deciding
+from toolgate.streams.gate.due import Due
 from toolgate.streams.gate.points import PATIENCE, PAUSE
 from toolgate.streams.gate.recovery import History, LostInputError, recover
 from toolgate.streams.gate.rollups import Rollups
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.intake import Intake, Item
     from toolgate.streams.gate.publish import Publisher
-    from toolgate.streams.ports import Decision, Ledger, Log, OnRevoke, Reply, TopicPartition
+    from toolgate.streams.ports import Decision, Ledger, Log, OnRevoke, Output, Reply, TopicPartition
 
 log_ = structlog.get_logger("toolgate.gate")
 
@@ -124,6 +125,7 @@ class Gate:
         self._steering = Steering(self._log, ledger, intake)
         waiting = Waiting(lambda tp: self._log.bounds(tp)[1], now_ms)
         self._deciding = Deciding(ledger, intake, self._steering, waiting, fixed.part_size)
+        self._due = Due(self._log, now_ms, registry)
         self._held: dict[TopicPartition, Held] = {}
         self._assignment: Assignment | None = None
         self._waiting: dict[
@@ -243,6 +245,7 @@ class Gate:
             offset = committed[tp]
             self._held[tp] = Held(epoch, offset, offset, self._ledger.decided(tp), new=tp in missing)
             self._log.seek(tp, offset)
+        self._due.read()
         self._report.joined(assignment.partitions, self._gen)
         self._report.state("running", "")
 
@@ -270,7 +273,8 @@ class Gate:
             self._log.seek(tp, offset)
         yield "control"
         self._follow()
-        if not envelopes and not any(held.undropped for held in self._held.values()):
+        ticks = self._due.ticks(self._held)
+        if not envelopes and not ticks and not any(held.undropped for held in self._held.values()):
             return
         self._check_clocks(envelopes)
         # What our own consumer brought of control must be applied before it is audited.
@@ -278,35 +282,43 @@ class Gate:
             max((e.offset + 1 for e in envelopes if e.topic == CONTROL), default=0)
         )
         after = {e.offset: self._steering.holds_after(e.offset) for e in envelopes if e.topic == CONTROL}
-        yield from self._batch(envelopes, after, assignment)
+        yield from self._batch(envelopes, after, ticks, assignment)
 
     def _batch(
-        self, envelopes: Sequence[Envelope], after: Mapping[int, int], assignment: Assignment
+        self,
+        envelopes: Sequence[Envelope],
+        after: Mapping[int, int],
+        ticks: list[Output],
+        assignment: Assignment,
     ) -> Iterator[str]:
-        """Decide, publish and commit, in one transaction."""
+        """Decide, publish and commit, in one transaction; `ticks` are inputs that go with it."""
         decided: list[tuple[Item, Decision]] = []
         rollups = Rollups()
+        told: list[Output] = []
 
         def publish(pairs: list[tuple[Item, Decision]], reply: Reply) -> None:
-            self._log.produce(self._publisher.outputs(pairs, reply, after, rollups))
+            outputs = self._publisher.outputs(pairs, reply, after, rollups)
+            self._log.produce(outputs)
             decided.extend(pairs)
+            told.extend(output for output in outputs if output.topic in self._due.topics)
 
         waiting = yield from self._deciding.run(envelopes, self._held, publish)
         for tp in waiting:
             self._log.pause(tp)
         self._waiting = waiting
         ends = {(envelope.topic, envelope.partition): envelope.offset + 1 for envelope in envelopes} | waiting
-        if not decided:
+        if not decided and not ticks:
             for held in self._held.values():
                 held.undropped = False
             return
-        self._log.produce(self._publisher.pulses(rollups))
+        self._log.produce([*self._publisher.pulses(rollups), *ticks])
         new = {tp: held.position for tp, held in self._held.items() if held.new}
         yield from self._log.commit(new | ends, assignment)
         for tp, held in self._held.items():
             held.undropped = tp in ends
             held.new = False
             held.committed = held.position = ends.get(tp, held.position)
+        self._due.see(told)
         self._failures = 0
         self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
 

@@ -2,79 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.capture import shown_params
-from toolgate.processors.case import place_of
-from toolgate.processors.catalogue import PROPOSAL
-from toolgate.processors.claims import DAY_MS
-from toolgate.processors.rule_sheets import APPROVERS
+from toolgate.processors.holds import opened
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
+    from toolgate.processors.holds import OpenHold
     from toolgate.schemas.records import Reason
     from toolgate.streams.ports import Decision
 
-WAIT_MS = DAY_MS  # how long people have to decide, from the append time of the intent
 OPEN = "open"
 
 
 def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold:
     """The hold of a call, open; whoever votes on it names its digest and its policy's."""
-    intent, tool, policy = case.intent, case.tool, case.policy
-    if tool is None or policy is None:
-        raise AssertionError("a held call has no tool or no policy")
-    sheet = policy.rules.get(tool.name)
+    hold = opened(case, decision.policy_digest, terms_of(case))
     return Hold(
-        hold_id=place_of(case),
-        intent_id=intent.intent_id,
-        seq=decision.seq,
-        clk=decision.clk,
-        tenant=intent.tenant,
-        workflow_id=intent.workflow_id,
-        run_id=intent.run_id,
-        agent_id=intent.agent_id,
-        tool=tool.name,
-        tool_version=tool.version,
-        digest=case.digest,
-        policy_digest=decision.policy_digest,
-        approvals_needed=policy.approvals,
-        roles=sheet.roles if sheet else APPROVERS,
-        expires_at=case.envelope.time_ms + WAIT_MS,
+        hold_id=hold.hold_id,
         state=OPEN,
-        reasons=reasons,
         diff=shown_params(case),
         cost_micros=case.cost_micros,
         records=case.records,
-        body_topic=case.envelope.topic,
-        body_partition=case.envelope.partition,
-        body_offset=case.envelope.offset,
+        **told_of(hold, decision, reasons),
     )
 
 
 def draft_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Draft:
     """The draft that a write became, open."""
-    intent, tool = case.intent, case.tool
-    if tool is None:
-        raise AssertionError("a drafted call has no tool")
-    return Draft(
-        draft_id=place_of(case),
-        intent_id=intent.intent_id,
-        seq=decision.seq,
-        clk=decision.clk,
-        tenant=intent.tenant,
-        workflow_id=intent.workflow_id,
-        run_id=intent.run_id,
-        agent_id=intent.agent_id,
-        tool=tool.name,
-        tool_version=tool.version,
-        twin="" if tool.draft == PROPOSAL else tool.draft,
-        digest=case.digest,
-        policy_digest=decision.policy_digest,
-        state=OPEN,
-        reasons=reasons,
-        body_topic=case.envelope.topic,
-        body_partition=case.envelope.partition,
-        body_offset=case.envelope.offset,
-    )
+    hold = opened(case, decision.policy_digest, terms_of(case))
+    return Draft(draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **told_of(hold, decision, reasons))
+
+
+def told_of(hold: OpenHold, decision: Decision, reasons: tuple[Reason, ...]) -> dict[str, Any]:
+    """What is said of a hold or a draft in every state."""
+    partition, _, offset = hold.hold_id.partition("-")
+    return {
+        "intent_id": hold.intent_id,
+        "seq": decision.seq,
+        "clk": decision.clk,
+        "tenant": hold.tenant,
+        "workflow_id": hold.workflow_id,
+        "run_id": hold.run_id,
+        "agent_id": hold.agent_id,
+        "tool": hold.tool,
+        "tool_version": hold.tool_version,
+        "digest": hold.digest,
+        "policy_digest": hold.policy_digest,
+        "approvals_needed": hold.approvers,
+        "roles": hold.roles,
+        "expires_at": hold.expires_at,
+        "reasons": reasons,
+        "body_partition": int(partition),
+        "body_offset": int(offset),
+    }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors import voting
 from toolgate.processors.capture import captured
 from toolgate.processors.case import place_of
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
@@ -33,8 +34,11 @@ from toolgate.schemas.records import (
     Result,
     ResultStatus,
     RunContract,
+    Tick,
     Verdict,
+    Vote,
 )
+from toolgate.streams.gate import voted
 from toolgate.streams.gate.contracted import REFUSED, note_of, outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
 from toolgate.streams.gate.rollups import roll_up
@@ -130,11 +134,8 @@ class Publisher:
             why = (("tg-reason", code.encode()), ("tg-detail", detail.encode("utf-8", "replace")))
             whence = (("tg-source", f"{envelope.topic}-{envelope.partition}-{envelope.offset}".encode()),)
             yield Output("quarantine", envelope.partition, envelope.key, envelope.value, why + whence)
-        if isinstance(item.reading.record, RunContract):
-            outcome = outcome_of(item, item.reading.record, decision, reasons)
-            if outcome:
-                yield self._output("outcomes", "outcome", source, self._outcome.encode(outcome))
-        if case is None or decision.verdict == Verdict.DUPLICATE:
+        yield from self._of_words(item, decision, reasons, source)
+        if case is None or decision.verdict == Verdict.DUPLICATE or (item.hold and decision.conflict):
             return
         intent = case.intent
         command_id = _command_id(case, decision)
@@ -160,11 +161,27 @@ class Publisher:
             codes=tuple(dict.fromkeys(reason.code for reason in reasons)),
             retryable=retryable(reasons),
             repair=repair(case, reasons) if reasons else "",
-            hold_id=place_of(case) if held else "",
+            hold_id=place_of(case) if held or item.hold else "",
             command_id=command_id,
             dry_run=intent.dry_run,
         )
         yield self._output("outcomes", "outcome", source, self._outcome.encode(outcome))
+
+    def _of_words(
+        self, item: Item, decision: Decision, reasons: tuple[Reason, ...], source: Source
+    ) -> Iterator[Output]:
+        """What became of a contract, for its starter; of a hold or draft, for people, and in the end for its agent."""
+        if isinstance(item.reading.record, RunContract):
+            outcome = outcome_of(item, item.reading.record, decision, reasons)
+        else:
+            outcome = voted.outcome_of(item, decision, reasons)
+        if outcome:
+            yield self._output("outcomes", "outcome", source, self._outcome.encode(outcome))
+        told = voted.record_of(item, decision, reasons)
+        if isinstance(told, Hold):
+            yield self._output("holds", "hold", source, self._hold.encode(told))
+        elif told is not None:
+            yield self._output("drafts", "draft", source, self._draft.encode(told))
 
     def _output(self, topic: str, kind: str, source: Source, value: bytes) -> Output:
         """A record beside its input's: same partition and key, the input's trace passed on."""
@@ -239,8 +256,8 @@ class Publisher:
     ) -> Output:
         reading, case = item.reading, item.case
         envelope, record = source.envelope, reading.record
-        subject = record if isinstance(record, (Intent, Result)) else None
-        owner = record if isinstance(record, (Intent, RunContract)) else None
+        subject = record if isinstance(record, (Intent, Result)) else item.hold
+        owner = record if isinstance(record, (Intent, RunContract)) else item.hold
         intent = record if isinstance(record, Intent) else None
         event = AuditEvent(
             seq=decision.seq,
@@ -260,8 +277,8 @@ class Publisher:
             params_digest=case.params_digest if case else "",
             tenant=owner.tenant if owner else "",
             workflow_id=owner.workflow_id if owner else "",
-            run_id=owner.run_id if owner else subject.run_id if subject else "",
-            agent_id=intent.agent_id if intent else "",
+            run_id=_run(record),
+            agent_id=intent.agent_id if intent else item.hold.agent_id if item.hold else "",
             tool=subject.tool if subject else "",
             tool_version=case.tool.version if case and case.tool else "",
             dry_run=bool(intent and intent.dry_run),
@@ -273,9 +290,9 @@ class Publisher:
             policy_digest=decision.policy_digest,
             schema_id=reading.schema_id,
             code_version=self._code_version,
-            kid=case.kid if case else _kid(item),
+            kid=_kid(item),
             captured=captured(case) if case else "{}",
-            note=_note(item, decision),
+            note=_note(item, decision, told.reasons),
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,
             would_have=told.would_have,
@@ -317,14 +334,20 @@ def _id(record: object) -> str:
             return record.intent_id
         case RunContract():
             return seen_id(record)
+        case Vote():
+            return voting.seen_id(record)
     return ""
+
+
+def _run(record: object) -> str:
+    return record.run_id if isinstance(record, Intent | Result | RunContract | Vote | Tick) else ""
 
 
 def _verdict(item: Item, decision: Decision) -> str:
     """Only calls are approved, since an approval is what a command comes from; all else is recorded."""
-    if item.case is None:
-        contract = isinstance(item.reading.record, RunContract) and decision.verdict != Verdict.DUPLICATE
-        return Verdict.RECORDED.value if contract else decision.verdict
+    if item.case is None or (item.hold and decision.conflict):
+        word = isinstance(item.reading.record, RunContract | Vote | Tick)
+        return Verdict.RECORDED.value if word and decision.verdict != Verdict.DUPLICATE else decision.verdict
     reported = item.case.intent.kind != Kind.CALL
     return Verdict.RECORDED.value if reported and decision.verdict == Verdict.APPROVE else decision.verdict
 
@@ -338,11 +361,15 @@ def _command_id(case: Case, decision: Decision) -> str:
 def _command_of(item: Item, decision: Decision) -> str:
     if isinstance(item.reading.record, Result):
         return item.reading.record.command_id
+    if item.hold:
+        return item.hold.hold_id
     return _command_id(item.case, decision) if item.case else ""
 
 
-def _note(item: Item, decision: Decision) -> str:
+def _note(item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> str:
     record = item.reading.record
+    if isinstance(record, Vote | Tick):
+        return voted.note_of(item, decision, reasons)
     if isinstance(record, RunContract):
         return note_of(item, decision)
     if not isinstance(record, Result):
@@ -353,7 +380,11 @@ def _note(item: Item, decision: Decision) -> str:
 
 
 def _kid(item: Item) -> str:
-    """The key id of a result or control record; nothing was proven of one that does not count or cannot be read."""
+    """The key id of who wrote it; nothing was proven of what does not count or cannot be read."""
+    if item.hold:
+        return item.voter
+    if item.case:
+        return item.case.kid
     if item.refused or item.reading.record is None:
         return ""
     return kid_of(item.reading.envelope.headers)

@@ -101,6 +101,16 @@ local function take_all(ask, i, from, upto, clk)
   return ops
 end
 
+-- ... and of those places only what is to be remembered: what waits for people takes nothing else.
+local function take_remembered(ask, i, from, upto, clk)
+  local ops, first = 0, i + ASK
+  for place = from, upto - 1 do
+    local j = first + 3 * place
+    if C[ask[j]] == REMEMBER then ops = ops + take(ask[j], ask[j + 1], ask[j + 2], place, clk) end
+  end
+  return ops
+end
+
 -- Executes the ops said from `from` on, and puts their number before them.
 local function execute_said(ask, i, from, ops, clk, gives)
   out[from] = ops
@@ -137,6 +147,8 @@ local function judge_claims(ask, i, row, clk, gives)
     if ask[i + 8] ~= '' then ops = ops + take_reserve(ask, i, first, upto, clk) end
   elseif not dry and verdict == 'DENY' then
     ops = ops + take_all(ask, i, behind, behind + ask[i + 15], clk)
+  elseif not dry and (verdict == 'HOLD' or verdict == 'DRAFT') then
+    ops = ops + take_remembered(ask, i, always, behind, clk)
   end
   execute_said(ask, i, said, ops, clk, gives)
   if ask[i + 3] ~= '' and not dry then

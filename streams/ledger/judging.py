@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from toolgate.processors.claims import Remember
 from toolgate.schemas.frozen import changed
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
-from toolgate.streams.ports import Decision
+from toolgate.streams.ports import WAITS, Decision
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import Op, Visible
@@ -84,6 +85,9 @@ class Judging:
             ops += take(ask.claims, ask.reserve, books.accounts, clk)
         elif not ask.dry_run and verdict == "DENY":
             ops += take(ask.on_deny, None, books.accounts, clk)
+        elif not ask.dry_run and verdict in WAITS:
+            kept = [claim for claim in ask.claims if type(claim) is Remember]
+            ops += take(kept, None, books.accounts, clk)
         gives = self._execute(ops, clk)
         if ask.intent_id and not ask.dry_run:
             self._enter(ask, decision)

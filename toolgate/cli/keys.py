@@ -54,12 +54,18 @@ def executor(
 def operator(
     kid: Kid,
     *,
-    role: Annotated[list[str], typer.Option(help="operator, watch, publisher or starter; may be repeated.")],
+    role: Annotated[
+        list[str], typer.Option(help="operator, watch, publisher, starter or approver; may be repeated.")
+    ],
+    approves: Annotated[
+        list[str] | None,
+        typer.Option(help="A role of policies that an approver stands for; may be repeated."),
+    ] = None,
     keys_file: KeysFile = KEYRING,
     as_json: AsJson = False,
 ) -> None:
-    """Make the key pair with which a person signs control records; the keyring gets the public half."""
-    _made(kid, keys_file, lambda: keys.new_operator(keys_file, kid, role), as_json=as_json)
+    """Make the key pair with which a person signs control, contracts or votes; the keyring gets the public half."""
+    _made(kid, keys_file, lambda: keys.new_operator(keys_file, kid, role, approves or []), as_json=as_json)
 
 
 @app.command(name="list")
@@ -81,7 +87,7 @@ def _rows(file: keys.KeyringFile) -> Iterator[dict[str, Any]]:
         tools = executor_key.tools
         yield _row(executor_key.kid, "executor", executor_key.executor_id, tools, _source(executor_key))
     for person in file.operators:
-        yield _row(person.kid, "operator", person.public, person.roles, "")
+        yield _row(person.kid, "operator", person.public, [*person.roles, *person.approves], "")
 
 
 def _row(kid: str, kind: str, of: str, may: Sequence[str], secret: str) -> dict[str, Any]:

@@ -1,0 +1,157 @@
+"""Voting: what one vote, or one tick, does to the hold that it is about. Pure."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from typing import TYPE_CHECKING
+
+from toolgate.processors.case import Envelope
+from toolgate.processors.holds import approved_by, ended, in_time, kept
+from toolgate.processors.identity import check_vote
+from toolgate.processors.names import id_fault
+from toolgate.processors.placement import astray
+from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import frozen
+from toolgate.schemas.headers import KID, MAC
+from toolgate.schemas.records import Choice, Reason
+
+if TYPE_CHECKING:
+    from toolgate.processors.claims import Claim
+    from toolgate.processors.holds import OpenHold
+    from toolgate.processors.identity import Voter
+    from toolgate.processors.world import World
+    from toolgate.schemas.records import Tick, Vote
+
+INTENTS = "intents"
+HOLD_EXPIRY = "hold_expiry"  # what a tick says that is due
+COMMENT_CHARS_MAX = 1_000
+_PLACE = re.compile(r"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17})")
+
+
+@frozen
+class Step:
+    """What a word does to a hold.
+
+    Attributes:
+        refused: why it changes nothing.
+        voter: key id of who votes, once that is proven.
+        after: the hold as it stands then; None where the word ends it.
+        claims: what is asked of the ledger.
+        last: it is the last approval: the call is judged again, and what comes of that ends the hold.
+    """
+
+    refused: Reason | None = None
+    voter: str = ""
+    after: OpenHold | None = None
+    claims: tuple[Claim, ...] = ()
+    last: bool = False
+
+
+def seen_id(vote: Vote) -> str:
+    """What a vote's id is remembered under: ids of intents have no slash, so neither uses up the other's."""
+    return f"vote/{vote.vote_id}"
+
+
+def refused(because: str) -> Reason:
+    """The reason of a vote that changes nothing."""
+    return Reason(Code.VOTE_REFUSED, "vote", because)
+
+
+def nothing_waits(hold_id: str, run_id: str) -> Reason:
+    """... of one whose hold is not there."""
+    return refused(f"nothing waits as {hold_id[:64]} in run {run_id[:128]}: it is over, or never was")
+
+
+def step_of_tick(tick: Tick, hold: OpenHold, time_ms: int) -> Step:
+    """A hold ends when it has expired; who says so does not matter.
+
+    Args:
+        tick: what is said to be due.
+        hold: what it is about.
+        time_ms: when the broker appended the tick.
+    """
+    if tick.what != HOLD_EXPIRY:
+        return Step(refused(f"{tick.what[:64]!r} is nothing that comes due here"))
+    if time_ms < hold.expires_at:
+        return Step(refused(f"the hold has {hold.expires_at - time_ms} ms left"))
+    return Step(claims=(ended(hold),))
+
+
+def step_of_vote(vote: Vote, hold: OpenHold, envelope: Envelope, world: World) -> Step:
+    """What a vote does to its hold as it stands; `envelope` is the vote's."""
+    voter = check_vote(world.keys, envelope, vote, hold)
+    if isinstance(voter, str):
+        return Step(Reason(Code.BAD_IDENTITY, "identity", voter))
+    if fault := _form_fault(vote, envelope, world.partitions) or _fault(vote, hold, voter, world):
+        return Step(refused(fault), voter.kid)
+    if vote.choice != Choice.APPROVE:
+        return Step(None, voter.kid, None, (in_time(hold), ended(hold)))
+    after = approved_by(hold, voter.kid)
+    if len(after.approvals) < hold.approvers:
+        return Step(None, voter.kid, after, (in_time(hold), kept(after)))
+    return Step(None, voter.kid, last=True)
+
+
+def _form_fault(vote: Vote, envelope: Envelope, partitions: int) -> str:
+    if fault := id_fault(vote.vote_id):
+        return f"vote_id {fault}"
+    if len(vote.comment) > COMMENT_CHARS_MAX:
+        return f"its comment has {len(vote.comment):,} characters, at most {COMMENT_CHARS_MAX:,} are allowed"
+    if vote.choice not in set(Choice):
+        return f"choice {vote.choice[:64]!r} is none of {', '.join(Choice)}"
+    return astray(envelope, vote.run_id, partitions)
+
+
+def _fault(vote: Vote, hold: OpenHold, voter: Voter, world: World) -> str:
+    """Why a well-formed vote whose writer is proven changes nothing, or ""."""
+    if vote.digest != hold.digest:
+        return "it names another intent than the one that waits: digest differs"
+    if vote.choice == Choice.WITHDRAW:
+        return ""
+    if voter.roles is not None and not voter.roles & frozenset(hold.roles):
+        return f"key {voter.kid} has none of the roles {', '.join(hold.roles)}"
+    if voter.kid == hold.agent_id:
+        return "nobody decides about what they have asked for"
+    return _approval_fault(vote, hold, voter, world) if vote.choice == Choice.APPROVE else ""
+
+
+def _approval_fault(vote: Vote, hold: OpenHold, voter: Voter, world: World) -> str:
+    if vote.policy_digest != hold.policy_digest:
+        return "it names another policy set than the one that held the call: policy_digest differs"
+    if hold.policy_digest != world.policies.digest:
+        return (
+            "other policies are in force now: this hold cannot be approved any more, the agent must ask again"
+        )
+    if voter.kid in hold.approvals:
+        return f"key {voter.kid} has approved it already"
+    return ""
+
+
+def carrying(intent: Envelope) -> dict[str, str]:
+    """The fields of a vote that carry an intent, as it lies on its topic."""
+    headers = dict(intent.headers)
+    return {
+        "intent": b64encode(intent.value or b"").decode(),
+        "intent_kid": headers.get(KID, b"").decode("ascii", "replace"),
+        "intent_mac": headers.get(MAC, b"").hex(),
+    }
+
+
+def carried(vote: Vote, time_ms: int) -> Envelope | None:
+    """The intent that a vote carries, where it lay; None where that cannot be read.
+
+    Args:
+        vote: as it was written.
+        time_ms: when the broker appended the intent.
+    """
+    place = _PLACE.fullmatch(vote.hold_id)
+    try:
+        value, tag = b64decode(vote.intent, validate=True), bytes.fromhex(vote.intent_mac)
+    except (Base64Error, ValueError):
+        return None
+    if place is None:
+        return None
+    headers = ((KID, vote.intent_kid.encode()), (MAC, tag)) if vote.intent_kid else ()
+    return Envelope(INTENTS, int(place[1]), int(place[2]), time_ms, vote.run_id.encode(), value, headers)
