@@ -72,7 +72,7 @@ def _released(case: Case) -> Case:
 def _waiting(case: Case, world: World) -> Case:
     """A held or drafted case keeps nothing for its result, as it has none yet, but what people are to decide on."""
     asked = tuple(claim for claim in case.claims if type(claim) is not Remember)
-    hold = kept(opened(case, world.policies.digest, terms_of(case)))
+    hold = kept(opened(case, world.policies.digest, terms_of(case)), new=True)
     return changed(case, reasons=ordered(case.reasons), claims=(*asked, hold), reserve=None)
 
 

@@ -145,10 +145,11 @@ FACTS_MAX, FACT_BYTES_MAX, FACTS_BYTES_MAX = (
 
 @frozen
 class Remember:
-    """Keep a text of at most 4,096 bytes under a name among a run's facts; an empty one forgets it. Never refused.
+    """Keep a text of at most 4,096 bytes under a name among a run's facts; an empty one forgets it.
 
     A run keeps at most 512 texts, names and texts at most 65,536 bytes: what is too much is not kept, and what stood
-    under the name before is forgotten.
+    under the name before is forgotten. With `must` it is refused instead, with the bytes that are kept; nothing may
+    stand under the name then.
     """
 
     run_id: str
@@ -157,6 +158,7 @@ class Remember:
     trusted: bool = False
     label: Label = FACTS
     keep_ms: int = RUN_KEEP_MS
+    must: bool = False
 
 
 Claim = Charge | Spend | Rate | Distinct | Count | Require | Forbid | Own | Deadline | Remember

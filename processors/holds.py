@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.case import place_of
 from toolgate.processors.catalogue import PROPOSAL
-from toolgate.processors.claims import FACT_BYTES_MAX, RUN_KEEP_MS, Deadline, Label, Remember
+from toolgate.processors.claims import FACT_BYTES_MAX, Deadline, Label, Remember
 from toolgate.processors.reasons import Code
 from toolgate.schemas.frozen import changed, frozen, names_of
 from toolgate.schemas.records import Verdict
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 LATE = "hold.expires_at"
 _NAME = "~hold\x1f"  # no fact has such a name
-_LATE = Label(Code.VOTE_REFUSED, LATE, "run", "ms", "the hold has expired")
+_FULL = Label(Code.HOLDS_EXCEEDED, "approvals", "run", "bytes")
+_LATE = Label(Code.VOTE_REFUSED, LATE, "run", "ms")
 # What a decision may be that leaves something for people.
 WAITS = frozenset({Verdict.HOLD, Verdict.DRAFT})
 
@@ -82,15 +83,16 @@ def opened(case: Case, policy_digest: str, terms: ApprovalTerms) -> OpenHold:
     )
 
 
-def kept(hold: OpenHold) -> Remember:
-    """The claim that keeps a hold as it stands now."""
-    fields = {name: getattr(hold, name) for name in _FIELDS}
-    return Remember(hold.run_id, _NAME + hold.hold_id, dumps_canonical(fields), keep_ms=RUN_KEEP_MS)
+def kept(hold: OpenHold, *, new: bool = False) -> Remember:
+    """The claim that keeps a hold as it stands now; that of a new one is refused where its run keeps too much."""
+    return Remember(
+        hold.run_id, _NAME + hold.hold_id, dumps_canonical(fields_of(hold)), label=_FULL, must=new
+    )
 
 
 def ended(hold: OpenHold) -> Remember:
     """The claim that ends it."""
-    return Remember(hold.run_id, _NAME + hold.hold_id, "", keep_ms=RUN_KEEP_MS)
+    return Remember(hold.run_id, _NAME + hold.hold_id, "")
 
 
 def in_time(hold: OpenHold) -> Deadline:

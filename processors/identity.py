@@ -15,7 +15,7 @@ from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
-from toolgate.processors.keyring import APPROVER, DEV_KID, framed, mac
+from toolgate.processors.keyring import APPROVER, DEV_KID, STARTER, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC, kid_of
@@ -24,7 +24,6 @@ from toolgate.schemas.records import Choice, Reason
 if TYPE_CHECKING:
     from toolgate.processors.case import Case, Envelope
     from toolgate.processors.control_state import ControlState
-    from toolgate.processors.holds import OpenHold
     from toolgate.processors.keyring import Keyring, OperatorKey
     from toolgate.processors.world import World
     from toolgate.schemas.records import Control, Result, Vote
@@ -80,19 +79,17 @@ def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
     signers = _signers(keyring, envelope)
     if isinstance(signers, str):
         return signers
-    return None if any("starter" in key.roles for key in signers) else "a contract needs a starter"
+    return None if any(STARTER in key.roles for key in signers) else "a contract needs a starter"
 
 
-def check_vote(keyring: Keyring, envelope: Envelope, vote: Vote, hold: OpenHold) -> Voter | str:
+def check_vote(keyring: Keyring, envelope: Envelope, vote: Vote) -> Voter | str:
     """Who votes; or why nobody vouches for this vote, as a sentence.
 
-    A vote is an approver's, signed with their own key; a withdrawal is the word of the workflow that asked, signed with
-    the key of its intents. The name in the vote proves nothing: it must be the key's.
+    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs. The name in the
+    vote proves nothing: it must be the key's.
     """
     if keyring.insecure_dev:
         return Voter(vote.approver, None)
-    if vote.choice == Choice.WITHDRAW:
-        return _withdrawer(keyring, envelope, hold)
     if (kid := kid_of(envelope.headers)) in keyring.intents:
         return f"key {kid} is an agent's: it may not decide about its own calls"
     signers = _signers(keyring, envelope)
@@ -103,24 +100,13 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
     key = signers[0]
     if len(signers) > 1:
         return "a vote is one person's: it is signed twice"
-    if APPROVER not in key.roles:
+    if vote.choice == Choice.WITHDRAW and STARTER not in key.roles:
+        return f"key {key.kid} is no starter's: only whoever starts runs may withdraw"
+    if vote.choice != Choice.WITHDRAW and APPROVER not in key.roles:
         return f"key {key.kid} is no approver's"
     if vote.approver != key.kid:
         return f"it names {vote.approver[:128]!r} and is signed with key {key.kid}"
     return Voter(key.kid, key.approves | {APPROVER})
-
-
-def _withdrawer(keyring: Keyring, envelope: Envelope, hold: OpenHold) -> Voter | str:
-    signature = _one(envelope, KID, MAC)
-    if isinstance(signature, str):
-        return signature
-    kid, tag = signature
-    key = keyring.intents.get(kid)
-    if key is None or (key.tenant, key.workflow_id) != (hold.tenant, hold.workflow_id):
-        return f"key id {kid[:128]!r} is not the workflow's that asked: it may not withdraw what it has asked"
-    if not compare_digest(mac(key.secret, envelope.topic, envelope.key, envelope.value), tag):
-        return f"the MAC does not fit key {kid}"
-    return Voter(kid, frozenset())
 
 
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:

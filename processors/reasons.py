@@ -71,6 +71,7 @@ class Code(_Named):
     BLAST_RADIUS = auto()
     RATE_LIMITED = auto()
     ATTEMPTS_LIMITED = auto()
+    HOLDS_EXCEEDED = auto()
     HISTORY_REQUIRED = auto()
     READ_FIRST = auto()
     HELD_BY_RULE = auto()
@@ -327,6 +328,13 @@ TABLE: dict[Code, Entry] = {
         27,
         "intents came faster than attempts are counted out, approved or not",
         "Too many intents in a short time. Slow down, then send it again under a new id.",
+        retryable=True,
+        do=Do.WAIT,
+    ),
+    Code.HOLDS_EXCEEDED: Entry(
+        75,
+        "too much waits for people in this run already",
+        "Too many calls of this run wait for people. Go on when they have decided.",
         retryable=True,
         do=Do.WAIT,
     ),

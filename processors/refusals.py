@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.amounts import USD_MICROS, amount, duration
 from toolgate.processors.claims import (
+    FACTS_BYTES_MAX,
     Charge,
     Count,
     Deadline,
@@ -34,6 +35,11 @@ _STOPPED = {  # by code, or by rule where a code has several
     TAKEN: "the run has a contract already, and has it for good",
 }
 
+_TIMES = {
+    Code.CONTRACT_EXPIRED.value: "the deadline of its run",
+    Code.VOTE_REFUSED.value: "the time that people had to decide",
+}
+
 
 def refusal(claim: Claim, level: int) -> Reason:
     """Why the ledger refused a claim. `level` is what it found, as streams.ports.Decision.refused defines it.
@@ -45,7 +51,7 @@ def refusal(claim: Claim, level: int) -> Reason:
     return changed(reason, because=f"{said} ({reason.because})") if said else reason
 
 
-def _refusal(claim: Claim, level: int) -> Reason:
+def _refusal(claim: Claim, level: int) -> Reason:  # noqa: PLR0911 - one a claim
     match claim:
         case Charge():
             window = _WINDOWS[claim.window.partition(":")[0]]
@@ -61,8 +67,10 @@ def _refusal(claim: Claim, level: int) -> Reason:
             return _owned(claim, level)
         case Deadline():
             return _late(claim, level)
-        case Spend() | Remember():
-            raise TypeError(f"a {type(claim).__name__} is never refused")
+        case Remember():
+            return _full(claim, level)
+        case Spend():
+            raise TypeError("a Spend is never refused")
 
 
 def _over(claim: Charge | Distinct | Count, cap: int, reached: int, asked: int, window: str = "") -> Reason:
@@ -77,9 +85,15 @@ def _over(claim: Charge | Distinct | Count, cap: int, reached: int, asked: int, 
 
 def _late(claim: Deadline, late_ms: int) -> Reason:
     label = claim.label
-    what = "the deadline of its run" if label.code == Code.CONTRACT_EXPIRED else "its time to live"
+    what = _TIMES.get(label.code, "its time to live")
     because = f"decided {late_ms:,} ms after {what} had passed"
     return Reason(label.code, label.rule, because, label.scope, label.unit, None, None, late_ms)
+
+
+def _full(claim: Remember, kept: int) -> Reason:
+    label = claim.label
+    because = f"the {label.scope} keeps {kept:,} of {FACTS_BYTES_MAX:,} bytes: nothing more can wait for people in it"
+    return Reason(label.code, label.rule, because, label.scope, label.unit, None, FACTS_BYTES_MAX, None)
 
 
 def _wait(claim: Rate, excess_us: int) -> Reason:

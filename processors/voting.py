@@ -81,7 +81,7 @@ def step_of_tick(tick: Tick, hold: OpenHold, time_ms: int) -> Step:
 
 def step_of_vote(vote: Vote, hold: OpenHold, envelope: Envelope, world: World) -> Step:
     """What a vote does to its hold as it stands; `envelope` is the vote's."""
-    voter = check_vote(world.keys, envelope, vote, hold)
+    voter = check_vote(world.keys, envelope, vote)
     if isinstance(voter, str):
         return Step(Reason(Code.BAD_IDENTITY, "identity", voter))
     if fault := _form_fault(vote, envelope, world.partitions) or _fault(vote, hold, voter, world):

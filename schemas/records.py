@@ -53,7 +53,7 @@ class ResultStatus(StrEnum):
 
 
 class Choice(StrEnum):
-    """What a vote says. Withdrawing is the word of the workflow that asked: it needs no approver."""
+    """What a vote says. To withdraw is for whoever starts runs: it needs no approver."""
 
     APPROVE = "approve"
     REJECT = "reject"

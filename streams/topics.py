@@ -100,8 +100,8 @@ TOPICS: tuple[Topic, ...] = (
         _input(
             "votes",
             "ApprovalVote",
-            "An approver's word on a hold or a draft, and a workflow's that it no longer wants one.",
-            writers=("approver", "agent"),
+            "An approver's word on a hold or a draft, or that of whoever started its run that it is no longer wanted.",
+            writers=("approver", "starter"),
             readers=("gate", "approver"),
         ),
         bytes_max=VOTE_BATCH_BYTES_MAX,

@@ -7,7 +7,7 @@
 --   rate     3 increment_us keep tau_us        0         distinct 4 max keep window_ms trued  {record, ...}
 --   count    5 n keep max or -1                0         require  6 n keep  0           forbid 7 n keep  0
 --   own      8 idle_ms keep touch              owner     deadline 9  at_ms
---   remember 10 trusted keep                   {name, text}
+--   remember 10 trusted keep must              {name, text}
 -- `resolve` puts in place of its name the account's slot; or, where there is a window, a number of `bases`, until the
 -- time says which account that is (settle_windows).
 --

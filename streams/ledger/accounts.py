@@ -127,11 +127,13 @@ class Facts:
         before = self.texts.pop(name, None)
         if before is not None:
             self.size -= _bytes(name, before)
-        size = _bytes(name, text)
-        short = len(text.encode()) <= FACT_BYTES_MAX and self.size + size <= FACTS_BYTES_MAX
-        if text and short and len(self.texts) < FACTS_MAX:
+        if text and len(text.encode()) <= FACT_BYTES_MAX and self.has_room(name, text):
             self.texts[name] = text
-            self.size += size
+            self.size += _bytes(name, text)
+
+    def has_room(self, name: str, text: str) -> bool:
+        """Whether one more text can be kept."""
+        return len(self.texts) < FACTS_MAX and self.size + _bytes(name, text) <= FACTS_BYTES_MAX
 
 
 def _bytes(name: str, text: str) -> int:

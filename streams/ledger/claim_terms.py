@@ -48,7 +48,7 @@ _SPLITS: dict[type[Any], Callable[[Any], tuple[Terms, str, Any]]] = {
     Forbid: lambda c: ((FORBID, c.n, c.keep_ms), c.key, 0),
     Own: lambda c: ((OWN, c.idle_ms, c.keep_ms, c.touch), c.run_id, c.owner),
     Deadline: lambda c: ((DEADLINE,), "", c.at_ms),
-    Remember: lambda c: ((REMEMBER, c.trusted, c.keep_ms), c.run_id, (c.name, c.value)),
+    Remember: lambda c: ((REMEMBER, c.trusted, c.keep_ms, c.must), c.run_id, (c.name, c.value)),
 }
 
 
@@ -98,7 +98,7 @@ _JOINS: dict[int, Callable[[Sequence[Any], str, Any, Label], Claim]] = {
     FORBID: lambda t, name, _, label: Forbid(name, t[1], label, t[2]),
     OWN: lambda t, name, owner, label: Own(name, owner, label, t[1], t[2], t[3]),
     DEADLINE: lambda _t, _name, at_ms, label: Deadline(at_ms, label),
-    REMEMBER: lambda t, name, own, label: Remember(name, own[0], own[1], t[1], label, t[2]),
+    REMEMBER: lambda t, name, own, label: Remember(name, own[0], own[1], t[1], label, t[2], t[3]),
 }
 
 

@@ -99,11 +99,12 @@ local function level_against(k, slot, value, clk)
     return found > C[k + 1] and found or nil
   elseif kind == DEADLINE then
     return clk > value and clk - value or nil
-  elseif kind == SPEND or kind == REMEMBER then
+  elseif kind == SPEND or (kind == REMEMBER and not C[k + 3]) then
     return nil
   end
   local row = rows[slot]
   if row and row[2] ~= 0 and row[1] + row[2] <= clk then row = nil end
+  if kind == REMEMBER then return row and not has_room(row[3], row[4], value[1], value[2]) and row[4] or nil end
   local live = row and row[3] or 0
   if kind == FORBID then
     return live >= C[k + 1] and live or nil

@@ -16,14 +16,17 @@ local function facts_of(slot)
   return known
 end
 
+local function has_room(count, bytes, name, text)
+  return count < FACTS_MAX and bytes + #name + #text <= FACTS_BYTES_MAX
+end
+
 -- What is too much is not remembered, and what stood there before is no longer true.
 local function put_fact(slot, row, name, text)
   local known = facts_of(slot)
   local before, count, bytes = known[name], row[3], row[4]
   if before then count, bytes = count - 1, bytes - #name - #before end
-  local size = #name + #text
-  if text ~= '' and #text <= FACT_BYTES_MAX and count < FACTS_MAX and bytes + size <= FACTS_BYTES_MAX then
-    known[name], count, bytes = text, count + 1, bytes + size
+  if text ~= '' and #text <= FACT_BYTES_MAX and has_room(count, bytes, name, text) then
+    known[name], count, bytes = text, count + 1, bytes + #name + #text
   else
     known[name] = nil
   end

@@ -29,6 +29,7 @@ from toolgate.streams.ledger.accounts import (
     Accounts,
     Arrival,
     Counter,
+    Facts,
     Money,
     Owner,
     Records,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 OWN_OTHER, OWN_ENDED = 1, 2
 
 
-def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:  # noqa: PLR0911 - one a claim
+def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:  # noqa: C901, PLR0911 - one a claim
     """The level at which `claim` is refused (ports.Decision.refused), or None when it can be taken."""
     match claim:
         case Charge():
@@ -68,8 +69,16 @@ def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:  # 
             return _own_level(accounts, claim, clk)
         case Deadline():
             return clk - claim.at_ms if clk > claim.at_ms else None
-        case Spend() | Remember():
+        case Remember():
+            return _facts_level(claim, accounts, clk) if claim.must else None
+        case Spend():
             return None
+
+
+def _facts_level(claim: Remember, accounts: Accounts, clk: int) -> int | None:
+    facts = accounts.find(f"f:{claim.run_id}", clk)
+    full = isinstance(facts, Facts) and not facts.has_room(claim.name, claim.value)
+    return facts.size if isinstance(facts, Facts) and full else None
 
 
 def _used(accounts: Accounts, name: str, clk: int) -> int:

@@ -193,7 +193,9 @@ class _Ops:
                 return [self._claim((DISTINCT, 0, keep, window_ms, False), key, records)]
             case "remember":
                 run_id, name, value, trusted, expires_at = args
-                return [self._claim((REMEMBER, trusted, expires_at - self._clk), run_id, (name, value))]
+                return [
+                    self._claim((REMEMBER, trusted, expires_at - self._clk, False), run_id, (name, value))
+                ]
             case "spend":
                 name, spent, uncovered, keep = args
                 return [SPENT, self._claim((SPEND, 0, keep, "", ""), name, (0, "")), 0, spent, uncovered]

@@ -146,7 +146,7 @@ def _firsts(events: list[AuditEvent]) -> list[str]:
 def _commands(events: list[AuditEvent], commands: list[Command]) -> list[str]:
     """A command for each approved call and no other, with the same digest and seq."""
     approved = {
-        (event.command_id, event.digest, event.seq)
+        (event.command_id, _decided(event), event.seq)
         for event in events
         if event.verdict == "APPROVE" and not event.dry_run
     }
@@ -154,6 +154,12 @@ def _commands(events: list[AuditEvent], commands: list[Command]) -> list[str]:
     found = [f"command {one} is there {n} times" for one, n in made.items() if n > 1]
     found += [f"command {one} was never approved" for one in set(made) - approved]
     return found + [f"approval {one} has no command" for one in approved - set(made)]
+
+
+def _decided(event: AuditEvent) -> str:
+    """The digest of the call that was decided: of a last vote it is not the vote's own."""
+    reserved = [op.args[2] for op in event.ops if op.op == "reserve"]
+    return reserved[0] if event.topic == "votes" and reserved else event.digest
 
 
 def _shadow(events: list[AuditEvent]) -> list[str]:
@@ -173,7 +179,11 @@ def _proposals(events: list[AuditEvent], proposals: Iterable[Hold | Draft]) -> l
         for event in events
         if event.verdict in {"HOLD", "DRAFT"} and not event.dry_run
     )
-    made = Counter((type(one).__name__.upper(), one.digest, one.seq) for one in proposals)
+    made = Counter(
+        (type(one).__name__.upper(), one.digest, one.seq)
+        for one in proposals
+        if one.state == "open" and not one.vote_id
+    )
     found = [f"{one} is there, but was never decided" for one in (made - wanted)]
     return found + [f"{one} was decided, and is not there" for one in (wanted - made)]
 

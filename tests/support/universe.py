@@ -41,6 +41,8 @@ CO_PARTITIONED = (
     "intents",
     "contracts",
     "results",
+    "votes",
+    "ticks",
     "commands",
     "denials",
     "holds",

@@ -93,7 +93,8 @@ class Maker:
         r = self.random
         size = r.choice((0, 1, 30, 4_097, *(4_096,) * 6))
         text = "\u00e9" * (size // 2) if r.random() < 0.3 else "x" * size
-        return Remember(r.choice("ab"), f"f{r.randint(0, 25)}", text, r.random() < 0.5)
+        name, must = f"f{r.randint(0, 25)}", r.random() < 0.3
+        return Remember(r.choice("ab"), name, text, r.random() < 0.5, must=must)
 
     def ask(self, offset: int, time_ms: int, reservation: str) -> Ask:
         """An intent's ask; at most one charge an account, as the policy loader guarantees."""
