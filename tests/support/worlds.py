@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+import voted
 from contracted import RATES, Contracted
 from universe import Universe
 from universe_policies import PROPOSING_FILES
@@ -31,6 +32,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "plain": World(Universe),
         "proposing": World(lambda seed: Universe(seed, files=PROPOSING_FILES)),
         "contracted": World(Contracted, RATES),
+        "voted": World(voted.Voted, voted.RATES),
     }
 )
 

@@ -68,8 +68,8 @@ class Desk:
         return bool(self.policies.remembers)
 
     def wants(self, readings: Any, _state: Any) -> tuple[set[str], set[str]]:
-        """What must be looked up: something for each."""
-        return {str(one.envelope.offset) for one in readings}, set()
+        """What must be looked up: something for each, where policies look at it."""
+        return set() if not self.policies.remembers else {str(one.envelope.offset) for one in readings}, set()
 
     def look(self, runs: Any, _counters: Any) -> Look:
         """What is remembered."""

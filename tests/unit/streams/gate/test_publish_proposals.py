@@ -135,11 +135,11 @@ def test_without_roles_approvers_decide():
     assert Site(f"{HEAD}  rules: [{LARGE}, then: hold}}]\n").ask()["holds"].roles == ("approver",)
 
 
-def test_a_hold_takes_its_attempt_and_nothing_else():
-    """It is no denial, and reserves nothing."""
+def test_a_hold_takes_its_attempt_and_its_place_and_nothing_else():
+    """It is no denial, and reserves nothing; that it waits stands among what its run remembers."""
     site = Site(f"{HEAD}  limits: {{max_tool_calls: 1}}\n  rules: [{LARGE}, then: hold}}]\n")
     event = site.ask()["audit"]
-    assert [op.op for op in event.ops] == ["rate", "rate"]
+    assert [op.op for op in event.ops] == ["rate", "rate", "remember"]
     assert site.accounts()["reservations"] == {}
     assert not any("denials" in name or "calls" in name for name in site.accounts()["accounts"])
 

@@ -1,0 +1,429 @@
+"""Votes and ticks through intake, ledger and publisher: what ends a hold, what does not, and who is told."""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+
+import pytest
+from nacl.signing import SigningKey
+
+from toolgate.processors.case import Envelope
+from toolgate.processors.control_state import ControlState
+from toolgate.processors.keyring import IntentKey, Keyring, OperatorKey, framed, mac
+from toolgate.processors.loader import from_files
+from toolgate.processors.voting import HOLD_EXPIRY, carrying
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.headers import KID, MAC
+from toolgate.schemas.records import (
+    AuditEvent,
+    Command,
+    Control,
+    Denial,
+    Draft,
+    Hold,
+    Intent,
+    Outcome,
+    Pulse,
+    Tick,
+    Vote,
+)
+from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.rollups import Rollups
+from toolgate.streams.ledger.memory import MemoryLedger, Store
+from toolgate.streams.ports import Share
+
+TOOLS = b"""
+tools:
+  - name: pay
+    version: "2"
+    effect: write
+    records: [id]
+    cost: 0.01
+    draft: proposal
+    params: {properties: {id: {type: string}, cents: {type: integer}}, required: [id, cents]}
+"""
+POLICY = """
+policy:
+  workflow_id: w
+  allowed_tools: [pay]
+  budgets: [{scope: tenant, max: 0.015, window: none}]
+  rules:
+    - {id: large, tools: [pay], when: params.cents > 500, then: hold, roles: [approver, cfo], because: too large}
+    - {id: huge, tools: [pay], when: params.cents > 900, then: draft, because: only proposed}
+"""
+SECURITY = POLICY.replace("workflow_id: w", "workflow_id: w\n  tier: security_access").replace(
+    "when: params.cents > 500", 'when: agent.id != "x" && params.cents > 500'
+)
+CODECS = {
+    "audit": AuditEvent,
+    "commands": Command,
+    "denials": Denial,
+    "drafts": Draft,
+    "holds": Hold,
+    "outcomes": Outcome,
+    "pulse": Pulse,
+}
+AGENT = IntentKey("k1", b"s" * 32, "default", "w")
+PAIRS = {name: SigningKey(name.encode().ljust(32, b".")) for name in ("ann", "bob", "a", "ops", "sam", "eve")}
+ROLES = {
+    "ann": ({"approver"}, {"cfo"}),
+    "bob": ({"approver"}, set()),
+    "a": ({"approver"}, set()),
+    "ops": ({"operator"}, set()),
+    "sam": ({"starter"}, set()),
+}
+PEOPLE = [
+    OperatorKey(kid, bytes(PAIRS[kid].verify_key), frozenset(roles), frozenset(approves))
+    for kid, (roles, approves) in ROLES.items()
+]
+TIME = 1_790_000_000_000
+DAY_MS = 86_400_000
+TOPICS = ("intents", "votes", "ticks")
+
+
+class Desk:
+    """A ledger in memory, a partition of each input, and who may vote."""
+
+    def __init__(self, policy: str = POLICY) -> None:
+        self.ledger = MemoryLedger(Store())
+        self.ledger.standing()
+        self.ledger.claim("g")
+        self.ledger.wipe("g")
+        self.ledger.finish("g", 0, 0, {}, {(topic, 3): 0 for topic in TOPICS})
+        self.ledger.standing()
+        self.epochs = {t: self.ledger.take((t, 3), 0, self.ledger.owner((t, 3))) for t in TOPICS}
+        self.policies = from_files({"tools.yaml": TOOLS, "policy.yaml": policy.encode()})
+        self.intake = Intake(self.policies, Keyring.of([AGENT, *PEOPLE]))
+        self.publisher = Publisher("t")
+        self.offsets = {topic: count() for topic in TOPICS}
+        self.control = ControlState()
+        self.now = TIME
+        self.wanted = Envelope("intents", 3, 0, 0, b"r", b"")
+
+    def ask(self, cents: int = 700, **fields) -> dict[str, object]:
+        """What one call makes."""
+        values = {
+            "intent_id": "i0",
+            "kind": "call",
+            "tenant": "default",
+            "workflow_id": "w",
+            "run_id": "r",
+            "agent_id": "a",
+            "tool": "pay",
+            "params": json.dumps({"cents": cents, "id": "INV-1"}, separators=(",", ":")),
+            **fields,
+        }
+        value = Codec(Intent).encode(Intent(**values))
+        headers = ((KID, b"k1"), (MAC, mac(AGENT.secret, "intents", b"r", value)))
+        self.wanted = Envelope("intents", 3, next(self.offsets["intents"]), self.now, b"r", value, headers)
+        return self.decide(self.wanted)
+
+    def vote(self, hold, kid: str = "ann", signed_by: str = "", **fields) -> dict[str, object]:
+        """What one vote makes."""
+        values = {
+            "vote_id": f"v-{kid}-{fields.get('choice', 'approve')}",
+            "hold_id": hold.hold_id if isinstance(hold, Hold) else hold.draft_id,
+            "run_id": "r",
+            "approver": kid,
+            "choice": "approve",
+            "digest": hold.digest,
+            "policy_digest": hold.policy_digest,
+            **carrying(self.wanted),
+            **fields,
+        }
+        return self.say(Vote(**values), signed_by or kid)
+
+    def say(self, vote: Vote, kid: str) -> dict[str, object]:
+        """What a signed vote makes."""
+        value = Codec(Vote).encode(vote)
+        signature = PAIRS[kid].sign(framed("votes", b"r", value)).signature
+        headers = ((KID, kid.encode()), (MAC, signature))
+        return self.decide(Envelope("votes", 3, next(self.offsets["votes"]), self.now, b"r", value, headers))
+
+    def tick(self, hold, what: str = HOLD_EXPIRY) -> dict[str, object]:
+        """What a tick makes."""
+        value = Codec(Tick).encode(Tick("r", what, hold.hold_id, hold.expires_at))
+        return self.decide(Envelope("ticks", 3, next(self.offsets["ticks"]), self.now, b"r", value))
+
+    def decide(self, envelope: Envelope) -> dict[str, object]:
+        """The records of one input, by topic."""
+        reading = self.intake.read(envelope)
+        look = self.ledger.look(*self.intake.wants([reading], self.control))
+        item = self.intake.item(reading, self.control, look)
+        at = envelope.offset
+        share = Share(envelope.topic, 3, self.epochs[envelope.topic], 0, at, at + 1, (item.ask,))
+        reply = self.ledger.decide(self.control.position, [share])
+        decision = reply.decisions[0][0]
+        # Whoever publishes it later, by what the run remembers then, publishes the same.
+        again = self.intake.item(reading, self.control, self.look_again(reading), decision.given)
+        assert again == item
+        made = self.publisher.outputs([(item, decision)], reply, {}, Rollups())
+        return {output.topic: Codec(CODECS[output.topic]).decode(output.value) for output in made}
+
+    def look_again(self, reading):
+        """What the run remembers once it is decided."""
+        return self.ledger.look(*self.intake.wants([reading], self.control))
+
+    def switch(self, **fields) -> None:
+        """An operator's word holds from now on."""
+        word = Control(
+            **{
+                "control_id": "c",
+                "scope": "all",
+                "value": "",
+                "reason": "",
+                "issued_by": ("ops",),
+                **fields,
+            }
+        )
+        self.ledger.apply_control(self.control.position, self.control.position)
+        self.control = self.control.apply(word, self.control.position)
+
+
+def waiting(desk: Desk) -> list[str]:
+    """What waits, by what the run remembers."""
+    facts = desk.ledger.look(["r"], []).facts.get("r", {})
+    return [name.partition("\x1f")[2] for name in facts if name.startswith("~hold")]
+
+
+def test_one_approval_makes_the_command():
+    """In one atom: the hold is over, the money is taken, the command is there, agent and people are told."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    assert waiting(desk) == ["3-0"]
+    made = desk.vote(hold, "ann", comment="paid in March as well")
+    assert made.keys() == {"commands", "holds", "outcomes", "audit"}
+    command, told, outcome, event = made["commands"], made["holds"], made["outcomes"], made["audit"]
+    assert (command.command_id, command.intent_id, command.digest) == ("3-0", "i0", hold.digest)
+    assert (outcome.intent_id, outcome.verdict, outcome.command_id, outcome.hold_id) == (
+        "i0",
+        "APPROVE",
+        "3-0",
+        "3-0",
+    )
+    assert (told.state, told.approvals, told.voter, told.comment) == (
+        "approved",
+        ("ann",),
+        "ann",
+        "paid in March as well",
+    )
+    assert (event.topic, event.verdict, event.note, event.command_id) == (
+        "votes",
+        "APPROVE",
+        "approved",
+        "3-0",
+    )
+    assert (event.intent_id, event.kid, event.first) == ("vote/v-ann-approve", "ann", True)
+    assert [op.op for op in event.ops] == ["own", "remember", "reserve"] or "reserve" in {
+        op.op for op in event.ops
+    }
+    assert waiting(desk) == []
+
+
+def test_two_people_where_two_are_needed():
+    """The first is counted, and the same one again is not."""
+    desk = Desk(SECURITY)
+    hold = desk.ask()["holds"]
+    assert hold.approvals_needed == 2
+    first = desk.vote(hold, "ann")
+    assert first.keys() == {"holds", "audit"}
+    assert (first["audit"].verdict, first["audit"].note) == ("RECORDED", "counted")
+    assert (first["holds"].state, first["holds"].approvals) == ("open", ("ann",))
+    again = desk.vote(hold, "ann", vote_id="v2")
+    assert (again["audit"].note, again["holds"].refused) == ("refused", "key ann has approved it already")
+    made = desk.vote(hold, "bob")
+    assert (made["audit"].note, made["holds"].approvals) == ("approved", ("ann", "bob"))
+    assert "commands" in made
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"kid": "a"}, "nobody decides about what they have asked for"),
+        ({"kid": "bob", "signed_by": "ann"}, ""),
+        ({"kid": "ops"}, ""),
+        ({"kid": "sam"}, ""),
+        ({"kid": "eve"}, ""),
+        ({"digest": "0" * 32}, "digest differs"),
+        ({"policy_digest": "0" * 32}, "policy_digest differs"),
+        ({"intent": ""}, "does not carry the intent that waits"),
+        ({"intent": "%%"}, "does not carry the intent that waits"),
+        ({"intent_mac": "zz"}, "does not carry the intent that waits"),
+        ({"choice": "maybe"}, "choice 'maybe' is none of"),
+        ({"choice": "withdraw"}, ""),
+        ({"comment": "x" * 1001}, "its comment has 1,001 characters"),
+        ({"vote_id": ""}, "vote_id"),
+    ],
+    ids=str,
+)
+def test_a_vote_that_does_not_count_changes_nothing(fields, told):
+    """Self, forged, without the role, about something else: the hold waits on; strangers are not even answered."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    before = desk.ledger.dump()["accounts"]
+    made = desk.vote(hold, **fields)
+    assert (made["audit"].verdict, made["audit"].note, made["audit"].ops) == ("RECORDED", "refused", ())
+    assert made.keys() == ({"holds", "audit"} if told else {"audit"})
+    if told:
+        assert told in made["holds"].refused
+        assert (made["holds"].state, made["holds"].approvals) == ("open", ())
+    assert desk.ledger.dump()["accounts"] == before
+    assert desk.vote(hold, "bob", vote_id="good")["audit"].note == "approved"
+
+
+def test_a_role_that_the_rule_does_not_name():
+    """An approver of something else."""
+    desk = Desk(POLICY.replace("roles: [approver, cfo]", "roles: [cfo]"))
+    hold = desk.ask()["holds"]
+    assert "none of the roles cfo" in desk.vote(hold, "bob")["holds"].refused
+    assert desk.vote(hold, "ann")["audit"].note == "approved"
+
+
+def test_a_vote_that_comes_again():
+    """Once is once; another word under its id is refused, and the hold waits on."""
+    desk = Desk(SECURITY)
+    hold = desk.ask()["holds"]
+    desk.vote(hold, "ann")
+    again = desk.vote(hold, "ann")
+    assert again["audit"].note == "refused"
+    made = desk.vote(hold, "bob", vote_id="v-ann-approve")
+    assert (made["audit"].verdict, made["audit"].note) == ("RECORDED", "refused")
+    assert made.keys() == {"holds", "audit"}
+    assert waiting(desk) == ["3-0"]
+    assert desk.vote(hold, "bob")["audit"].note == "approved"
+    late = desk.vote(hold, "bob")
+    assert (late.keys(), late["audit"].note) == ({"audit"}, "refused")
+
+
+@pytest.mark.parametrize(
+    ("kid", "choice", "state", "code"),
+    [
+        ("ann", "reject", "rejected", "HOLD_REJECTED"),
+        ("sam", "withdraw", "withdrawn", "HOLD_WITHDRAWN"),
+    ],
+)
+def test_a_hold_ends_without_its_call(kid, choice, state, code):
+    """Once; the agent is told."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    made = desk.vote(hold, kid, choice=choice, intent="")
+    assert made.keys() == {"holds", "outcomes", "audit"}
+    assert (made["audit"].verdict, made["audit"].note, made["holds"].state) == ("RECORDED", state, state)
+    assert (made["outcomes"].intent_id, made["outcomes"].verdict) == ("i0", "DENY")
+    assert (made["outcomes"].codes, made["outcomes"].hold_id) == ((code,), "3-0")
+    assert waiting(desk) == []
+    assert desk.vote(hold, "bob")["audit"].note == "refused"
+
+
+def test_a_hold_that_expires_is_ended_by_a_tick():
+    """Not before its time, and once; a vote that comes too late is none."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    desk.now = hold.expires_at - 1
+    early = desk.tick(hold)
+    assert (early.keys(), early["audit"].note) == ({"audit"}, "refused")
+    desk.now = hold.expires_at
+    assert desk.tick(hold, "lunch")["audit"].note == "refused"
+    made = desk.tick(hold)
+    assert (made["audit"].note, made["holds"].state, made["outcomes"].codes) == (
+        "expired",
+        "expired",
+        ("HOLD_EXPIRED",),
+    )
+    assert waiting(desk) == []
+    assert desk.tick(hold)["audit"].note == "refused"
+    assert desk.vote(hold)["audit"].note == "refused"
+
+
+@pytest.mark.parametrize(
+    ("kid", "policy", "note"), [("ann", POLICY, "expired"), ("ann", SECURITY, "refused")]
+)
+def test_a_vote_after_the_time_to_decide(kid, policy, note):
+    """The ledger's clock decides: one that is not the last changes nothing, the last ends the hold unapproved."""
+    desk = Desk(policy)
+    hold = desk.ask()["holds"]
+    desk.now = hold.expires_at + 1
+    made = desk.vote(hold, kid)
+    assert (made["audit"].note, "commands" in made) == (note, False)
+    assert made["holds"].state == ("expired" if note == "expired" else "open")
+
+
+def test_a_call_lives_no_longer_than_its_agent_wants():
+    """ttl_ms counts for people as well."""
+    desk = Desk()
+    hold = desk.ask(ttl_ms=60_000)["holds"]
+    assert hold.expires_at == TIME + 60_000
+
+
+def test_room_that_is_gone_when_people_approve():
+    """The call is judged again: two holds, money for one."""
+    desk = Desk()
+    first = desk.ask()["holds"]
+    wanted = desk.wanted
+    second = desk.ask(intent_id="i1")["holds"]
+    assert desk.vote(second, "ann", vote_id="v1")["audit"].note == "approved"
+    desk.wanted = wanted
+    made = desk.vote(first, "ann", vote_id="v2")
+    assert made.keys() == {"denials", "holds", "outcomes", "audit"}
+    assert (made["audit"].verdict, made["audit"].note, made["holds"].state) == ("DENY", "denied", "denied")
+    assert [reason.code for reason in made["denials"].reasons] == ["BUDGET_EXCEEDED"]
+    assert (made["outcomes"].intent_id, made["outcomes"].codes) == ("i0", ("BUDGET_EXCEEDED",))
+    assert waiting(desk) == []
+
+
+def test_a_kill_that_came_meanwhile():
+    """What is stopped is not approved by anybody."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    desk.switch(kind="kill")
+    made = desk.vote(hold)
+    assert (made["audit"].note, made["outcomes"].codes) == ("denied", ("KILLED",))
+
+
+def test_in_shadow_nobody_can_approve():
+    """Nothing is commanded there: the hold waits on."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    desk.switch(kind="mode", mode="shadow")
+    made = desk.vote(hold)
+    assert (made["audit"].note, made["holds"].state) == ("refused", "open")
+    assert "shadow" in made["holds"].refused
+
+
+def test_a_draft_is_promoted_as_a_hold_is_approved():
+    """One by one, by the same people; also where the mode makes drafts of all."""
+    desk = Desk(POLICY.replace("    - {id: large", "    - {id: never").replace("cents > 500", "cents > 5000"))
+    draft = desk.ask(950)["drafts"]
+    assert (draft.approvals_needed, draft.roles, draft.expires_at) == (1, ("approver", "cfo"), TIME + DAY_MS)
+    desk.switch(kind="mode", mode="draft_only")
+    made = desk.vote(draft, "bob")
+    assert made.keys() == {"commands", "drafts", "outcomes", "audit"}
+    assert (made["audit"].note, made["drafts"].state, made["commands"].command_id) == (
+        "promoted",
+        "promoted",
+        "3-0",
+    )
+
+
+def test_a_vote_on_nothing():
+    """Nobody is answered."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    made = desk.vote(hold, hold_id="3-7")
+    assert (made.keys(), made["audit"].note) == ({"audit"}, "refused")
+    assert "nothing waits as 3-7" in made["audit"].reasons[0].because
+
+
+def test_no_more_waits_than_a_run_may_keep():
+    """What could not be approved any more is denied at once."""
+    desk = Desk(POLICY.replace("max: 0.015", "max: 9"))
+    made = {}
+    for number in range(200):
+        desk.now += 10_000  # or it would be too many attempts
+        made = desk.ask(intent_id=f"i{number}")
+        if "denials" in made:
+            break
+    assert [reason.code for reason in made["denials"].reasons] == ["HOLDS_EXCEEDED", "HELD_BY_RULE"]
+    assert 50 < len(waiting(desk)) < 200
