@@ -55,7 +55,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.DENIED: "`submit`: the gate decided, and did not approve the intent",
     Exit.FAILED: "`submit --result`: approved, but the command did not end ok",
     Exit.NOT_FOUND: "`explain`: the log knows no such intent",
-    Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`: the gate refuses the record, and nothing changed",
+    Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`, `approve` and its like: the gate refuses, and nothing changed",
     Exit.INTERNAL: "a fault of toolgate itself; TOOLGATE_DEBUG=1 shows the traceback",
     Exit.INTERRUPTED: "ended by Ctrl-C where that is not the usual way to end",
 }
@@ -72,6 +72,7 @@ _BY_ERROR: dict[str, Exit] = {
     "toolgate.streams.errors.SlotInUseError": Exit.SLOT_IN_USE,
     "toolgate.streams.errors.ControlRefusedError": Exit.CONTROL_REFUSED,
     "toolgate.sdk.errors.ContractRefusedError": Exit.CONTROL_REFUSED,
+    "toolgate.review.errors.VoteRefusedError": Exit.CONTROL_REFUSED,
     "toolgate.streams.ports.UnavailableError": Exit.UNREACHABLE,
     "toolgate.streams.ports.CodeMismatchError": Exit.CODE_MISMATCH,
     "toolgate.streams.ports.LogError": Exit.UNREACHABLE,

@@ -1,0 +1,127 @@
+"""People on a real Kafka and Redis: what waits, who may decide about it, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import verified
+from gate_load import WORKFLOW
+from patience import until
+
+from toolgate.schemas.records import Command, Hold, Outcome
+from toolgate.sdk import Client
+from toolgate.streams.gate import keys
+
+if TYPE_CHECKING:
+    from gate_site import Site
+
+pytestmark = pytest.mark.real
+
+POLICY = f"""
+policy:
+  workflow_id: {WORKFLOW}
+  allowed_tools: [look, pay]
+  rules:
+    - {{id: large, tools: [pay], when: params.id == "big", then: hold, roles: [cfo], because: big ones wait}}
+    - {{id: new, tools: [pay], when: params.id == "new", then: draft, because: new ones are proposed}}
+"""
+
+
+@pytest.fixture
+def desk(site: Site) -> Site:
+    """A site whose keyring has people, and a worker."""
+    (site.folder / "policy.yaml").write_text(POLICY, encoding="utf-8")
+    tools = (site.folder / "tools.yaml").read_text("utf-8")
+    (site.folder / "tools.yaml").write_text(
+        tools.replace("  - name: pay\n", "  - name: pay\n    draft: proposal\n"), encoding="utf-8"
+    )
+    ring = site.folder / "keyring.yaml"
+    keys.new_operator(ring, "bob", ["approver"], ["cfo"])
+    keys.new_operator(ring, "eve", ["approver"])
+    keys.new_operator(ring, "starter-1", ["starter"])
+    site.worker().running()
+    return site
+
+
+def asked(site: Site, run: str, what: str, **fields: int) -> str:
+    """The id of what waits, once an agent has asked for it."""
+    with Client(site.settings, site.agents, "ann") as client:
+        answer = client.submit(client.intent(run, "pay", {"id": what}, **fields))
+    return answer.hold_id or next((one["id"] for one in queued(site)), "")
+
+
+def queued(site: Site, *words: str) -> list[dict]:
+    """What the command says that waits."""
+    return json.loads(site.toolgate("queue", "--json", *words).stdout)["waiting"]
+
+
+def said(site: Site, *words: str) -> tuple[int, str]:
+    """Exit code and words of a command that votes."""
+    done = site.toolgate(*words, "--keys", str(site.folder / "keyring.yaml"))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_held_call_is_approved_by_whoever_may(desk: Site):
+    """Not by others, and once; agent, people and log are told, and Redis is the fold of it all."""
+    wanted = asked(desk, "r1", "big")
+    assert [(one["id"], one["kind"], one["state"]) for one in queued(desk)] == [(wanted, "hold", "open")]
+    assert queued(desk, "--role", "cfo") and not queued(desk, "--role", "approver")
+    code, words = said(desk, "approve", wanted, "--as", "eve")
+    assert code == 20, words
+    assert "none of the roles cfo" in words
+    code, words = said(desk, "promote", wanted, "--as", "bob")
+    assert (code, "toolgate approve" in words) == (20, True)
+    code, words = said(desk, "approve", wanted, "--as", "bob", "--comment", "known customer")
+    assert code == 0, words
+    assert "approved" in words
+    assert queued(desk) == []
+    code, words = said(desk, "approve", wanted, "--as", "bob")
+    assert (code, "it is over" in words) == (20, True)
+    assert [command.command_id for command in desk.read("commands", Command)] == [wanted]
+    told = [(one.verdict, one.hold_id) for one in desk.read("outcomes", Outcome)]
+    assert told == [("HOLD", wanted), ("APPROVE", wanted)]
+    whole = desk.toolgate("queue", wanted).stdout
+    assert "bob approve, approved  known customer" in whole
+    assert "eve approve, refused" in whole
+    assert verified.report(desk.settings).findings.listed() == []
+
+
+def test_what_waits_ends_without_its_call(desk: Site):
+    """Rejected, withdrawn, or too late: each once; and a draft may become a call."""
+    first, second, third = (asked(desk, f"r{n}", "big") for n in range(3))
+    assert said(desk, "reject", first, "--as", "bob")[0] == 0
+    code, words = said(desk, "withdraw", second, "--as", "bob")
+    assert code == 3, words  # nobody answers whoever may not
+    assert said(desk, "withdraw", second, "--as", "starter-1")[0] == 0
+    assert said(desk, "reject", third, "--as", "bob")[0] == 0
+    draft = asked(desk, "r9", "new")
+    code, words = said(desk, "promote", draft, "--as", "eve")
+    assert (code, "promoted" in words) == (0, True), words
+    hold = asked(desk, "r5", "big", ttl_ms=3_000)
+    until(lambda: _states(desk).get(hold) == "expired", lambda: f"the hold to expire: {_states(desk)}")
+    assert _states(desk) == {first: "rejected", second: "withdrawn", third: "rejected", hold: "expired"}
+    codes = {one.hold_id: one.codes for one in desk.read("outcomes", Outcome) if one.verdict == "DENY"}
+    assert codes == {
+        first: ("HOLD_REJECTED",),
+        second: ("HOLD_WITHDRAWN",),
+        third: ("HOLD_REJECTED",),
+        hold: ("HOLD_EXPIRED",),
+    }
+    desk.rest()
+    assert verified.report(desk.settings).findings.listed() == []
+
+
+def _states(site: Site) -> dict[str, str]:
+    return {one.hold_id: one.state for one in site.read("holds", Hold)}
+
+
+def test_what_waits_waits_on_after_a_rebuild(desk: Site):
+    """Redis is emptied between the hold and the vote."""
+    wanted = asked(desk, "r1", "big")
+    with desk.redis() as client:
+        client.flushall()
+    asked(desk, "r2", "small")
+    code, words = said(desk, "approve", wanted, "--as", "bob")
+    assert (code, "approved" in words) == (0, True), words

@@ -1,0 +1,100 @@
+"""Waiting: what people are to decide about, as the topics of holds and drafts tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from toolgate.schemas.records import Draft, Hold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolgate.inspection.search import Readers
+    from toolgate.processors.case import Envelope
+    from toolgate.schemas.registry import Registry
+
+from toolgate.schemas.codec import Codec, DecodeError
+
+OPEN = "open"
+TOPICS: dict[str, type[Hold | Draft]] = {"holds": Hold, "drafts": Draft}
+
+
+def id_of(record: Hold | Draft) -> str:
+    """The id that votes name."""
+    return record.hold_id if isinstance(record, Hold) else record.draft_id
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A hold or a draft: as it was opened, and as it stands by what was told of it last."""
+
+    opened: Hold | Draft
+    latest: Hold | Draft
+    partition: int
+    opened_ms: int  # when the broker appended it
+    votes: tuple[Hold | Draft, ...] = ()  # what each vote on it came to
+
+    @property
+    def id(self) -> str:
+        """What votes name."""
+        return id_of(self.opened)
+
+    @property
+    def kind(self) -> str:
+        """Hold or draft."""
+        return "hold" if isinstance(self.opened, Hold) else "draft"
+
+    def state(self, now_ms: int) -> str:
+        """open, expired, or how it ended. Whether it has expired is the ledger's word; by this machine's clock here."""
+        late = self.latest.state == OPEN and 0 < self.opened.expires_at <= now_ms
+        return "expired" if late else self.latest.state
+
+
+@dataclass(slots=True)
+class Board:
+    """A fold of both topics: everything that waits or waited, by id."""
+
+    registry: Registry | None = None
+    by_id: dict[str, Waiting] = field(default_factory=dict)
+
+    def take(self, envelopes: Iterable[Envelope]) -> None:
+        """See records of holds and drafts, each partition in its order; what cannot be read is passed over."""
+        for envelope in envelopes:
+            try:
+                record = Codec(TOPICS[envelope.topic], self.registry).decode(envelope.value)
+            except DecodeError:
+                continue  # only the gate writes here
+            self._see(record, envelope)
+
+    def _see(self, record: Hold | Draft, envelope: Envelope) -> None:
+        known = self.by_id.get(id_of(record))
+        if known is None:
+            if record.state == OPEN and not record.vote_id:
+                made = Waiting(record, record, envelope.partition, envelope.time_ms)
+                self.by_id[made.id] = made
+            return
+        votes = (*known.votes, record) if record.vote_id else known.votes
+        self.by_id[known.id] = Waiting(known.opened, record, known.partition, known.opened_ms, votes)
+
+    def waiting(self, now_ms: int) -> list[Waiting]:
+        """What still waits, what expires first before the rest."""
+        found = [one for one in self.by_id.values() if one.state(now_ms) == OPEN]
+        return sorted(found, key=lambda one: (one.opened.expires_at, one.id))
+
+
+def read(readers: Readers, registry: Registry | None = None) -> Board:
+    """The board as the topics are now.
+
+    Raises:
+        RefusedError: a topic does not exist, or may not be read.
+        UnreachableError: Kafka does not answer.
+    """
+    board = Board(registry)
+    for topic in TOPICS:
+        reader = readers(topic)
+        spans = {partition: reader.span(partition) for partition in reader.partitions}
+        start = {partition: first for partition, (first, _) in spans.items()}
+        for envelopes in reader.read(start, {partition: end for partition, (_, end) in spans.items()}):
+            board.take(envelopes)
+    return board
