@@ -55,7 +55,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.DENIED: "`submit`: the gate decided, and did not approve the intent",
     Exit.FAILED: "`submit --result`: approved, but the command did not end ok",
     Exit.NOT_FOUND: "`explain`: the log knows no such intent",
-    Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`, `approve` and its like: the gate refuses, and nothing changed",
+    Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`, votes: the gate refuses, and nothing changed",
     Exit.INTERNAL: "a fault of toolgate itself; TOOLGATE_DEBUG=1 shows the traceback",
     Exit.INTERRUPTED: "ended by Ctrl-C where that is not the usual way to end",
 }
