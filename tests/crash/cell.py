@@ -209,7 +209,7 @@ def run(ground: Ground, fault: Fault, point: str) -> Outcome:
             scene.others.append(site.worker())
         until(
             lambda: site.committed() > before_it,
-            lambda: f"decisions to go on; the workers said:\n{_tails(site)}",
+            lambda: f"decisions to go on; the workers said:\n{tails(site)}",
             GO_ON_S,
         )
         took = time.monotonic() - since
@@ -230,7 +230,8 @@ def _halted(worker: Worker) -> bool:
         return False
 
 
-def _tails(site: Site) -> str:
+def tails(site: Site) -> str:
+    """The last that each worker said."""
     return "\n---\n".join(worker.said()[-2500:] for worker in site.workers)
 
 

@@ -22,6 +22,7 @@ from patience import until
 from rich.console import Console
 from rich.progress import Progress
 
+from crash.cell import tails
 from toolgate.processors.keyring import mac
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import KID, MAC
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 RUN_CALLS, RUNS_AT_ONCE = 25, 400
 EVERY_S = (3.0, 8.0)  # between two kills
+BACK_S = 600.0  # a ledger of a million decisions takes its time to be rebuilt
 POLICY = f"""
 policy:
   workflow_id: {WORKFLOW}
@@ -141,7 +143,11 @@ def _kill(site: Site, stack: Stack, workers: dict[int, Worker], what: str) -> fl
         server.kill()
         server.start()
     before = site.committed()
-    until(lambda: site.committed() > before, f"decisions to go on after {what} was killed", 120)
+    until(
+        lambda: site.committed() > before,
+        lambda: f"decisions to go on after {what} was killed; the workers said:\n{tails(site)}",
+        BACK_S,
+    )
     return time.monotonic() - since
 
 
