@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.capture import shown_params
 from toolgate.processors.case import place_of
 from toolgate.processors.catalogue import PROPOSAL
-from toolgate.processors.claims import DAY_MS
-from toolgate.processors.rule_sheets import APPROVERS
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
@@ -16,16 +15,15 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Reason
     from toolgate.streams.ports import Decision
 
-WAIT_MS = DAY_MS  # how long people have to decide, from the append time of the intent
 OPEN = "open"
 
 
 def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold:
     """The hold of a call, open; whoever votes on it names its digest and its policy's."""
-    intent, tool, policy = case.intent, case.tool, case.policy
-    if tool is None or policy is None:
-        raise AssertionError("a held call has no tool or no policy")
-    sheet = policy.rules.get(tool.name)
+    intent, tool = case.intent, case.tool
+    if tool is None:
+        raise AssertionError("a held call has no tool")
+    terms = terms_of(case)
     return Hold(
         hold_id=place_of(case),
         intent_id=intent.intent_id,
@@ -39,9 +37,9 @@ def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold
         tool_version=tool.version,
         digest=case.digest,
         policy_digest=decision.policy_digest,
-        approvals_needed=policy.approvals,
-        roles=sheet.roles if sheet else APPROVERS,
-        expires_at=case.envelope.time_ms + WAIT_MS,
+        approvals_needed=terms.approvers,
+        roles=terms.roles,
+        expires_at=case.envelope.time_ms + terms.wait_ms,
         state=OPEN,
         reasons=reasons,
         diff=shown_params(case),

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.chain import judge
 from toolgate.processors.facts import fact_name, fact_value
 from toolgate.processors.reasons import Code, retryable
@@ -81,7 +82,7 @@ def test_what_is_known_is_decided_by_the_condition(missing, judged):
 def test_a_call_held_for_what_it_lacks_waits_for_the_rules_roles(judged):
     """Nothing is reserved, and the agent is told to ask."""
     found = judged(rule("r", "missing: hold, roles: [desk_lead]"))
-    assert found.policy.rules["refund"].roles == ("desk_lead",)
+    assert terms_of(found).roles == ("desk_lead",)
     assert found.reserve is None
     assert json.loads(repair(found, found.reasons)) == {"do": "ask", "hold_id": "3-7"}
 
