@@ -136,7 +136,9 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "codes": "expect: deny, codes: [RULE_DENIED]",
         "rules": 'expect: deny, rules: [small_refunds, "budgets[0]"]',
         "distances": "expect: deny, distances: {limits.max_cost_usd: 0.03, small_refunds: 200}",
+        "needs": "expect: hold, needs: {approvers: 2, roles: [refunds_lead], expires: 4h}",
     },
+    "Needs": {"approvers": "approvers: 2", "roles": "roles: [refunds_lead]", "expires": "expires: 4h"},
     "CaseContract": {
         "tools": "tools: [read_order]",
         "values": "values: {orders: [O-000001]}",

@@ -217,9 +217,7 @@ def add_rule(random: Random, found: Written) -> bool:
     """A rule more."""
     there = found.policy.setdefault("rules", [])
     then = random.choice(["deny", "deny", "hold"])
-    there.append(
-        {"id": f"r{len(there)}", "when": random.choice(CONDITIONS), "then": then, "because": "b"}
-    )
+    there.append({"id": f"r{len(there)}", "when": random.choice(CONDITIONS), "then": then, "because": "b"})
     return True
 
 

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from toolgate.processors.approval import Approval
-from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesFile, Step, check_cases
+from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesFile, Needs, Step, check_cases
 from toolgate.processors.catalogue import Cost, Inverse, ToolEntry
 from toolgate.processors.contract_terms import ContractTerms
 from toolgate.processors.key_examples import CATALOGUE, EXAMPLES
@@ -37,11 +37,37 @@ MODELINE = "# yaml-language-server: $schema="
 MODELS = {
     model.__name__: model
     for model in (
-        *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Approval, Attempts, AttemptRate, Logging),
-        *(ToolEntry, Cost, Inverse, Remember, ContractTerms, Registry, CaseEntry, CaseContract, Step, Came),
+        *(
+            Policy,
+            Limits,
+            Budget,
+            Rate,
+            BlastRadius,
+            Rule,
+            Requirement,
+            Approval,
+            Attempts,
+            AttemptRate,
+            Logging,
+        ),
+        *(
+            ToolEntry,
+            Cost,
+            Inverse,
+            Remember,
+            ContractTerms,
+            Registry,
+            CaseEntry,
+            CaseContract,
+            Needs,
+            Step,
+            Came,
+        ),
     )
 }
-HOLDING = "{id: large_refunds, tools: [issue_refund], when: params.amount_cents > 20000, then: hold, because: b}"
+HOLDING = (
+    "{id: large_refunds, tools: [issue_refund], when: params.amount_cents > 20000, then: hold, because: b}"
+)
 ORDER = "{properties: {order_id: {type: string}, plan: {type: string}, iban: {type: string}}, required: [order_id]}"
 RESULT = (
     "{properties: {paid_cents: {type: integer}, state: {type: string}, "
@@ -77,6 +103,7 @@ AROUND = {
     "Registry": ("rows: [C-1]", "registry: @"),
     "CaseEntry": (CASE, "cases: [@]"),
     "CaseContract": ("tools: [read_order]", f"cases: [{{{CASE}, contract: @}}]"),
+    "Needs": ("", f"cases: [{{{CASE.replace('approve', 'hold')}, needs: @}}]"),
     "Step": ("call: read_order", f"cases: [{{{CASE}, before: [@]}}]"),
     "Came": ("", f"cases: [{{{CASE}, result: @}}]"),
 }

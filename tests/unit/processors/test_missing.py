@@ -87,6 +87,12 @@ def test_a_call_held_for_what_it_lacks_waits_for_the_rules_roles(judged):
     assert json.loads(repair(found, found.reasons)) == {"do": "ask", "hold_id": "3-7"}
 
 
+def test_what_a_policy_asks_of_approvals_holds_for_what_lacks_a_fact(judged):
+    """It is held by the rule, as if the rule had held."""
+    more = "  approvals: [{rules: [r], approvers: 2}]\n"
+    assert terms_of(judged(rule("r", "missing: hold"), more)).approvers == 2
+
+
 def test_the_most_severe_of_what_lacks_a_fact_decides(judged):
     """Nobody is asked about a call that another rule does not let pass as yet."""
     found = judged(*(rule(name, f"missing: {name}") for name in ("hold", "read_first", "deny")))
