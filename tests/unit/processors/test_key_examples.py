@@ -37,32 +37,9 @@ MODELINE = "# yaml-language-server: $schema="
 MODELS = {
     model.__name__: model
     for model in (
-        *(
-            Policy,
-            Limits,
-            Budget,
-            Rate,
-            BlastRadius,
-            Rule,
-            Requirement,
-            Approval,
-            Attempts,
-            AttemptRate,
-            Logging,
-        ),
-        *(
-            ToolEntry,
-            Cost,
-            Inverse,
-            Remember,
-            ContractTerms,
-            Registry,
-            CaseEntry,
-            CaseContract,
-            Needs,
-            Step,
-            Came,
-        ),
+        *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Approval, ContractTerms),
+        *(Attempts, AttemptRate, Logging, ToolEntry, Cost, Inverse, Remember, Registry),
+        *(CaseEntry, CaseContract, Needs, Step, Came),
     )
 }
 HOLDING = (
