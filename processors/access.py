@@ -1,4 +1,4 @@
-"""Access: the workflow's allow and deny lists, and what its mode or tier makes of writes.
+"""Access: the workflow's allow and deny lists, what it asks people about first, and what mode or tier make of writes.
 
 Not listed is denied; deny wins.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def access(case: Case, world: World) -> Case:
-    """Refuse tools that the policy denies or does not list; refuse, hold or draft writes as mode and tier say."""
+    """Refuse tools that the policy denies or does not list, hold what people are asked about; then mode and tier."""
     intent, policy, tool = case.intent, case.policy, case.tool
     if policy is None or intent.kind != Kind.CALL:
         return case
@@ -38,6 +38,10 @@ def access(case: Case, world: World) -> Case:
         # In shadow everything is judged as if it counted.
         mode, ordered = world.mode(policy, intent.run_id, besides=SHADOW)
         reasons += _about_writes(policy, tool, mode, ordered)
+    for entry in policy.approvals.get(intent.tool, ()):
+        if entry.holds:
+            because = f"every call of {intent.tool} waits for people"
+            reasons.append(Reason(Code.HELD_BY_RULE, entry.name, because))
     return weigh(case, *reasons) if reasons else case
 
 

@@ -18,6 +18,8 @@ from toolgate.processors.fields import (
     DurationMs,
     Id,
     Name,
+    Positive,
+    Roles,
     StrictModel,
     UsdMicros,
     Whole,
@@ -154,6 +156,16 @@ class CaseContract(StrictModel):
     owner: Id = Field(default="case", description="who answers for the run")
 
 
+class Needs(StrictModel):
+    """What people must do about a call that is held; what is left out is not looked at."""
+
+    approvers: Positive | None = Field(default=None, description="how many different people must approve")
+    roles: Roles | None = Field(default=None, description="of which each needs one, in any order")
+    expires_ms: DurationMs | None = Field(
+        default=None, alias="expires", description="how long after the append of the intent"
+    )
+
+
 class CaseEntry(Step):
     """A case: what happened before, an intent, and what is expected of it. Each case begins with empty accounts."""
 
@@ -175,6 +187,14 @@ class CaseEntry(Step):
     distances: dict[str, Distance] | None = Field(
         default=None, description="by rule: how far from being allowed, in its unit; money in US dollars"
     )
+    needs: Needs | None = Field(default=None, description="what people must do, where the call is held")
+
+    @model_validator(mode="after")
+    def _needs_a_hold(self) -> CaseEntry:
+        if self.needs is not None and (self.expect != "hold" or self.dry_run):
+            what = "only a call that is held needs anything of people, and a dry run asks nobody"
+            raise refused(("needs",), what, "say expect: hold, or remove it")
+        return self
 
     @property
     def begin_ms(self) -> int:

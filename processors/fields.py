@@ -109,6 +109,10 @@ WindowMs = Annotated[
         {"type": "string", "pattern": "^(none|[1-9][0-9]{0,8}(ms|s|m|h|d))$", "examples": ["none", "1d"]}
     ),
 ]
+# Lists that several mappings have, and how long they may be.
+TOOLS_MAX, RULES_MAX, ROLES_MAX = 1_024, 128, 8
+Tools = Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)]
+Roles = Annotated[list[Id], Field(min_length=1, max_length=ROLES_MAX)]
 Because = Annotated[str, Field(min_length=1, max_length=BECAUSE_CHARS_MAX)]
 Whole = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
 Positive = Annotated[int, Field(ge=1, le=AMOUNT_MAX)]

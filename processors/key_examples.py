@@ -24,6 +24,7 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "requires": (
             "requires: [{id: read_it, tools: [issue_refund], after: [read_order], by: order_id, because: look first}]"
         ),
+        "approvals": "approvals: [{tools: [issue_refund], approvers: 2, expires: 4h}]",
         "contract": "contract: {required: true, values: [recipients]}",
         "tables": "tables: {limit_cents: {basic: 1000, gold: 5000}, rank: [basic, gold]}",
         "now": 'now: "2026-03-31T09:00:00Z"',
@@ -73,6 +74,13 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "identical": "identical: true, at_most: 1",
         "amount": "amount: amount_cents, at_most: 10000",
         "because": "because: one refund an order",
+    },
+    "Approval": {
+        "tools": 'tools: ["issue_*"]',
+        "rules": "rules: [large_refunds], approvers: 2",
+        "approvers": "approvers: 2",
+        "roles": "roles: [refunds_lead]",
+        "expires": "expires: 4h",
     },
     "ContractTerms": {"required": "required: false", "values": "values: [recipients, orders]"},
     "Attempts": {"run": "run: {max: 60, per: 1m}", "agent": "agent: {max: 600, per: 1m}"},
@@ -128,7 +136,9 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "codes": "expect: deny, codes: [RULE_DENIED]",
         "rules": 'expect: deny, rules: [small_refunds, "budgets[0]"]',
         "distances": "expect: deny, distances: {limits.max_cost_usd: 0.03, small_refunds: 200}",
+        "needs": "expect: hold, needs: {approvers: 2, roles: [refunds_lead], expires: 4h}",
     },
+    "Needs": {"approvers": "approvers: 2", "roles": "roles: [refunds_lead]", "expires": "expires: 4h"},
     "CaseContract": {
         "tools": "tools: [read_order]",
         "values": "values: {orders: [O-000001]}",

@@ -5,6 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from toolgate.processors.approval_terms import (
+    ApprovalEntry,
+    approvers_of,
+    check_approvals,
+    compile_approvals,
+)
 from toolgate.processors.names import compile_globs, is_glob
 from toolgate.processors.paths import Steps, steps
 from toolgate.processors.plans import (
@@ -58,7 +64,8 @@ class WorkflowPolicy:
     history: bool  # whether any rule looks at what became of earlier calls
     cedar: CedarPolicies | None
     holds_writes: bool  # by its tier
-    approvals: int  # how many people a hold needs
+    approvers: int  # how many people every hold needs
+    approvals: Mapping[str, tuple[ApprovalEntry, ...]]  # of the allowed tools that any entry is about
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -109,7 +116,8 @@ def compile_policy(
         for tool in allowed_tools(policy, tools)
         if tool.name not in denied_names and denied_globs.fullmatch(tool.name) is None
     }
-    rules = compile_rules(policy, [tools[name] for name in plans], known)
+    usable = [tools[name] for name in plans]
+    rules = compile_rules(policy, usable, known)
     tier = TIERS[policy.tier] if policy.tier else None
     return WorkflowPolicy(
         tenant=policy.tenant,
@@ -126,7 +134,8 @@ def compile_policy(
         history=any(sheet.history for sheet in rules.values()),
         cedar=cedar,
         holds_writes=tier is not None and tier.holds_writes,
-        approvals=tier.approvals if tier else 1,
+        approvers=approvers_of(policy),
+        approvals=compile_approvals(policy, usable),
     )
 
 
@@ -143,6 +152,7 @@ def check_policy(
         *_check_doubles(document, policy),
         *_check_requirements(document, policy, allowed),
         *check_rules(document, policy, allowed, known),
+        *check_approvals(document, policy, allowed),
         *check_tier(document, policy, allowed, known),
     ]
 

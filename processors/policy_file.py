@@ -15,11 +15,14 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from toolgate.processors.amounts import parse_usd
+from toolgate.processors.approval import Approval  # noqa: TC001 - pydantic reads the annotation
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.condition_syntax import TEXT_CHARS_MAX
 from toolgate.processors.contract_terms import ContractTerms  # noqa: TC001 - pydantic reads the annotation
 from toolgate.processors.fields import (
     MONEY_SCHEMA,
+    RULES_MAX,
+    TOOLS_MAX,
     Because,
     DurationMs,
     Glob,
@@ -27,7 +30,9 @@ from toolgate.processors.fields import (
     Name,
     ParamPath,
     Positive,
+    Roles,
     StrictModel,
+    Tools,
     UsdMicros,
     Whole,
     WindowMs,
@@ -44,15 +49,13 @@ from toolgate.processors.tiers import TIERS
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
 LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"approvals", "on_breach"}),
+    "": frozenset({"on_breach"}),
 }
 TierName = Literal[
     "read_only_knowledge", "draft_and_suggest", "low_risk_writes", "revenue_impacting", "security_access"
 ]
 MAX_DENIALS = 20
-BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, RULES_MAX, REQUIREMENTS_MAX = 16, 16, 8, 128, 16
-ROLES_MAX = 8
-TOOLS_MAX = 1_024  # entries of a list of tools
+BUDGETS_MAX, RATES_MAX, BLAST_RADII_MAX, REQUIREMENTS_MAX, APPROVALS_MAX = 16, 16, 8, 16, 16
 CEDAR_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.cedar$"
 CAPTURES = ("tool_name", "params_hash", "result_summary", "params", "reason", "records", "cost")
 
@@ -208,7 +211,7 @@ class Rule(StrictModel):
     """Something that a call must not be: where the condition holds, it is denied, held or drafted."""
 
     id: Id = Field(description="how denials name it")
-    tools: Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)] = Field(
+    tools: Tools = Field(
         default_factory=lambda: ["*"],
         description="names or patterns of the tools it is about; default: all allowed",
     )
@@ -224,7 +227,7 @@ class Rule(StrictModel):
     mode: Literal["enforce", "shadow"] = Field(
         default="enforce", description="shadow: the audit shows what it would have done, and it does nothing"
     )
-    roles: Annotated[list[Id], Field(min_length=1, max_length=ROLES_MAX)] | None = Field(
+    roles: Roles | None = Field(
         default=None, description="where it holds calls, of which an approver needs one; default: approver"
     )
     missing: Literal["read_first", "deny", "hold"] = Field(
@@ -297,7 +300,7 @@ class Policy(StrictModel):
     show_limits: bool = Field(
         default=False, description="whether agents are told limits and distances in what they can repair"
     )
-    allowed_tools: Annotated[list[Glob], Field(min_length=1, max_length=TOOLS_MAX)] = Field(
+    allowed_tools: Tools = Field(
         description="names, or patterns with * and ?, which allow only tools that read"
     )
     denied_tools: Annotated[list[Glob], Field(max_length=TOOLS_MAX)] = Field(
@@ -322,6 +325,10 @@ class Policy(StrictModel):
     requires: Requirements = Field(
         default_factory=list,
         description="what a run must have done before, and how often or for how much it may",
+    )
+    approvals: Annotated[list[Approval], Field(max_length=APPROVALS_MAX)] = Field(
+        default_factory=list,
+        description="which calls people are asked about first, how many must approve, and until when",
     )
     contract: ContractTerms | None = Field(
         default=None, description="what is wanted of the contract of a run; default: it takes none"

@@ -72,6 +72,7 @@ class SheetRule:
     missing: Effect  # ... and of one when a fact is not known: read_first, deny, hold
     shadow: bool  # it is only told what it would have done
     params: tuple[str, ...]  # the parameters that it looks at
+    roles: tuple[str, ...]  # of which somebody who decides on what it holds needs one; () where it names none
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,6 @@ class Sheet:
     tables: Mapping[str, Rows]
     registries: Mapping[str, Rows]
     now: datetime | None  # None: the intent's own time
-    roles: tuple[str, ...]  # of which somebody who decides on a hold of the tool needs one
     lookups: tuple[Lookup, ...]  # one for each slot
     told: frozenset[int]  # the slots that CEL is asked about
 
@@ -210,6 +210,7 @@ def _sheet(policy: Policy, tool: Tool, known: Known) -> Sheet:
             Effect(rule.missing),
             rule.mode == SHADOW,
             tuple(dict.fromkeys(path for number in condition.slots for path in _params_of(slots[number]))),
+            tuple(rule.roles or ()),
         )
         for rule, condition in compiled
     )
@@ -221,7 +222,6 @@ def _sheet(policy: Policy, tool: Tool, known: Known) -> Sheet:
         policy.tables,
         known.registries,
         policy.now,
-        next((tuple(rule.roles) for rule, _ in compiled if rule.roles), APPROVERS),
         tuple(map(lookup, slots)),
         frozenset().union(*(rule.condition.told for rule in rules)),
     )

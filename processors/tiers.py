@@ -67,7 +67,7 @@ class Tier:
     mode: str  # where the policy names none
     guards: tuple[Guard, ...]
     holds_writes: bool = False
-    approvals: int = 1  # how many different people must approve a hold
+    approvers: int = 1  # how many different people must approve a hold
 
 
 def check_tier(document: Document, policy: Policy, allowed: list[Tool], known: Known) -> Iterator[Problem]:
@@ -159,5 +159,5 @@ TIERS: dict[str, Tier] = {
     "draft_and_suggest": Tier(DRAFT_ONLY, (_only_drafts,)),
     "low_risk_writes": Tier(ENFORCE, (_inverses, _rates, _blast_radius)),
     "revenue_impacting": Tier(ENFORCE, (_caps, _holds)),
-    "security_access": Tier(ENFORCE, (_asks_who,), holds_writes=True, approvals=2),
+    "security_access": Tier(ENFORCE, (_asks_who,), holds_writes=True, approvers=2),
 }

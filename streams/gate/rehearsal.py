@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from toolgate.processors.approval_terms import ApprovalTerms
 from toolgate.processors.keyring import Keyring
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import AuditEvent, Command, Intent, Result, RunContract
+from toolgate.schemas.records import AuditEvent, Command, Hold, Intent, Result, RunContract
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
@@ -41,10 +42,19 @@ class RehearsalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of an intent. `command`: what an executor would get, if it was approved."""
+    """What became of an intent: what an executor would get, if it was approved, or people, if it is held."""
 
     event: AuditEvent
     command: Command | None = None
+    hold: Hold | None = None
+
+    @property
+    def needs(self) -> ApprovalTerms | None:
+        """What people must do about it, where they were asked."""
+        hold = self.hold
+        if hold is None:
+            return None
+        return ApprovalTerms(hold.approvals_needed, hold.roles, hold.expires_at - self.event.append_time)
 
 
 class _Silence:
@@ -87,7 +97,7 @@ class Rehearsal:
             nonce=lambda: _NONCE,
         ).run()
         self._intents, self._results, self._contracts = Codec(Intent), Codec(Result), Codec(RunContract)
-        self._events, self._commands = Codec(AuditEvent), Codec(Command)
+        self._events, self._commands, self._holds = Codec(AuditEvent), Codec(Command), Codec(Hold)
         self._read: dict[str, int] = {}
         self._last: dict[tuple[str, str], Command] = {}  # by tenant and intent id
 
@@ -101,7 +111,7 @@ class Rehearsal:
         command = next(iter(self._new("commands", self._commands)), None)
         if command is not None:
             self._last[intent.tenant, intent.intent_id] = command
-        return Decided(event, command)
+        return Decided(event, command, next(iter(self._new("holds", self._holds)), None))
 
     def contract(self, contract: RunContract, at_ms: int) -> AuditEvent:
         """Let the gate take the contract of a run.

@@ -216,7 +216,8 @@ def add_rate(random: Random, found: Written) -> bool:
 def add_rule(random: Random, found: Written) -> bool:
     """A rule more."""
     there = found.policy.setdefault("rules", [])
-    there.append({"id": f"r{len(there)}", "when": random.choice(CONDITIONS), "because": "b"})
+    then = random.choice(["deny", "deny", "hold"])
+    there.append({"id": f"r{len(there)}", "when": random.choice(CONDITIONS), "then": then, "because": "b"})
     return True
 
 
@@ -227,6 +228,18 @@ def widen_rule(random: Random, found: Written) -> bool:
     rule = random.choice(found.policy["rules"])
     both = random.sample([rule["when"], random.choice(CONDITIONS)], 2)
     rule["when"] = f"({both[0]}) || ({both[1]})"
+    return True
+
+
+def ask_people(random: Random, found: Written) -> bool:
+    """Calls more that wait for people, or more people for those that a rule holds."""
+    entry: dict[str, Any] = {"approvers": random.randint(1, 8), "expires": random.choice(["1m", "4h", "24h"])}
+    holding = [rule["id"] for rule in found.policy.get("rules", ()) if rule.get("then") == "hold"]
+    if holding and random.random() < 0.3:
+        entry["rules"] = random.sample(holding, 1)
+    else:
+        entry["tools"] = [random.choice(found.policy["allowed_tools"])]
+    found.policy.setdefault("approvals", []).append(entry)
     return True
 
 
@@ -267,7 +280,7 @@ def narrow_schema(random: Random, found: Written) -> bool:
 
 WAYS: tuple[Callable[[Random, Written], bool], ...] = (
     remove_tool, deny_tool, read_only, lower_limit, lower_cap, lower_burst, add_budget, add_radius, add_rate,
-    add_rule, widen_rule, add_forbid, remove_permit, raise_price, raise_declared, narrow_schema,
+    add_rule, widen_rule, ask_people, add_forbid, remove_permit, raise_price, raise_declared, narrow_schema,
 )  # fmt: skip
 
 

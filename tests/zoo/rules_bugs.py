@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from bug import in_tests
 
 from toolgate.processors import chain, condition, reasons, rules, shadow
+from toolgate.processors.approval_terms import ApprovalEntry
 from toolgate.processors.condition import Condition, Met, UnevaluatedError, UnreadError
-from toolgate.streams.gate import told
+from toolgate.streams.gate import proposals, told
 
 if TYPE_CHECKING:
     import pytest
@@ -76,6 +78,17 @@ def retry_whatever_else(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reasons, "retryable", hopeful)
 
 
+def nobody_is_asked(patch: pytest.MonkeyPatch) -> None:
+    """What a policy wants people to be asked about first is approved without them."""
+    patch.setattr(ApprovalEntry, "holds", property(lambda _: False))
+
+
+def one_approval_is_enough(patch: pytest.MonkeyPatch) -> None:
+    """A hold asks for one person, however many the policy wants."""
+    terms_of = proposals.terms_of
+    patch.setattr(proposals, "terms_of", lambda case: replace(terms_of(case), approvers=1))
+
+
 BUGS = (
     in_tests(
         error_absorbed_by_or,
@@ -93,5 +106,13 @@ BUGS = (
     in_tests(errors_that_approve, "unit/processors/test_chain.py::test_what_cannot_be_judged_is_denied"),
     in_tests(
         retry_whatever_else, "unit/processors/test_reasons.py::test_is_retryable_only_when_every_reason_is"
+    ),
+    in_tests(
+        nobody_is_asked,
+        "unit/processors/test_approvals.py::test_calls_that_would_be_approved_wait_for_people",
+    ),
+    in_tests(
+        one_approval_is_enough,
+        "unit/streams/gate/test_publish_proposals.py::test_a_hold_says_what_the_policy_asks_of_approvals",
     ),
 )

@@ -129,6 +129,10 @@ def _show(policies: PolicySet) -> None:
     tables.show(("limits of", "rule", "at most", "for each", "in"), limits)
     if limits:
         typer.echo()
+    asked = [row for workflow in workflows for row in _approval_rows(workflow)]
+    if asked:
+        tables.show(("approvals of", "entry", "holds", "needs"), asked)
+        typer.echo()
     columns = ("tool", "effect", "system", "cost", "records", "allowed to")
     tables.show(columns, (_tool_row(tool, policies) for tool in policies.tools.values()))
     counts = f"{amount(len(workflows), 'workflows')}, {amount(len(policies.tools), 'tools')}"
@@ -172,6 +176,21 @@ def _limit_rows(workflow: WorkflowPolicy) -> Iterator[tuple[str, ...]]:
         what = f" ({blast.records})" if blast.records else ""
         window = duration(blast.window_ms) if blast.window_ms else "all"
         yield name, f"blast_radius[{place}]", amount(blast.max, "records") + what, blast.scope, window
+
+
+def _approval_rows(workflow: WorkflowPolicy) -> Iterator[tuple[str, ...]]:
+    """Which calls wait for people, by entry; one that is about no tool that may be called is left out."""
+    for place in range(len(workflow.written.approvals)):
+        name = f"approvals[{place}]"
+        about = [
+            (tool, one) for tool, all_of in workflow.approvals.items() for one in all_of if one.name == name
+        ]
+        for _, entry in about[:1]:
+            held = ", ".join(tool for tool, _ in about)
+            where = "" if entry.holds else f" where {' or '.join(sorted(entry.held_by))} holds it"
+            by = f" by {' or '.join(entry.roles)}" if entry.roles else ""
+            needs = f"{amount(entry.approvers, 'approvals')}{by} within {duration(entry.wait_ms)}"
+            yield _named(workflow), name, held + where, needs
 
 
 def _tool_row(tool: Tool, policies: PolicySet) -> tuple[str, ...]:

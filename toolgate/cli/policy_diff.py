@@ -13,12 +13,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from toolgate.cli import folders, tables
 from toolgate.cli.exits import Exit
 from toolgate.cli.options import AsJson  # noqa: TC001
-from toolgate.cli.wording import joined, safe
+from toolgate.cli.wording import joined, people, safe
 from toolgate.whatif import recorded
 from toolgate.whatif.replay import replay
 
 if TYPE_CHECKING:
     from toolgate.processors.policy import PolicySet
+    from toolgate.streams.gate.rehearsal import Decided
     from toolgate.whatif.recorded import Happening
     from toolgate.whatif.replay import Replayed
 
@@ -97,14 +98,19 @@ def _show(found: Replayed) -> None:
             safe(change.intent.run_id),
             safe(change.intent.intent_id),
             safe(change.intent.tool),
-            f"{change.before.verdict} {joined(change.before.reasons)}".rstrip(),
-            f"{change.after.verdict} {joined(change.after.reasons)}".rstrip(),
+            _side(change.before),
+            _side(change.after),
         )
         for change in found.changes[:_SHOWN_MAX]
     ]
     tables.show(("change", "run", "intent", "tool", "A", "B"), shown)
     more = len(found.changes) - len(shown)
     typer.echo(f"\n{found.intents:,} intents" + (f"; {more:,} more changes: --json has all" if more else ""))
+
+
+def _side(decided: Decided) -> str:
+    said = f"{decided.event.verdict} {joined(decided.event.reasons)}".rstrip()
+    return said if decided.needs is None else f"{said}; needs {people(decided.needs)}"
 
 
 def _as_json(found: Replayed, old: PolicySet, new: PolicySet) -> dict[str, object]:

@@ -14,7 +14,7 @@ import typer
 from toolgate.cli import folders, tables
 from toolgate.cli.intent_file import checked, read_object
 from toolgate.cli.options import AsJson, PolicyFolder  # noqa: TC001
-from toolgate.cli.wording import because, safe
+from toolgate.cli.wording import because, people, safe
 from toolgate.processors.amounts import USD_MICROS, amount, duration, usd
 from toolgate.processors.claims import (
     Charge,
@@ -180,6 +180,8 @@ def _show(intent: Intent, found: Explained) -> None:
     )
     for reason in found.reasons:
         typer.echo(f"  {because(reason)}{_distance(reason)}")
+    if found.needs is not None:
+        typer.echo(f"  needs {people(found.needs)}")
     typer.echo()
     rows = [
         (stage.name, stage.outcome, "; ".join(map(because, stage.reasons)) or stage.about)
@@ -289,6 +291,7 @@ def _as_json(intent: Intent, found: Explained, digest: str) -> dict[str, Any]:
             for look in found.rules
         ],
         "claims": [{"kind": _kind(claim), **msgspec.to_builtins(claim)} for claim in found.claims],
+        "needs": None if found.needs is None else msgspec.to_builtins(found.needs),
         "cost_micros": found.cost_micros,
         "records": list(found.records),
         "tells": [

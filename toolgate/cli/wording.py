@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolgate.processors.amounts import amount
+from toolgate.processors.amounts import amount, duration
 from toolgate.processors.problems import LoadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from toolgate.processors.approval_terms import ApprovalTerms
     from toolgate.schemas.records import Reason
 
 STYLES = {
@@ -47,6 +48,11 @@ def because(reason: Reason) -> str:
         figures = f"{amount(reason.distance, reason.unit)} too far"
     why = reason.because or figures
     return safe(f"{reason.code}{rule}{': ' if why else ''}{why}")
+
+
+def people(needs: ApprovalTerms) -> str:
+    """What a held call needs, as `2 approvals by cfo or lead within 4h`."""
+    return f"{amount(needs.approvers, 'approvals')} by {' or '.join(needs.roles)} within {duration(needs.wait_ms)}"
 
 
 def located(error: LoadError, directory: Path) -> LoadError:

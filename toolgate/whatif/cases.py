@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.amounts import USD_MICROS, amount, parse_usd
+from toolgate.processors.amounts import USD_MICROS, amount, duration, parse_usd
 from toolgate.processors.cases_file import CasesFile, check_cases, workflow_of
 from toolgate.processors.param_schema import json_plain
 from toolgate.processors.problems import LoadError, Problem
@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from toolgate.processors.approval_terms import ApprovalTerms
     from toolgate.processors.cases_file import CaseContract, CaseEntry, Step
     from toolgate.processors.policy import PolicySet
     from toolgate.processors.strict_yaml import Document
+    from toolgate.streams.gate.rehearsal import Decided
 
 PATTERNS = ("cases/*.yaml", "*.cases.yaml")
 _EXECUTOR = "case"
@@ -80,19 +82,20 @@ def run(case: Case, policies: PolicySet) -> Outcome:
     gate = Rehearsal(policies)
     entry, now_ms = case.entry, case.entry.begin_ms
     faults: list[Fault] = []
-    event: AuditEvent | None = None
+    decided: Decided | None = None
     if entry.contract is not None:
         faults += _contract_fault(case, gate.contract(_contract(entry, entry.contract, policies), now_ms))
     for at, step in entry.steps():
         now_ms = max(now_ms, entry.begin_ms + (step.at_ms or 0))
         for number in range(step.times):
-            event = _send(gate, entry, step, _intent(entry, at, step, number, policies), now_ms)
-            if verdict_of(event) != step.expect:
-                faults.append(_verdict_fault(case, at, step, number, event))
+            decided = _send(gate, entry, step, _intent(entry, at, step, number, policies), now_ms)
+            if verdict_of(decided.event) != step.expect:
+                faults.append(_verdict_fault(case, at, step, number, decided.event))
                 break
-    if event is None:
+    if decided is None:
         raise AssertionError("a case has its own step at least")
-    return Outcome(case, event, (*faults, *_told(case, event.reasons)))
+    event = decided.event
+    return Outcome(case, event, (*faults, *_told(case, event.reasons), *_needed(case, decided.needs)))
 
 
 def verdict_of(event: AuditEvent) -> str:
@@ -183,7 +186,7 @@ def _contract_fault(case: Case, event: AuditEvent) -> list[Fault]:
     return [Fault(_line(case, "contract"), "contract", ACCEPTED, f"{event.note} ({why})")] if why else []
 
 
-def _send(gate: Rehearsal, entry: CaseEntry, step: Step, intent: Intent, now_ms: int) -> AuditEvent:
+def _send(gate: Rehearsal, entry: CaseEntry, step: Step, intent: Intent, now_ms: int) -> Decided:
     """Let the gate decide a step, and settle what came back."""
     decided = gate.intent(intent, now_ms)
     came = step.result
@@ -201,7 +204,7 @@ def _send(gate: Rehearsal, entry: CaseEntry, step: Step, intent: Intent, now_ms:
             actual_records=None if came.records is None else tuple(came.records),
         )
         gate.result(entry.tenant, result, now_ms)
-    return decided.event
+    return decided
 
 
 def _verdict_fault(
@@ -233,6 +236,20 @@ def _told(case: Case, reasons: tuple[Reason, ...]) -> Iterator[Fault]:
             yield Fault(
                 _line(case, "distances"), f"distance of {rule}", str(distance), found or "it did not speak"
             )
+
+
+def _needed(case: Case, found: ApprovalTerms | None) -> Iterator[Fault]:
+    """What people must do about the case's own intent, other than was expected; its verdict is told elsewhere."""
+    expected = case.entry.needs
+    if expected is None or found is None:
+        return
+    for key, wanted, told in (
+        ("approvers", expected.approvers and str(expected.approvers), str(found.approvers)),
+        ("roles", expected.roles and ", ".join(sorted(set(expected.roles))), ", ".join(sorted(found.roles))),
+        ("expires", expected.expires_ms and duration(expected.expires_ms), duration(found.wait_ms)),
+    ):
+        if wanted and wanted != told:
+            yield Fault(_line(case, "needs"), f"needs {key}", wanted, told)
 
 
 def _is(distance: object, reason: Reason) -> bool:

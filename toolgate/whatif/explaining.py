@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.case import Case, Envelope
 from toolgate.processors.chain import CHAIN, judge
 from toolgate.processors.claims import Remember
@@ -24,6 +25,7 @@ from toolgate.streams.gate.rehearsal import Rehearsal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from toolgate.processors.approval_terms import ApprovalTerms
     from toolgate.processors.claims import Claim
     from toolgate.processors.policy import PolicySet
     from toolgate.processors.rule_looks import Look
@@ -64,6 +66,7 @@ class Explained:
     tells: tuple[
         tuple[str, str, bool], ...
     ] = ()  # fact, key ("": its result says which), trusted: what it would tell
+    needs: ApprovalTerms | None = None  # of people, where it is held
 
 
 def explain(
@@ -107,8 +110,17 @@ def explain(
     claims = (*judged.always, *judged.claims)
     entries, params = last.tool.remember if last.tool else (), last.params or {}
     tells = tuple((entry.fact, key_told(entry, params), entry.trusted) for entry in entries)
+    needs = terms_of(judged) if verdict == Verdict.HOLD else None
     return Explained(
-        verdict, reasons, (*stages, ledger), looks(last), claims, judged.cost_micros, judged.records, tells
+        verdict,
+        reasons,
+        (*stages, ledger),
+        looks(last),
+        claims,
+        judged.cost_micros,
+        judged.records,
+        tells,
+        needs,
     )
 
 

@@ -7,7 +7,7 @@ nothing there, so that its later calls find more room. A result settles what its
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from toolgate.processors.policy import PolicySet
-    from toolgate.schemas.records import AuditEvent, Reason
+    from toolgate.schemas.records import Reason
+    from toolgate.streams.gate.rehearsal import Decided
     from toolgate.whatif.recorded import Happening
 
 
 class Kind(StrEnum):
-    """How a decision differs. All but REASONS are another verdict."""
+    """How a decision differs. All but the last two are another verdict."""
 
     ALLOWED = "newly allowed"
     DENIED = "newly denied"
     OTHERWISE = "other verdict"
     REASONS = "other reasons"
+    NEEDS = "other approvals"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Change:
     kind: Kind
     intent: Intent
     at_ms: int
-    before: AuditEvent
-    after: AuditEvent
+    before: Decided
+    after: Decided
     rules: tuple[str, ...]  # "<code> <rule>"
 
     def as_json(self) -> dict[str, Any]:
@@ -69,7 +71,7 @@ class Replayed:
     @property
     def differs(self) -> bool:
         """Whether any verdict differs."""
-        return any(change.kind != Kind.REASONS for change in self.changes)
+        return any(change.kind not in {Kind.REASONS, Kind.NEEDS} for change in self.changes)
 
     def counts(self) -> dict[Kind, int]:
         """Changes by kind; every kind is there."""
@@ -94,11 +96,11 @@ def replay(
     for happening in log:
         record, at_ms = happening.record, happening.at_ms
         if isinstance(record, Intent):
-            events = old.intent(record, at_ms).event, new.intent(record, at_ms).event
-            for counted, event in zip(verdicts, events, strict=True):
-                counted[event.verdict] += 1
-            if (kind := _kind(*events)) is not None:
-                changes.append(Change(kind, record, at_ms, *events, _differing(*events)))
+            both = old.intent(record, at_ms), new.intent(record, at_ms)
+            for counted, decided in zip(verdicts, both, strict=True):
+                counted[decided.event.verdict] += 1
+            if (kind := _kind(*both)) is not None:
+                changes.append(Change(kind, record, at_ms, *both, _differing(*both)))
         elif isinstance(record, RunContract):
             old.contract(record, at_ms)
             new.contract(record, at_ms)
@@ -109,23 +111,25 @@ def replay(
     return Replayed(verdicts[0].total(), dict(verdicts[0]), dict(verdicts[1]), tuple(changes))
 
 
-def _kind(before: AuditEvent, after: AuditEvent) -> Kind | None:
-    if before.verdict == after.verdict:
-        return Kind.REASONS if _spoke(before.reasons) != _spoke(after.reasons) else None
-    if after.verdict == Verdict.APPROVE:
-        return Kind.ALLOWED
-    return Kind.DENIED if after.verdict == Verdict.DENY else Kind.OTHERWISE
+def _kind(before: Decided, after: Decided) -> Kind | None:
+    if before.event.verdict != after.event.verdict:
+        if after.event.verdict == Verdict.APPROVE:
+            return Kind.ALLOWED
+        return Kind.DENIED if after.event.verdict == Verdict.DENY else Kind.OTHERWISE
+    if _differing(before, after):
+        return Kind.REASONS
+    return Kind.NEEDS if before.needs != after.needs else None
 
 
-def _differing(before: AuditEvent, after: AuditEvent) -> tuple[str, ...]:
-    return tuple(sorted(_spoke(before.reasons) ^ _spoke(after.reasons)))
+def _differing(before: Decided, after: Decided) -> tuple[str, ...]:
+    return tuple(sorted(_spoke(before.event.reasons) ^ _spoke(after.event.reasons)))
 
 
 def _spoke(reasons: tuple[Reason, ...]) -> frozenset[str]:
     return frozenset(f"{reason.code} {reason.rule}".rstrip() for reason in reasons)
 
 
-def _side(event: AuditEvent) -> dict[str, Any]:
+def _side(decided: Decided) -> dict[str, Any]:
     reasons = [
         {
             "code": reason.code,
@@ -134,6 +138,7 @@ def _side(event: AuditEvent) -> dict[str, Any]:
             "unit": reason.unit,
             "distance": reason.distance,
         }
-        for reason in event.reasons
+        for reason in decided.event.reasons
     ]
-    return {"verdict": event.verdict, "reasons": reasons}
+    needs = None if decided.needs is None else asdict(decided.needs)
+    return {"verdict": decided.event.verdict, "reasons": reasons, "needs": needs}

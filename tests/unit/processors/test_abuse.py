@@ -14,8 +14,8 @@ from toolgate.processors.chain import judge
 from toolgate.processors.condition import compile_condition
 from toolgate.processors.condition_syntax import TEXT_CHARS_MAX, ConditionError
 from toolgate.processors.condition_types import STRING, TIMESTAMP, of_schema, record
+from toolgate.processors.fields import RULES_MAX, TOOLS_MAX
 from toolgate.processors.loader import from_files
-from toolgate.processors.policy_file import RULES_MAX, TOOLS_MAX
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Verdict

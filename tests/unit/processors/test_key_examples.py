@@ -8,7 +8,8 @@ from pathlib import Path
 import jsonschema_rs
 import pytest
 
-from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesFile, Step, check_cases
+from toolgate.processors.approval import Approval
+from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesFile, Needs, Step, check_cases
 from toolgate.processors.catalogue import Cost, Inverse, ToolEntry
 from toolgate.processors.contract_terms import ContractTerms
 from toolgate.processors.key_examples import CATALOGUE, EXAMPLES
@@ -36,10 +37,14 @@ MODELINE = "# yaml-language-server: $schema="
 MODELS = {
     model.__name__: model
     for model in (
-        *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Attempts, AttemptRate, Logging),
-        *(ToolEntry, Cost, Inverse, Remember, ContractTerms, Registry, CaseEntry, CaseContract, Step, Came),
+        *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Approval, ContractTerms),
+        *(Attempts, AttemptRate, Logging, ToolEntry, Cost, Inverse, Remember, Registry),
+        *(CaseEntry, CaseContract, Needs, Step, Came),
     )
 }
+HOLDING = (
+    "{id: large_refunds, tools: [issue_refund], when: params.amount_cents > 20000, then: hold, because: b}"
+)
 ORDER = "{properties: {order_id: {type: string}, plan: {type: string}, iban: {type: string}}, required: [order_id]}"
 RESULT = (
     "{properties: {paid_cents: {type: integer}, state: {type: string}, "
@@ -59,6 +64,7 @@ AROUND = {
         "id: r, tools: [issue_refund], when: params.amount_cents > 1, because: b",
         f"policy: {{{POLICY}, rules: [@]}}",
     ),
+    "Approval": ("", f"policy: {{{POLICY}, rules: [{HOLDING}], approvals: [@]}}"),
     "ContractTerms": ("", f"policy: {{{POLICY}, contract: @}}"),
     "Requirement": ("id: r, tools: [issue_refund], because: b", f"policy: {{{POLICY}, requires: [@]}}"),
     "Attempts": ("", f"policy: {{{POLICY}, attempts: @}}"),
@@ -74,6 +80,7 @@ AROUND = {
     "Registry": ("rows: [C-1]", "registry: @"),
     "CaseEntry": (CASE, "cases: [@]"),
     "CaseContract": ("tools: [read_order]", f"cases: [{{{CASE}, contract: @}}]"),
+    "Needs": ("", f"cases: [{{{CASE.replace('approve', 'hold')}, needs: @}}]"),
     "Step": ("call: read_order", f"cases: [{{{CASE}, before: [@]}}]"),
     "Came": ("", f"cases: [{{{CASE}, result: @}}]"),
 }

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.chain import judge
 from toolgate.processors.facts import fact_name, fact_value
 from toolgate.processors.reasons import Code, retryable
@@ -81,9 +82,15 @@ def test_what_is_known_is_decided_by_the_condition(missing, judged):
 def test_a_call_held_for_what_it_lacks_waits_for_the_rules_roles(judged):
     """Nothing is reserved, and the agent is told to ask."""
     found = judged(rule("r", "missing: hold, roles: [desk_lead]"))
-    assert found.policy.rules["refund"].roles == ("desk_lead",)
+    assert terms_of(found).roles == ("desk_lead",)
     assert found.reserve is None
     assert json.loads(repair(found, found.reasons)) == {"do": "ask", "hold_id": "3-7"}
+
+
+def test_what_a_policy_asks_of_approvals_holds_for_what_lacks_a_fact(judged):
+    """It is held by the rule, as if the rule had held."""
+    more = "  approvals: [{rules: [r], approvers: 2}]\n"
+    assert terms_of(judged(rule("r", "missing: hold"), more)).approvers == 2
 
 
 def test_the_most_severe_of_what_lacks_a_fact_decides(judged):

@@ -149,7 +149,7 @@ def test_a_preset_loads_as_it_lies(tier):
         TIERS[tier].mode,
         TIERS[tier].mode,
     )
-    assert (policy.holds_writes, policy.approvals) == (TIERS[tier].holds_writes, TIERS[tier].approvals)
+    assert (policy.holds_writes, policy.approvers) == (TIERS[tier].holds_writes, TIERS[tier].approvers)
 
 
 def test_every_tier_refuses_something():

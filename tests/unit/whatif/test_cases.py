@@ -135,6 +135,11 @@ def test_a_case_that_does_not_hold_says_what_came_out(case, expected, run):
         ("call: look", ":2:5: expect is missing"),
         ("expect: deny", "a step asks for nothing; write one of call, spend_usd, finish"),
         ("call: look, finish: failed, expect: deny", "a step has call and finish"),
+        (
+            "call: look, expect: deny, needs: {approvers: 2}",
+            "only a call that is held needs anything of people",
+        ),
+        ("call: look, expect: hold, dry_run: true, needs: {}", "a dry run asks nobody"),
         ("call: look, expect: denied", "expect must be one of approve, deny, hold, draft"),
         (
             "call: look, expect: deny, codes: [TOOL_DENID]",
@@ -186,6 +191,40 @@ def test_junit_says_what_failed_and_survives_any_name(tmp_path):
     [failure] = bad
     assert failure.get("message") == "verdict: expected deny, found approve"
     assert failure.text == f"{tmp_path}/a.cases.yaml:3: verdict: expected deny, found approve"
+
+
+ASKING = POLICY + b"  approvals: [{tools: [pay], approvers: 2, roles: [lead, cfo], expires: 4h}]\n"
+NEEDS = "call: pay, params: {id: x}, expect: hold"
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        (f"{NEEDS}, codes: [HELD_BY_RULE], rules: ['approvals[0]']", []),
+        (f"{NEEDS}, needs: {{}}", []),
+        (f"{NEEDS}, needs: {{approvers: 2, roles: [cfo, lead], expires: 4h}}", []),
+        (f"{NEEDS}, ttl: 30s, needs: {{expires: 30s}}", []),
+        (
+            f"{NEEDS}, needs: {{approvers: 1, roles: [cfo], expires: 1d}}",
+            [
+                ("needs approvers", "1", "2"),
+                ("needs roles", "cfo", "cfo, lead"),
+                ("needs expires", "1d", "4h"),
+            ],
+        ),
+        (
+            "call: look, expect: hold, needs: {approvers: 2}",
+            [("verdict", "hold", "approve")],
+        ),
+    ],
+)
+def test_what_a_held_call_needs_of_people_is_expected_too(case, expected, tmp_path):
+    """How many of which roles, and for how long; of a call that is not held the verdict is told."""
+    policies = from_files({"tools.yaml": TOOLS, "policy.yaml": ASKING})
+    (tmp_path / "some.cases.yaml").write_text(f"cases:\n  - {{name: one, {case}}}\n")
+    [found] = cases.find(tmp_path, policies)
+    faults = cases.run(found, policies).faults
+    assert [(fault.what, fault.expected, fault.found) for fault in faults] == expected
 
 
 REMEMBERING = b"""

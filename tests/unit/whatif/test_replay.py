@@ -88,7 +88,36 @@ def test_other_reasons_alone_are_no_difference_of_verdicts():
     found = replay(calls("gone"), policies(), policies(denied="gone"), lambda: None)
     assert [change.kind for change in found.changes] == [Kind.REASONS]
     assert not found.differs
-    assert found.counts() == {Kind.ALLOWED: 0, Kind.DENIED: 0, Kind.OTHERWISE: 0, Kind.REASONS: 1}
+    assert found.counts() == {
+        Kind.ALLOWED: 0,
+        Kind.DENIED: 0,
+        Kind.OTHERWISE: 0,
+        Kind.REASONS: 1,
+        Kind.NEEDS: 0,
+    }
+
+
+def test_other_approvals_are_told_where_verdict_and_reasons_are_the_same():
+    """More people for what is held anyhow: no reason shows it, and no verdict differs."""
+    held, by_two = (
+        from_files(
+            {
+                "tools.yaml": TOOLS,
+                "policy.yaml": json.dumps(
+                    {"policy": {"workflow_id": "w", "allowed_tools": ["pay"], "approvals": [entry]}}
+                ).encode(),
+            }
+        )
+        for entry in ({"tools": ["pay"]}, {"tools": ["pay"], "approvers": 2, "expires": "4h"})
+    )
+    found = replay(calls("pay"), held, by_two, lambda: None)
+    [change] = found.changes
+    assert (change.kind, change.rules, found.differs) == (Kind.NEEDS, (), False)
+    said = change.as_json()
+    assert [said[side]["needs"] for side in ("before", "after")] == [
+        {"approvers": 1, "roles": ("approver",), "wait_ms": 86_400_000},
+        {"approvers": 2, "roles": ("approver",), "wait_ms": 14_400_000},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,15 @@ def test_without_roles_approvers_decide():
     assert Site(f"{HEAD}  rules: [{LARGE}, then: hold}}]\n").ask()["holds"].roles == ("approver",)
 
 
+def test_a_hold_says_what_the_policy_asks_of_approvals():
+    """How many people of which roles, and until when: never longer than the agent itself waits."""
+    terms = "  approvals: [{tools: [pay], approvers: 2, roles: [lead, cfo], expires: 4h}]\n"
+    hold = Site(HEAD + terms).ask()["holds"]
+    assert (hold.approvals_needed, hold.roles, hold.expires_at) == (2, ("lead", "cfo"), TIME + 14_400_000)
+    assert [(reason.code, reason.rule) for reason in hold.reasons] == [("HELD_BY_RULE", "approvals[0]")]
+    assert Site(HEAD + terms).ask(ttl_ms=5_000)["holds"].expires_at == TIME + 5_000
+
+
 def test_a_hold_takes_its_attempt_and_its_place_and_nothing_else():
     """It is no denial, and reserves nothing; that it waits stands among what its run remembers."""
     site = Site(f"{HEAD}  limits: {{max_tool_calls: 1}}\n  rules: [{LARGE}, then: hold}}]\n")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.case import Case, Envelope
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.control_state import ControlState
+from toolgate.processors.fields import ROLES_MAX, RULES_MAX
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
-from toolgate.processors.policy_file import RULES_MAX
+from toolgate.processors.policy_file import APPROVALS_MAX
 from toolgate.processors.reasons import Code
 from toolgate.processors.size import ACCOUNT_BYTES_MAX, DECISION_BYTES_MAX, decision_bytes
 from toolgate.processors.world import World
@@ -170,6 +172,19 @@ def test_a_hold_or_draft_with_many_reasons_is_within_its_bound(then):
     assert sizes["audit"] <= bound + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
     assert bound <= DECISION_BYTES_MAX
     assert sizes["outcomes"] <= 131_072
+
+
+def test_a_hold_for_as_many_roles_as_may_be_named_is_within_its_bound():
+    """Each entry about approvals holds the call, and names others with the longest names."""
+    entries = [
+        f"{{roles: [{', '.join(f'r{n:02}{place}{LONG[:124]}' for place in range(ROLES_MAX))}]}}"
+        for n in range(APPROVALS_MAX)
+    ]
+    case = _judged(f"{_policy()}  approvals: [{', '.join(entries)}]\n")
+    assert (case.verdict, len(case.reasons)) == (Verdict.HOLD, APPROVALS_MAX)
+    assert len(terms_of(case).roles) == APPROVALS_MAX * ROLES_MAX
+    sizes = _outputs(case, case.verdict, ())
+    assert sizes["holds"] <= decision_bytes(case) <= DECISION_BYTES_MAX
 
 
 def test_an_approval_with_many_rules_in_shadow_is_within_its_bound():
