@@ -97,7 +97,7 @@ def test_what_waits_ends_without_its_call(desk: Site):
     assert said(desk, "withdraw", second, "--as", "starter-1")[0] == 0
     assert said(desk, "reject", third, "--as", "bob")[0] == 0
     draft = asked(desk, "r9", "new")
-    code, words = said(desk, "promote", draft, "--as", "eve")
+    code, words = said(desk, "promote", draft, "--as", "bob")
     assert (code, "promoted" in words) == (0, True), words
     hold = asked(desk, "r5", "big", ttl_ms=3_000)
     until(lambda: _states(desk).get(hold) == "expired", lambda: f"the hold to expire: {_states(desk)}")
