@@ -43,6 +43,8 @@ COMMANDS: dict[str, Entry] = {
     "replay": Entry("toolgate.cli.replay", "Look", "Decide the whole log again, and compare."),
     "verify": Entry("toolgate.cli.verify", "Look", "Check that a history keeps every promise."),
     "export": Entry("toolgate.cli.export", "Look", "Write the topics to a file."),
+    "kill": Entry("toolgate.cli.kill", "People", "Stop something at once."),
+    "lift": Entry("toolgate.cli.lift", "People", "Let go what was stopped."),
     "queue": Entry("toolgate.cli.queue", "People", "What waits for people."),
     "approve": Entry("toolgate.cli.approve", "People", "Approve a held call."),
     "promote": Entry("toolgate.cli.promote", "People", "Let a draft happen."),
