@@ -1,10 +1,10 @@
 """Control state: the fold of the operators' words.
 
-A kill names a scope and a value: a bare name (`billing`) stops it in every tenant, `tenant/name` in one. It
-stands until a lift of exactly the same scope and value. An activation names the policy set that is in force from
-then on; an order names the loosest mode that a workflow, a tenant or everything may be in. Kinds of control that
-this version does not act on change nothing; `supported` says so, and whoever reads the topic puts such records
-aside.
+A kill names a scope and a value: a bare name (`billing`) stops it in every tenant, `tenant/name` in one. It stands
+until a lift of exactly the same scope and value, whose version is above the kill's offset: said in sight of it. An
+activation names the policy set that is in force from then on; an order names the loosest mode that a workflow, a tenant
+or everything may be in. Kinds of control that this version does not act on change nothing; `supported` says so, and
+whoever reads the topic puts such records aside.
 """
 
 from __future__ import annotations
@@ -108,7 +108,11 @@ class ControlState:
                 kill = Kill(control.control_id, control.reason, offset)
                 return replace(after, kills=MappingProxyType({**self.kills, target: kill}))
             case "lift":
-                kept = {key: kill for key, kill in self.kills.items() if key != target}
+                kept = {
+                    key: kill
+                    for key, kill in self.kills.items()
+                    if key != target or control.version <= kill.offset
+                }
                 return replace(after, kills=MappingProxyType(kept))
             case "mode":
                 return replace(after, orders=MappingProxyType({**self.orders, target: self._order(control)}))
@@ -128,9 +132,13 @@ class ControlState:
     def stale(self, control: Control) -> str:
         """Why a well-formed record does not follow on what holds now, or "".
 
-        A kill, a lift and an order that tightens always do: whatever was said meanwhile, they hold. A signed record
-        that somebody copies to the topic again does not: its version has passed.
+        A kill and an order that tightens always do: whatever was said meanwhile, they hold. A signed record that lets
+        through more, and that somebody copies to the topic again, does not: its version has passed.
         """
+        if control.kind == "lift":
+            kill = self.kills.get((control.scope, control.value))
+            if kill is not None and control.version <= kill.offset:
+                return f"version {control.version} does not lift the kill at {kill.offset}, which came later"
         if control.kind == MODE and self.loosens(control):
             standing = self.order(control.scope, control.value)
             if control.version != standing.version + 1:

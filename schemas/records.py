@@ -199,7 +199,7 @@ class Control:
     issued_by: tuple[str, ...]  # key ids; lift and grant need two
     policy_digest: str = ""  # activate
     mode: str = ""  # mode
-    version: int = 0  # activate, mode: one more than that of the word it replaces
+    version: int = 0  # activate, mode: one more than that of the word it replaces; lift: see control_state.py
     policies_end: int = 0  # activate: the set stands whole below this offset of the policies topic
     rollback: bool = False  # activate: the set may have been in force before
     checked_by: str = ""  # activate: who has loaded the set: toolgate's version, with its extras

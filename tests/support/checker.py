@@ -241,8 +241,11 @@ def _control(events: list[AuditEvent]) -> list[str]:
 def _kills(events: list[AuditEvent], words: Mapping[int, Control]) -> list[str]:
     """What a run's kill covers is not approved from its position on, until it is lifted."""
     found = []
+    counted = {event.offset for event in events if event.topic == "control" and event.after is not None}
     for event in events:
-        said = [w.kind for at, w in words.items() if at < event.ctl and w.value == event.run_id]
+        said = [
+            w.kind for at, w in words.items() if at in counted and at < event.ctl and w.value == event.run_id
+        ]
         if event.verdict == "APPROVE" and said[-1:] == ["kill"]:
             found.append(f"{_at(event)} is approved under control {event.ctl}, which has its run killed")
     return found

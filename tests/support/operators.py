@@ -54,7 +54,11 @@ class Operators:
         if r.random() < 0.4:
             return self._activation(f"c{number}")
         run = f"r{r.randrange(self._partitions)}-{r.randrange(3)}"
-        return Control(f"c{number}", r.choice(("kill", "lift")), "run", run, "model", ("op",))
+        kind, seen = r.choice(("kill", "lift")), self._broker.stable(("control", 0))
+        version = r.choice(
+            (seen, seen, r.randrange(seen + 1))
+        )  # now and then said before the kill that stands
+        return Control(f"c{number}", kind, "run", run, "model", ("op",), version=version)
 
     def _activation(self, control_id: str) -> Control:
         """Of any set: one that does not load, that is not there yet, or that comes too late or too early."""

@@ -48,16 +48,17 @@ def say(  # noqa: PLR0913 - what both commands are told
     if scope not in SCOPES:
         raise SettingsError(f"{scope!r} is no scope", where="arguments", remedy=nearest(scope, SCOPES))
     private = signing.load(keys_file, signers)
-    word = Control(
-        control_id=signing.control_id(kind),
-        kind=kind,
-        scope=scope,
-        value=value,
-        reason=reason,
-        issued_by=tuple(signers),
-    )
     registry = connection.registry(settings)
     with Readers(settings) as readers, signing.operating(settings, keys_file) as operating:
+        word = Control(
+            version=operating.standing().position,  # a lift is said in sight of the kill
+            control_id=signing.control_id(kind),
+            kind=kind,
+            scope=scope,
+            value=value,
+            reason=reason,
+            issued_by=tuple(signers),
+        )
         since = readers(AUDIT).span(0)[1]
         offset = operating.say(word, private)
         after = _after(readers, since, offset, timeout_s, registry)

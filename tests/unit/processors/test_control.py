@@ -18,7 +18,7 @@ INTENT = ("acme", "billing", "r1", "a1", "read_invoice", "erp")
 
 def record(kind, scope, value, reason="incident 7"):
     """A control record."""
-    return Control("c1", kind, scope, value, reason, ("ann",))
+    return Control("c1", kind, scope, value, reason, ("ann",), version=9 if kind == "lift" else 0)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +64,16 @@ def test_a_lift_takes_away_exactly_its_kill():
         record("lift", "tool", "read_invoice"), 3
     )
     assert lifted.killed(*INTENT) == ""
+
+
+def test_a_lift_that_is_copied_lifts_no_later_kill():
+    """Its version lies below: it was not said in sight of that one."""
+    lift = Control("c2", "lift", "run", "r1", "over", ("ann", "ben"), version=5)
+    state = ControlState().apply(record("kill", "run", "r1"), 4)
+    assert state.stale(lift) == ""
+    again = state.apply(lift, 5).apply(record("kill", "run", "r1"), 6)
+    assert again.stale(lift) == "version 5 does not lift the kill at 6, which came later"
+    assert again.apply(lift, 7).kills == again.kills
 
 
 def test_applying_a_record_twice_changes_nothing():

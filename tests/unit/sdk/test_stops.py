@@ -50,7 +50,7 @@ class Topic:
 
     def write(self, kind, scope, value, *signers, control_id="c-1"):
         """A record, signed by these."""
-        control = Control(control_id, kind, scope, value, "because", signers)
+        control = Control(control_id, kind, scope, value, "because", signers, version=len(self.records))
         data = self.codec.encode(control)
         headers: tuple[tuple[str, bytes], ...] = ()
         for place, kid in enumerate(signers, start=1):
