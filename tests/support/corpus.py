@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from ruamel.yaml import YAML
 
 from toolgate.processors.loader import from_files
+from toolgate.processors.problems import LoadError
 from toolgate.processors.registry_file import is_registry
 from toolgate.streams.gate import keys
 from toolgate.whatif import cases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from toolgate.processors.policy import PolicySet
 
@@ -80,23 +82,34 @@ def load_registry(file: str, text: bytes) -> None:
     from_files({"tools.yaml": LEAST_TOOLS, "policy.yaml": LEAST_POLICY, file: text})
 
 
+@contextmanager
+def lying(file: str, text: bytes) -> Iterator[Path]:
+    """The folder in which a file of this name lies; problems in it are told as if it lay here."""
+    with TemporaryDirectory() as name:
+        path = Path(name) / file
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text)
+        try:
+            yield Path(name)
+        except LoadError as error:
+            here = f"{name}/"
+            raise LoadError(
+                replace(one, file=one.file.removeprefix(here), what=one.what.replace(here, ""))
+                for one in error.problems
+            ) from None
+
+
 def load_keyring(file: str, text: bytes) -> None:
     """Load a keyring."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / file
-        path.write_bytes(text)
-        keys.load(path, ENVIRONMENT)
+    with lying(file, text) as folder:
+        keys.load(folder / file, ENVIRONMENT)
 
 
 def load_cases(file: str, text: bytes) -> None:
     """Load cases beside the good set, and run them."""
-    policies = good_set()
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / file
-        path.parent.mkdir()
-        path.write_bytes(text)
-        for case in cases.find(Path(folder), policies):
-            cases.run(case, policies)
+    with lying(file, text) as folder:
+        for case in cases.find(folder, good_set()):
+            cases.run(case, good_set())
 
 
 def loader_of(file: str) -> Callable[[str, bytes], None]:
