@@ -65,7 +65,9 @@ def _code(text: object) -> str:
 
 def _in_reach(begin: datetime) -> datetime:
     if not _EPOCH <= begin < _LATEST:
-        raise refused((), "a case begins between the years 1970 and 9000", "leave begin out, or take a time of today")
+        raise refused(
+            (), "a case begins between the years 1970 and 9000", "leave begin out, or take a time of today"
+        )
     return begin
 
 

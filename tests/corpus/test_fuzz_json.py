@@ -20,8 +20,10 @@ TEXTS = (
 )
 # Pieces of JSON, of what is nearly JSON, and of what other readers take.
 PIECES = (
-    *'{}[]",: \t\n\r\x0b\x0c\x00\xa0/\\-+.eE019', '"a"', '"a":', '"\\u0061":', '"b":1,', "{}", "[]", "[1]", "null", "true",
-    "nan", "NaN", "Infinity", "-Infinity", "//", "/**/", "'a'", "\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\u0000", "\\x41",
+    *'{}[]",: \t\n\r\x0b\x0c\x00\xa0/\\-+.eE019', '"a"', '"a":', '"\\u0061":', '"b":1,', "{}", "[]", "[1]",
+    "null", "true",
+    "nan", "NaN", "Infinity", "-Infinity", "//", "/**/", "'a'", "\\ud83d\\ude00", "\\ud83d", "\\ude00", "\\u0000",
+    "\\x41",
     "\ufeff", "\u2028", "1e400", "-1e400", "1e-400", "0x1", "01", "1.", ".5", "-", "--1", "1_0", "9007199254740992",
     "-9007199254740992", "18446744073709551616", "9" * 60, "0." + "9" * 60, "True", "None", "undefined",
 )  # fmt: skip

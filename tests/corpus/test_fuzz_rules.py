@@ -18,15 +18,28 @@ from toolgate.schemas.records import Verdict
 DEPTH_MAX = 32
 USUAL = {"order_id": "O-1", "kind": "part", "cents": 700}
 ODD = st.sampled_from(
-    (None, True, -1, 0, 1, 7, 2**53 - 1, 2**53, 7e2, -0.0, 1e308, 1e-300, "", "x", "7", "O-1", "X-1", "void", "VoID", [], {})
+    (None, True, -1, 0, 1, 7, 2**53 - 1, 2**53, 7e2, -0.0, 1e308, 1e-300, "", "x", "7", "O-1", "X-1", "void", "VoID",
+     [], {})
 )  # fmt: skip
 AMOUNTS = st.sampled_from(
-    ("5", "5.000001", "0.1", "7.5", "1e9", " 1", "+1", "-1", "1,5", "1_0", "\u0661", "NaN", "", "1\n", ".5", "5.", "9" * 50)
+    ("5", "5.000001", "0.1", "7.5", "1e9", " 1", "+1", "-1", "1,5", "1_0", "\u0661", "NaN", "", "1\n", ".5",
+     "5.", "9" * 50)
 )  # fmt: skip
 DAYS = st.sampled_from(
-    ("2026-03-30", "2026-03-31", "20260331", "2026-W14-2", "2026-02-30", "0000-01-01", "\uff12026-03-31", "9999-12-31")
+    (
+        "2026-03-30",
+        "2026-03-31",
+        "20260331",
+        "2026-W14-2",
+        "2026-02-30",
+        "0000-01-01",
+        "\uff12026-03-31",
+        "9999-12-31",
+    )
 )
-NUMBERS = st.sampled_from((0, 1, 3, 7, 30, 31, 900, 901, 5_001, 50_001, 2**31, 3_037_000_500, 2**53 - 1, 7e2, 0.4, 1.5))
+NUMBERS = st.sampled_from(
+    (0, 1, 3, 7, 30, 31, 900, 901, 5_001, 50_001, 2**31, 3_037_000_500, 2**53 - 1, 7e2, 0.4, 1.5)
+)
 OFTEN = {
     "order_id": st.sampled_from(("O-1", "O-2", "X-1", "VOID", "\u212aX", "vo\u0131d")),
     "kind": st.sampled_from(sorted(CAPS)),
@@ -86,7 +99,8 @@ def test_each_leaf_lets_something_pass_and_stops_something(number):
     known = {"O-1": FACT}
     tried = [
         USUAL,
-        USUAL | {"cents": 901, "rate": 1.5, "usd": "9", "day": "2026-01-01", "ids": [901, 7], "note": "longer"},
+        USUAL
+        | {"cents": 901, "rate": 1.5, "usd": "9", "day": "2026-01-01", "ids": [901, 7], "note": "longer"},
         USUAL | {"cents": 3, "order_id": "VOID", "lines": [{"sku": "x", "usd": "8"}]},
         USUAL | {"cents": 3, "order_id": "X-1"},
         USUAL | {"cents": 3},
@@ -102,7 +116,12 @@ def test_each_leaf_lets_something_pass_and_stops_something(number):
 def test_a_leaf_that_is_broken_or_true_is_never_approved(count):
     """Parameters at the edges of their types, as JSON that may be no JSON, and facts of all kinds."""
 
-    @fuzz(count, st.integers(0, len(LEAVES) - 1), PARAMS | PARAMS | PARAMS.flatmap(lambda t: changed_text([t])), TOLD)
+    @fuzz(
+        count,
+        st.integers(0, len(LEAVES) - 1),
+        PARAMS | PARAMS | PARAMS.flatmap(lambda t: changed_text([t])),
+        TOLD,
+    )
     def law(number, params, told):
         found = judged(of_leaf(number), params, told)
         assert found.verdict != Verdict.APPROVE or may_be_approved(LEAVES[number], params, told), found

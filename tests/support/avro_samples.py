@@ -38,17 +38,19 @@ def _datum(schema: Any, named: dict[str, Any], *, full: bool) -> Any:
         return _PLAIN[schema][not full] if schema in _PLAIN else _datum(named[schema], named, full=full)
     if "name" in schema:
         named[schema["name"]] = schema
+    found: Any
     match schema["type"]:
         case "array":
-            return [_item(schema["items"], named, n) for n in range(3)] if full else []
+            found = [_item(schema["items"], named, n) for n in range(3)] if full else []
         case "map":
-            return {key: _datum(schema["values"], named, full=True) for key in "ab"} if full else {}
+            found = {key: _datum(schema["values"], named, full=True) for key in "ab"} if full else {}
         case "enum":
-            return schema["symbols"][-1 if full else 0]
+            found = schema["symbols"][-1 if full else 0]
         case "record":
-            return {field["name"]: _datum(field["type"], named, full=full) for field in schema["fields"]}
+            found = {field["name"]: _datum(field["type"], named, full=full) for field in schema["fields"]}
         case other:
-            return _datum(other, named, full=full)
+            found = _datum(other, named, full=full)
+    return found
 
 
 def _item(schema: Any, named: dict[str, Any], number: int) -> Any:

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
 CHANGES_MAX = 4  # at once: more of them, and nothing behind the first refusal is ever reached
 # Lengths, counts and numbers at the ends of their ranges, as Avro writes them.
 EXTREMES = (
-    b"\x00", b"\x01", b"\x02", b"\x03", b"\x7f", b"\x80\x00", b"\x80\x01", b"\xfe\xff\xff\xff\x0f", b"\xff\xff\xff\xff\x0f",
-    b"\xfe" + b"\xff" * 8 + b"\x01", b"\xff" * 9 + b"\x01", b"\xff" * 11, b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80",
+    b"\x00", b"\x01", b"\x02", b"\x03", b"\x7f", b"\x80\x00", b"\x80\x01", b"\xfe\xff\xff\xff\x0f",
+    b"\xff\xff\xff\xff\x0f", b"\xfe" + b"\xff" * 8 + b"\x01", b"\xff" * 9 + b"\x01", b"\xff" * 11,
+    b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80",
 )  # fmt: skip
 # What YAML, JSON, numbers, names and conditions might trip over.
 WORDS = (
-    "", "~", "null", "true", "no", "0", "-1", "1.5", "1e400", ".inf", "010", "0x1f", "1_000", "9007199254740992", "9" * 400,
-    "[]", "{}", "[[]]", "{a: 1}", "[1, a]", "''", '"', "'", "|", ">-", "&a x", "*a", "!!str x", "!x y", "<<", "%YAML 1.1",
-    "---", "...", "? a", "- a", ": ", "#", "\t", "\n", "\r", "\u2028", "\x85", "\x00", "\x7f", "\ufeff", "\u202e", "\u200b",
+    "", "~", "null", "true", "no", "0", "-1", "1.5", "1e400", ".inf", "010", "0x1f", "1_000",
+    "9007199254740992", "9" * 400,
+    "[]", "{}", "[[]]", "{a: 1}", "[1, a]", "''", '"', "'", "|", ">-", "&a x", "*a", "!!str x", "!x y", "<<",
+    "%YAML 1.1",
+    "---", "...", "? a", "- a", ": ", "#", "\t", "\n", "\r", "\u2028", "\x85", "\x00", "\x7f", "\ufeff",
+    "\u202e", "\u200b",
     "\u0430", "\uff11", "a\u0301", "\U0001f600", "\uffff", "*", "a*", "+1m", "1h", "2026-02-30", "2026-01-01T00:00:00Z",
-    "params.x > 1", "has(params.x)", "facts.a[params.b].c == 1", "a" * 300, "a.b.*.c", "{{", "}}", "]", "}", ",", "\\ud800",
+    "params.x > 1", "has(params.x)", "facts.a[params.b].c == 1", "a" * 300, "a.b.*.c", "{{", "}}", "]",
+    "}", ",", "\\ud800",
 )  # fmt: skip
 _PARTS = re.compile(r"\w+|\s+|[^\w\s]")
 

@@ -64,7 +64,11 @@ CLOSED = "registry: {rows: [X-1, VOID]}\n"
 
 def world_of(when: str) -> World:
     """The world under a policy of one rule. Raises LoadError."""
-    texts = {"tools.yaml": TOOLS, "policy.yaml": POLICY.replace("WHEN", when), "registries/closed.yaml": CLOSED}
+    texts = {
+        "tools.yaml": TOOLS,
+        "policy.yaml": POLICY.replace("WHEN", when),
+        "registries/closed.yaml": CLOSED,
+    }
     policies = from_files({name: text.encode("utf-8", "surrogatepass") for name, text in texts.items()})
     return World(policies, ControlState(), Keyring.of([KEY]))
 

@@ -138,7 +138,10 @@ def _not(one: Tree) -> Tree:
 
 def _both(one: Tree, other: Tree, *, decides: bool) -> Tree:
     def judge(params: dict[str, Any], facts: Facts) -> bool:
-        found = [one.judge(params, facts), other.judge(params, facts)]  # no side is left out: either may be broken
+        found = [
+            one.judge(params, facts),
+            other.judge(params, facts),
+        ]  # no side is left out: either may be broken
         return any(found) if decides else all(found)
 
     return Tree(f"({one.text} {'||' if decides else '&&'} {other.text})", judge)
