@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,8 @@ from universe_policies import FILES
 from toolgate.cli import app
 from toolgate.cli.exits import Exit
 from toolgate.inspection.decoding import Decoder
+from toolgate.streams.errors import SettingsError
+from toolgate.streams.settings import load
 
 INTENT = {
     "run_id": "r1",
@@ -87,7 +90,6 @@ COMMANDS = (
     Command("tools list --policy {}", "tools.lock", LOCK),
     Command("tools accept refund --policy {}", "tools.yaml"),
     Command("keys new intent k9 --workflow w --keys {}/keyring.yaml", KEYRING),
-    Command("acl plan --config {}/toolgate.toml", "toolgate.toml", SETTINGS),
     Command("verify {}/history.jsonl", "history.jsonl"),
 )
 
@@ -122,3 +124,16 @@ def test_a_changed_file_ends_with_a_code_that_says_why(command, count):
     @fuzz(count, texts | texts | changed_bytes([seed.encode()]))
     def law(text):
         assert run(command, text) is not Exit.INTERNAL
+
+
+@examples(50)
+def test_changed_settings_load_or_say_what_is_wrong(count, tmp_path):
+    """The TOML file that `--config` names."""
+    path = tmp_path / "toolgate.toml"
+    texts = changed_text([SETTINGS]).map(lambda text: text.encode("utf-8", "surrogatepass"))
+
+    @fuzz(count, texts | changed_bytes([SETTINGS.encode()]))
+    def law(text):
+        path.write_bytes(text)
+        with suppress(SettingsError):
+            load(path)
