@@ -1,8 +1,8 @@
 """How records are read: what only the gate writes without the strictness that hostile bytes need, and fast.
 
 The strict codec writes again what it has read, to be sure that a record has one digest only; nobody's digest depends on
-what the gate says itself. Audit events are read twice: their head when they are loaded, to put them in order, and the
-whole when they are judged, so that a long history takes little more memory than its bytes.
+what the gate says itself. Each record is read twice: its head when it is loaded, to put it in order, and the whole when
+it is judged, so that a long history takes little more memory than its bytes.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from toolgate.schemas import registry as registries
-from toolgate.schemas.binary import prepare
+from toolgate.schemas.binary import NESTED
 from toolgate.schemas.bundle import schemas, subject_of
 from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError
-from toolgate.schemas.reading import reader
 from toolgate.schemas.records import AuditEvent, Op, Verdict
+from toolgate.verification.unrolled import unrolled
 
 if TYPE_CHECKING:
     from toolgate.schemas.registry import Registry
 
-_HEAD = ("seq", "gen", "ctl", "clk", "stable", "visible", "topic", "partition", "offset")
+_HEAD = ("seq", "stable", "topic", "partition", "offset")
 
 
 class UnreadableError(ValueError):
@@ -40,7 +40,8 @@ class Fast:
         newest = schemas(subject_of(record_type).stem)[-1]
         number = (registry or registries.bundled()).id_of(newest)
         self._header = b"\x00" + number.to_bytes(HEADER_BYTES - 1, "big")
-        self._read = prepare(newest.runtime, {newest.runtime["name"]: record_type}).read
+        self._read = unrolled(newest.runtime, {**NESTED, newest.runtime["name"]: record_type})
+        self._head = unrolled(newest.runtime, {}, ("seq",))
         self._strict: Codec[Any] = Codec(record_type, registry)
 
     def read(self, value: bytes | None) -> Any:
@@ -59,6 +60,21 @@ class Fast:
             raise UnreadableError("the body is not of its schema's length")
         return record
 
+    def seq(self, value: bytes | None) -> int:
+        """The seq of a value, of which no more is read than that.
+
+        Raises:
+            UnreadableError: it does not begin as a value of this record's topic does.
+        """
+        if value is None or not value.startswith(self._header):
+            seq: int = self._slowly(value).seq
+            return seq
+        try:
+            (seq,), _ = self._head(value, HEADER_BYTES)
+        except Exception as error:
+            raise UnreadableError(f"{type(error).__name__}: {error}") from error
+        return seq
+
     def _slowly(self, value: bytes | None) -> Any:
         try:
             return self._strict.decode(value)
@@ -75,19 +91,13 @@ def head(value: bytes | None) -> tuple[int, int, str, int, int]:
         UnreadableError: it does not begin as an audit event does.
     """
     try:
-        (seq, _, _, _, stable, _, topic, partition, offset), _ = _READ_HEAD(value or b"", HEADER_BYTES)
+        found: tuple[int, int, str, int, int] = _READ_HEAD(value or b"", HEADER_BYTES)[0]
     except Exception as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from error
-    return seq, stable, topic, partition, offset
+    return found
 
 
-def _read_head() -> Any:
-    schema = schemas("audit_event")[-1].runtime
-    fields = [field for field in schema["fields"] if field["name"] in _HEAD]
-    return reader({**schema, "fields": fields}, {})
-
-
-_READ_HEAD = _read_head()
+_READ_HEAD = unrolled(schemas("audit_event")[-1].runtime, {}, _HEAD)
 
 
 def plain(value: Any, record_type: type) -> Any:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toolgate.verification import ledger
 from toolgate.verification.book import Book
 from toolgate.verification.contracts import Contracts
 from toolgate.verification.control import Shadow, Stops
-from toolgate.verification.events import UnreadableError
-from toolgate.verification.findings import Law, Place
 from toolgate.verification.firsts import Firsts
+from toolgate.verification.history import AUDIT
 from toolgate.verification.money import Caps, Reservations
 from toolgate.verification.order import Order, Totality
 from toolgate.verification.outputs import Outputs, Quarantined
@@ -58,13 +55,9 @@ def judge(history: History, notify: Callable[[int, int], None] = lambda _done, _
     cut, findings, book = history.cut(), history.findings, Book()
     judges = _judges(history, cut, findings, book)
     done, total = 0, len(history.audit)
-    for row in history.audit:
-        if row.seq > cut.upto:
-            break
-        try:
-            event = history.event_of(row.payload)
-        except UnreadableError as error:
-            findings.add(Law.READABLE, Place("audit", row.partition, row.offset, row.seq), str(error))
+    for row in history.audit.upto(cut.upto):
+        event = history.read(AUDIT, row)
+        if event is None:
             continue
         book.arrive(event)
         for one in judges:
@@ -89,16 +82,10 @@ def compare(report: Report, dump: dict[str, Any] | None) -> None:
 
 def _judges(history: History, cut: Cut, findings: Findings, book: Book) -> tuple[Judge, ...]:
     """Stops comes before Outputs, which takes the commands away."""
-    seqs = list(map(itemgetter(0), history.audit))
-
-    def there(seq: int) -> bool:
-        at = bisect_left(seqs, seq)
-        return at < len(seqs) and seqs[at] == seq
-
     return (
         Totality(history, cut, findings),
         Order(cut, findings),
-        Firsts(book, there, findings),
+        Firsts(book, history.audit.has, findings),
         Reservations(book, findings),
         Caps(book, findings),
         Shadow(findings),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError, EncodeError
 from toolgate.schemas.records import AuditEvent, Control
+from toolgate.verification.columns import Row
 from toolgate.verification.events import Fast, UnreadableError, head, plain
-from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History, Row
+from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
@@ -27,9 +28,13 @@ class Loader:
     """
 
     def __init__(self, as_of_ms: int, registry: Registry | None = None) -> None:
-        self._told = {topic: Fast(kind, registry) for topic, (kind, _) in TOLD.items()}
+        told = {topic: Fast(kind, registry) for topic, kind in TOLD.items()}
+        self._seqs = {topic: fast.seq for topic, fast in told.items()}
         self._control = Codec(Control, registry)
-        self.history = History(Fast(AuditEvent, registry).read, as_of_ms)
+        self.history = History(
+            {AUDIT: Fast(AuditEvent, registry).read} | {topic: fast.read for topic, fast in told.items()},
+            as_of_ms,
+        )
 
     def take(self, envelope: Envelope) -> None:
         """One record; of a topic that no law looks at, nothing."""
@@ -52,10 +57,14 @@ class Loader:
         if topic == AUDIT:
             seq, stable, source, of, at = head(value)
             self.history.add_audit(
-                Row(seq, stable, envelope.time_ms, partition, offset, value), (source, of), at
+                Row(seq, partition, offset, value),
+                stable=stable,
+                time_ms=envelope.time_ms,
+                source=(source, of),
+                at=at,
             )
         else:
-            self.history.add_told(topic, partition, offset, self._told[topic].read(value))
+            self.history.add_told(topic, Row(self._seqs[topic](value), partition, offset, value))
 
     def _word(self, value: bytes | None) -> Control | None:
         try:
@@ -68,7 +77,7 @@ class PlainLoader:
     """Makes a history of records as `toolgate tail --json` prints them."""
 
     def __init__(self, as_of_ms: int) -> None:
-        self.history = History(_itself, as_of_ms)
+        self.history = History(dict.fromkeys((AUDIT, *TOLD), _itself), as_of_ms)
         self._codecs: dict[str, Codec[Any]] = {topic: Codec(kind) for topic, kind in INPUTS.items()}
         self.history.rewritten.update((topic, codec.schema_id) for topic, codec in self._codecs.items())
 
@@ -96,10 +105,16 @@ class PlainLoader:
             history.unreadable(topic, partition, offset, str(entry.get("problem")))
         elif topic == AUDIT:
             event = plain(value, AuditEvent)
-            row = Row(event.seq, event.stable, time_ms, partition, offset, event)
-            history.add_audit(row, (event.topic, event.partition), event.offset)
+            history.add_audit(
+                Row(event.seq, partition, offset, event),
+                stable=event.stable,
+                time_ms=time_ms,
+                source=(event.topic, event.partition),
+                at=event.offset,
+            )
         elif topic in TOLD:
-            history.add_told(topic, partition, offset, plain(value, TOLD[topic][0]))
+            record = plain(value, TOLD[topic])
+            history.add_told(topic, Row(record.seq, partition, offset, record))
 
     def _rewritten(self, topic: str, record: Any) -> bytes:
         try:
@@ -112,8 +127,8 @@ def _digest(value: bytes | None) -> bytes:
     return blake2b(memoryview(value)[HEADER_BYTES:], digest_size=16).digest() if value else b""
 
 
-def _itself(event: AuditEvent) -> AuditEvent:
-    return event
+def _itself(record: Any) -> Any:
+    return record
 
 
 def _header(headers: Any, wanted: str) -> str:

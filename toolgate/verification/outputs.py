@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from toolgate.verification.findings import Findings, Law
+from toolgate.verification.findings import Findings, Law, Place
+from toolgate.verification.params import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolgate.schemas.records import AuditEvent
+    from toolgate.verification.columns import Row
     from toolgate.verification.history import Cut, History
 
 _CALLS = ("intents",)
@@ -43,40 +46,43 @@ def _refused_contract(event: AuditEvent) -> bool:
     return event.topic == "contracts" and event.note == "refused"
 
 
-_DENIAL = ("digest", "params_digest", "policy_digest", "intent_id", "partition", "offset")
-# topic, law, the inputs' topics, when a record must be there, the fields that must be the event's
-_RULES: tuple[tuple[str, Law, tuple[str, ...], Callable[[AuditEvent], bool], tuple[str, ...]], ...] = (
-    (
+class _Rule(NamedTuple):
+    """What must lie on a topic, and which of its fields must be those of the event."""
+
+    topic: str
+    law: Law
+    inputs: tuple[str, ...]  # topics
+    wanted: Callable[[AuditEvent], bool]
+    fields: tuple[str, ...]
+
+    @property
+    def same(self) -> Callable[[Any], Any]:
+        """The values of the fields that both records have."""
+        return attrgetter(*self.fields)
+
+
+_RULES = (
+    _Rule(
         "commands",
         Law.COMMAND,
         _CALLS,
         _commands,
         (
-            "digest",
-            "command_id",
-            "intent_id",
-            "ctl",
-            "tenant",
-            "workflow_id",
-            "run_id",
-            "agent_id",
-            "tool",
-            "tool_version",
-            "params_digest",
-            "policy_digest",
+            "digest", "command_id", "intent_id", "ctl", "tenant", "workflow_id", "run_id", "agent_id", "tool",
+            "tool_version", "policy_digest",
         ),
     ),
-    (
+    _Rule(
         "denials",
         Law.DENIAL,
         _CALLS,
         _denials,
-        _DENIAL,
+        ("digest", "params_digest", "policy_digest", "intent_id", "partition", "offset"),
     ),
-    ("holds", Law.PROPOSAL, _CALLS, _holds, ("digest", "intent_id")),
-    ("drafts", Law.PROPOSAL, _CALLS, _drafts, ("digest", "intent_id")),
-    ("outcomes", Law.OUTCOME, ("intents", "contracts"), _outcomes, ("digest", "command_id")),
-)
+    _Rule("holds", Law.PROPOSAL, _CALLS, _holds, ("digest", "intent_id")),
+    _Rule("drafts", Law.PROPOSAL, _CALLS, _drafts, ("digest", "intent_id")),
+    _Rule("outcomes", Law.OUTCOME, ("intents", "contracts"), _outcomes, ("digest", "command_id")),
+)  # fmt: skip
 
 
 class Outputs:
@@ -86,42 +92,59 @@ class Outputs:
         self._history = history
         self._cut = cut
         self._findings = findings
-        self._rules = [(*rule, history.told[rule[0]]) for rule in _RULES]
+        self._rules = [(rule, rule.same, history.told[rule.topic]) for rule in _RULES]
 
     def see(self, event: AuditEvent) -> None:
         """The next event takes what belongs to it."""
-        for topic, law, inputs, must, fields, told in self._rules:
-            found = told.pop(event.seq, None)
-            wanted = event.topic in inputs and must(event)
-            if found is None:
-                if wanted and self._history.kept(topic, event.partition, event.seq, event.append_time):
-                    self._findings.at(law, event, f"is {event.verdict} and has no record on {topic}")
-                continue
-            one = found[0]
-            if not wanted and not (topic == "outcomes" and _refused_contract(event)):
-                self._findings.add(law, one.place, f"belongs to {_named(event)}, which is {event.verdict}")
-            for again in found[1:]:
-                self._findings.add(law, again.place, f"repeats {one.place}")
-            self._compare(law, event, one, fields)
-            if topic == "outcomes" and event.topic == "intents" and one.fields["verdict"] != event.verdict:
-                what = f"says {one.fields['verdict']}, and {_named(event)} is {event.verdict}"
-                self._findings.add(law, one.place, what)
+        topic, seq = event.topic, event.seq
+        for rule, same, told in self._rules:
+            wanted = topic in rule.inputs and rule.wanted(event)
+            if wanted or told.next <= seq:
+                self._match(rule, same, event, told.of(seq), wanted=wanted)
 
     def end(self) -> None:
         """What is left belongs to nothing, unless its event may still be on its way."""
-        for topic, law, _, _, _, told in self._rules:
-            for seq, found in told.items():
-                if self._cut.rest or seq <= self._cut.upto:
-                    for one in found:
-                        self._findings.add(law, one.place, f"is on {topic} and was never decided")
+        for rule in _RULES:
+            for row in self._history.told[rule.topic].left():
+                readable = self._history.read(rule.topic, row) is not None
+                if readable and (self._cut.rest or row.seq <= self._cut.upto):
+                    place = Place(rule.topic, row.partition, row.offset, row.seq)
+                    self._findings.add(rule.law, place, f"is on {rule.topic} and was never decided")
 
-    def _compare(self, law: Law, event: AuditEvent, one: Any, fields: tuple[str, ...]) -> None:
-        for name in fields:
-            said, decided = one.fields[name], getattr(event, name)
-            if said != decided:
-                what = f"has {name} {said!r}, and {_named(event)} has {decided!r}"
-                self._findings.add(law, one.place, what)
-                return
+    def _match(
+        self,
+        rule: _Rule,
+        same: Callable[[Any], Any],
+        event: AuditEvent,
+        rows: list[Row],
+        *,
+        wanted: bool,
+    ) -> None:
+        topic, law, add = rule.topic, rule.law, self._findings.add
+        found = [(row, record) for row in rows if (record := self._history.read(topic, row)) is not None]
+        if not found:
+            if wanted and self._history.kept(topic, event.partition, event.seq, event.append_time):
+                self._findings.at(law, event, f"is {event.verdict} and has no record on {topic}")
+            return
+        (row, record), *more = found
+        place = Place(topic, row.partition, row.offset, row.seq)
+        if not wanted and not (topic == "outcomes" and _refused_contract(event)):
+            add(law, place, f"belongs to {_named(event)}, which is {event.verdict}")
+        for again, _ in more:
+            add(law, Place(topic, again.partition, again.offset, again.seq), f"repeats {place}")
+        if same(record) != same(event):
+            add(law, place, _difference(rule, record, event))
+        elif topic == "commands" and (digest := digest_of(record.params)) != event.params_digest:
+            what = f"has params_digest {digest!r}, and {_named(event)} has {event.params_digest!r}"
+            add(law, place, what)
+        if topic == "outcomes" and event.topic == "intents" and record.verdict != event.verdict:
+            add(law, place, f"says {record.verdict}, and {_named(event)} is {event.verdict}")
+
+
+def _difference(rule: _Rule, record: Any, event: AuditEvent) -> str:
+    said, decided = rule.same(record), rule.same(event)
+    at = next(i for i in range(len(said)) if said[i] != decided[i])
+    return f"has {rule.fields[at]} {said[at]!r}, and {_named(event)} has {decided[at]!r}"
 
 
 class Quarantined:
