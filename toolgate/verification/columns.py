@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from toolgate.verification.findings import Place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DIGEST_BYTES = 16
-NEVER = 1 << 64  # above every seq
+NEVER = (1 << 63) - 1  # behind the last seq
 _UNKNOWN = bytes(DIGEST_BYTES)
 
 
@@ -22,6 +24,10 @@ class Row(NamedTuple):
     partition: int
     offset: int
     payload: Any
+
+    def place(self, topic: str) -> Place:
+        """Where it lies."""
+        return Place(topic, self.partition, self.offset, self.seq)
 
 
 class Rows:
@@ -37,7 +43,7 @@ class Rows:
         self._passed: list[int] = []  # of what was gone past and nobody took
 
     def __len__(self) -> int:
-        return len(self.seqs)
+        return len(self._payloads)
 
     def add(self, seq: int, partition: int, offset: int, payload: Any) -> None:
         """One more, in any order."""
@@ -48,53 +54,44 @@ class Rows:
 
     def sort(self) -> None:
         """Call when all are there, before anything is taken."""
-        order = sorted(zip(self.seqs, self._partitions, self._offsets, range(len(self)), strict=True))
+        order = sorted(zip(self.seqs, self._partitions, self._offsets, count()))
         for i, (seq, partition, offset, _) in enumerate(order):
             self.seqs[i], self._partitions[i], self._offsets[i] = seq, partition, offset
         self._payloads = [self._payloads[row[3]] for row in order]
-        self.next = self._seq()
+        self.seqs.append(NEVER)
+        self.next = self.seqs[0]
 
     def has(self, seq: int) -> bool:
         """Whether there is a record of this seq."""
-        at = bisect_left(self.seqs, seq)
-        return at < len(self) and self.seqs[at] == seq
+        return self.seqs[bisect_left(self.seqs, seq)] == seq
 
     def first(self, seq: int) -> Row | None:
         """The first record of a seq that nobody has taken."""
         at = bisect_left(self.seqs, seq, self._at)
-        return self._row(at) if at < len(self) and self.seqs[at] == seq else None
+        return self._row(at) if self.seqs[at] == seq else None
 
     def upto(self, seq: int) -> Iterator[Row]:
         """Take the records up to a seq, one by one."""
-        while self.next <= seq:
-            yield self._take()
+        while self.next <= seq and self._at < len(self._payloads):
+            yield from self.of(self.next)
 
     def of(self, seq: int) -> list[Row]:
         """Take the records of one seq; each call with a later seq than the one before, or it finds none."""
-        if self.next > seq:
-            return []
-        if self.next < seq:
-            passed, self._at = self._at, bisect_left(self.seqs, seq, self._at)
-            self._passed += range(passed, self._at)
-            self.next = self._seq()
-        found: list[Row] = []
-        while self.next == seq:
-            found.append(self._take())
+        at, seqs = self._at, self.seqs
+        if seqs[at] < seq:
+            passed, at = at, bisect_left(seqs, seq, at)
+            self._passed += range(passed, at)
+        found = []
+        while seqs[at] == seq and at < len(self._payloads):
+            found.append(Row(seq, self._partitions[at], self._offsets[at], self._payloads[at]))
+            self._payloads[at] = None  # what is judged takes no memory
+            at += 1
+        self._at, self.next = at, seqs[at]
         return found
 
     def left(self) -> Iterator[Row]:
         """What nobody took."""
         return map(self._row, [*self._passed, *range(self._at, len(self))])
-
-    def _take(self) -> Row:
-        row = self._row(self._at)
-        self._payloads[self._at] = None  # what is judged takes no memory
-        self._at += 1
-        self.next = self._seq()
-        return row
-
-    def _seq(self) -> int:
-        return self.seqs[self._at] if self._at < len(self.seqs) else NEVER
 
     def _row(self, at: int) -> Row:
         return Row(self.seqs[at], self._partitions[at], self._offsets[at], self._payloads[at])

@@ -140,9 +140,9 @@ class History:
     def read(self, topic: str, row: Row) -> Any:
         """The record of a row; None, and it is found, where it cannot be read."""
         try:
-            return self.record_of[topic](row.payload)
+            return self.record_of[topic](row[3])
         except UnreadableError as error:
-            self.findings.add(Law.READABLE, Place(topic, row.partition, row.offset, row.seq), str(error))
+            self.findings.add(Law.READABLE, row.place(topic), str(error))
             return None
 
     def cut(self) -> Cut:
@@ -156,7 +156,7 @@ class History:
             highest = max(self.audited.get(source, ()), default=-1)
             waiting += len(inputs.offsets) - bisect_right(inputs.offsets, highest)
         if not waiting:
-            return Cut(rest=True, upto=self.audit.seqs[-1] if self.audit else 0, waiting=0)
+            return Cut(rest=True, upto=self.audit.seqs[len(self.audit) - 1] if self.audit else 0, waiting=0)
         # What an event calls stable was committed before it, so before the ends were asked for, if it is old enough.
         settled = max(self._times, default=0) - _SETTLING_MS
         old = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from toolgate.verification.findings import Findings, Law, Place
+from toolgate.verification.findings import Findings, Law
 from toolgate.verification.params import digest_of
 
 if TYPE_CHECKING:
@@ -108,8 +108,9 @@ class Outputs:
             for row in self._history.told[rule.topic].left():
                 readable = self._history.read(rule.topic, row) is not None
                 if readable and (self._cut.rest or row.seq <= self._cut.upto):
-                    place = Place(rule.topic, row.partition, row.offset, row.seq)
-                    self._findings.add(rule.law, place, f"is on {rule.topic} and was never decided")
+                    self._findings.add(
+                        rule.law, row.place(rule.topic), f"is on {rule.topic} and was never decided"
+                    )
 
     def _match(
         self,
@@ -121,24 +122,26 @@ class Outputs:
         wanted: bool,
     ) -> None:
         topic, law, add = rule.topic, rule.law, self._findings.add
-        found = [(row, record) for row in rows if (record := self._history.read(topic, row)) is not None]
-        if not found:
+        record = None
+        while rows and record is None:
+            row, *rows = rows
+            record = self._history.read(topic, row)
+        if record is None:
             if wanted and self._history.kept(topic, event.partition, event.seq, event.append_time):
                 self._findings.at(law, event, f"is {event.verdict} and has no record on {topic}")
             return
-        (row, record), *more = found
-        place = Place(topic, row.partition, row.offset, row.seq)
         if not wanted and not (topic == "outcomes" and _refused_contract(event)):
-            add(law, place, f"belongs to {_named(event)}, which is {event.verdict}")
-        for again, _ in more:
-            add(law, Place(topic, again.partition, again.offset, again.seq), f"repeats {place}")
+            add(law, row.place(topic), f"belongs to {_named(event)}, which is {event.verdict}")
+        for again in rows:
+            if self._history.read(topic, again) is not None:
+                add(law, again.place(topic), f"repeats {row.place(topic)}")
         if same(record) != same(event):
-            add(law, place, _difference(rule, record, event))
+            add(law, row.place(topic), _difference(rule, record, event))
         elif topic == "commands" and (digest := digest_of(record.params)) != event.params_digest:
             what = f"has params_digest {digest!r}, and {_named(event)} has {event.params_digest!r}"
-            add(law, place, what)
+            add(law, row.place(topic), what)
         if topic == "outcomes" and event.topic == "intents" and record.verdict != event.verdict:
-            add(law, place, f"says {record.verdict}, and {_named(event)} is {event.verdict}")
+            add(law, row.place(topic), f"says {record.verdict}, and {_named(event)} is {event.verdict}")
 
 
 def _difference(rule: _Rule, record: Any, event: AuditEvent) -> str:
