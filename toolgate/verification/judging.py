@@ -14,7 +14,7 @@ from toolgate.verification.firsts import Firsts
 from toolgate.verification.history import AUDIT
 from toolgate.verification.money import Caps, Reservations
 from toolgate.verification.order import Order, Totality
-from toolgate.verification.outputs import Outputs, Quarantined
+from toolgate.verification.outputs import Quarantined, outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,13 +93,13 @@ def _batches(history: History, upto: int) -> Iterator[list[AuditEvent]]:
 
 
 def _alone(history: History, cut: Cut, findings: Findings) -> tuple[Judge, ...]:
-    """Laws that need no book. Stops comes before Outputs, which takes the commands away."""
+    """Laws that need no book. Stops comes before the outputs, one of which takes the commands away."""
     return (
         Totality(history, cut, findings),
         Order(cut, findings),
         Shadow(findings),
         Stops(history, findings),
-        Outputs(history, cut, findings),
+        *outputs(history, cut, findings),
         Quarantined(history, cut, findings),
     )
 

@@ -9,7 +9,7 @@ from toolgate.verification.findings import Findings, Law
 from toolgate.verification.params import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from toolgate.schemas.records import AuditEvent
     from toolgate.verification.columns import Row
@@ -55,11 +55,6 @@ class _Rule(NamedTuple):
     wanted: Callable[[AuditEvent], bool]
     fields: tuple[str, ...]
 
-    @property
-    def same(self) -> Callable[[Any], Any]:
-        """The values of the fields that both records have."""
-        return attrgetter(*self.fields)
-
 
 _RULES = (
     _Rule(
@@ -85,44 +80,40 @@ _RULES = (
 )  # fmt: skip
 
 
-class Outputs:
-    """Commands, denials, holds, drafts and outcomes, matched to decisions by seq."""
+def outputs(history: History, cut: Cut, findings: Findings) -> tuple[Output, ...]:
+    """A judge for each topic beside the audit."""
+    return tuple([Output(rule, history, cut, findings) for rule in _RULES])
 
-    def __init__(self, history: History, cut: Cut, findings: Findings) -> None:
+
+class Output:
+    """Commands, denials, holds, drafts or outcomes, matched to decisions by seq."""
+
+    def __init__(self, rule: _Rule, history: History, cut: Cut, findings: Findings) -> None:
+        self._rule = rule
+        self._same = attrgetter(*rule.fields)
         self._history = history
+        self._told = history.told[rule.topic]
         self._cut = cut
         self._findings = findings
-        self._rules = [(rule, rule.same, history.told[rule.topic]) for rule in _RULES]
 
     def see(self, event: AuditEvent) -> None:
         """The next event takes what belongs to it."""
-        topic, seq = event.topic, event.seq
-        for rule, same, told in self._rules:
-            wanted = topic in rule.inputs and rule.wanted(event)
-            if wanted or told.next <= seq:
-                self._match(rule, same, event, told.of(seq), wanted=wanted)
+        rule, told = self._rule, self._told
+        wanted = event.topic in rule.inputs and rule.wanted(event)
+        if wanted or told.next <= event.seq:
+            self._match(event, told.of(event.seq), wanted=wanted)
 
     def end(self) -> None:
         """What is left belongs to nothing, unless its event may still be on its way."""
-        for rule in _RULES:
-            for row in self._history.told[rule.topic].left():
-                readable = self._history.read(rule.topic, row) is not None
-                if readable and (self._cut.rest or row.seq <= self._cut.upto):
-                    self._findings.add(
-                        rule.law, row.place(rule.topic), f"is on {rule.topic} and was never decided"
-                    )
+        topic, law, _, _, _ = self._rule
+        for row in self._told.left():
+            readable = self._history.read(topic, row) is not None
+            if readable and (self._cut.rest or row.seq <= self._cut.upto):
+                self._findings.add(law, row.place(topic), f"is on {topic} and was never decided")
 
-    def _match(
-        self,
-        rule: _Rule,
-        same: Callable[[Any], Any],
-        event: AuditEvent,
-        rows: list[Row],
-        *,
-        wanted: bool,
-    ) -> None:
-        topic, law, add = rule.topic, rule.law, self._findings.add
-        record = None
+    def _match(self, event: AuditEvent, rows: list[Row], *, wanted: bool) -> None:
+        topic, law, _, _, fields = self._rule
+        add, record = self._findings.add, None
         while rows and record is None:
             row, *rows = rows
             record = self._history.read(topic, row)
@@ -135,19 +126,20 @@ class Outputs:
         for again in rows:
             if self._history.read(topic, again) is not None:
                 add(law, again.place(topic), f"repeats {row.place(topic)}")
-        if same(record) != same(event):
-            add(law, row.place(topic), _difference(rule, record, event))
+        said, decided = self._same(record), self._same(event)
+        if said != decided:
+            add(law, row.place(topic), _difference(event, fields, said, decided))
         elif topic == "commands" and (digest := digest_of(record.params)) != event.params_digest:
-            what = f"has params_digest {digest!r}, and {_named(event)} has {event.params_digest!r}"
-            add(law, row.place(topic), what)
+            add(
+                law, row.place(topic), _difference(event, ("params_digest",), [digest], [event.params_digest])
+            )
         if topic == "outcomes" and event.topic == "intents" and record.verdict != event.verdict:
             add(law, row.place(topic), f"says {record.verdict}, and {_named(event)} is {event.verdict}")
 
 
-def _difference(rule: _Rule, record: Any, event: AuditEvent) -> str:
-    said, decided = rule.same(record), rule.same(event)
+def _difference(event: AuditEvent, fields: Sequence[str], said: Sequence[Any], decided: Sequence[Any]) -> str:
     at = next(i for i in range(len(said)) if said[i] != decided[i])
-    return f"has {rule.fields[at]} {said[at]!r}, and {_named(event)} has {decided[at]!r}"
+    return f"has {fields[at]} {said[at]!r}, and {_named(event)} has {decided[at]!r}"
 
 
 class Quarantined:
