@@ -7,7 +7,7 @@ it is judged, so that a long history takes little more memory than its bytes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
@@ -19,6 +19,8 @@ from toolgate.schemas.records import AuditEvent, Op, Verdict
 from toolgate.verification.unrolled import unrolled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolgate.schemas.registry import Registry
 
 _HEAD = ("seq", "stable", "topic", "partition", "offset")
@@ -119,36 +121,53 @@ def plain(value: Any, record_type: type) -> Any:
         raise UnreadableError(str(error)) from None
 
 
-def _branches() -> dict[str, Any]:
-    """The schema of each operation, by its name."""
-    fields = {field["name"]: field["type"] for field in schemas("audit_event")[-1].runtime["fields"]}
-    return {branch["name"].rpartition(".")[2].lower(): branch for branch in fields["ops"]["items"]}
+def _operation(value: Any) -> Op:
+    return Op(value["op"], _BRANCHES[value["op"]](value))
 
 
-_BRANCHES = _branches()
+def _checked(schema: Any) -> Callable[[Any], Any]:
+    """Gives what is inside an operation, as tuples in the order of the schema; TypeError where it is not of it."""
+    if isinstance(schema, str):
+        kind = _TYPES.get(schema, str)  # every other name is an enum's
+        return lambda value: value if type(value) is kind else _refuse()
+    match schema["type"]:
+        case "array":
+            item = _checked(schema["items"])
+            return lambda value: tuple([item(one) for one in value]) if type(value) is list else _refuse()
+        case "record":
+            return _fields(schema["fields"])
+        case "enum":
+            symbols = frozenset(schema["symbols"])
+            return lambda value: value if value in symbols else _refuse()
+        case other:
+            return _checked(other)
+
+
+def _fields(fields: Any) -> Callable[[Any], Any]:
+    names = [field["name"] for field in fields]
+    kinds = [_TYPES.get(field["type"]) if isinstance(field["type"], str) else None for field in fields]
+    if None not in kinds:  # of most: looked at in one go
+
+        def plainly(value: Any) -> Any:
+            values = [value[name] for name in names]
+            return tuple(values) if list(map(type, values)) == kinds else _refuse()
+
+        return plainly
+    checks = [(name, _checked(field["type"])) for name, field in zip(names, fields, strict=True)]
+    return lambda value: tuple([check(value[name]) for name, check in checks])
+
+
+def _refuse() -> NoReturn:
+    raise TypeError
+
+
 _TYPES: dict[str, type] = {"int": int, "long": int, "string": str, "boolean": bool}
 
 
-def _operation(value: Any) -> Op:
-    return Op(value["op"], _tuples(value, _BRANCHES[value["op"]]))
+def _branches() -> dict[str, Callable[[Any], Any]]:
+    """What reads each operation, by its name."""
+    fields = {field["name"]: field["type"] for field in schemas("audit_event")[-1].runtime["fields"]}
+    return {branch["name"].rpartition(".")[2].lower(): _checked(branch) for branch in fields["ops"]["items"]}
 
 
-def _tuples(value: Any, schema: Any) -> Any:
-    """What is inside an operation, as tuples in the order of the schema."""
-    if isinstance(schema, str):
-        if type(value) is not _TYPES.get(schema, str):  # every other name is an enum's
-            raise TypeError
-        return value
-    match schema["type"]:
-        case "array":
-            if type(value) is not list:
-                raise TypeError
-            return tuple([_tuples(item, schema["items"]) for item in value])
-        case "record":
-            return tuple([_tuples(value[field["name"]], field["type"]) for field in schema["fields"]])
-        case "enum":
-            if value not in schema["symbols"]:
-                raise TypeError
-            return value
-        case other:
-            return _tuples(value, other)
+_BRANCHES = _branches()

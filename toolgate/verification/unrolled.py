@@ -47,12 +47,13 @@ class _Writing:
             yield from self._value(schema, "value")
             yield "return value, at"
             return
-        names = [field["name"] for field in schema["fields"]]
-        last = max(names.index(name) for name in wanted)
-        for field in schema["fields"][: last + 1]:
+        places = {field["name"]: i for i, field in enumerate(schema["fields"])}
+        fields = schema["fields"][: max(places[name] for name in wanted) + 1]
+        parts = [self._new() for _ in fields]
+        for part, field in zip(parts, fields, strict=True):
             skipped = field["type"] == "string" and field["name"] not in wanted
-            yield from self._skip() if skipped else self._value(field["type"], field["name"])
-        yield f"return ({', '.join(wanted)},), at"
+            yield from self._skip() if skipped else self._value(field["type"], part)
+        yield f"return ({', '.join(parts[places[name]] for name in wanted)},), at"
 
     def _value(self, schema: Any, name: str) -> Iterator[str]:
         if isinstance(schema, list):
