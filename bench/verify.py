@@ -65,7 +65,8 @@ def footprint(envelopes: Sequence[Envelope], now_ms: int) -> int:
     loader = Loader(now_ms)
     for envelope in envelopes:
         loader.take(changed(envelope, value=bytes(bytearray(envelope.value or b""))))
-    return int(psutil.Process().memory_info().rss) - before
+    grown: int = psutil.Process().memory_info().rss - before
+    return grown
 
 
 if __name__ == "__main__":
