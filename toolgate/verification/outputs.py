@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolgate.verification.findings import Findings, Law
+from toolgate.verification.params import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from toolgate.schemas.records import AuditEvent
+    from toolgate.verification.columns import Row
     from toolgate.verification.history import Cut, History
 
 _CALLS = ("intents",)
@@ -43,85 +46,100 @@ def _refused_contract(event: AuditEvent) -> bool:
     return event.topic == "contracts" and event.note == "refused"
 
 
-_DENIAL = ("digest", "params_digest", "policy_digest", "intent_id", "partition", "offset")
-# topic, law, the inputs' topics, when a record must be there, the fields that must be the event's
-_RULES: tuple[tuple[str, Law, tuple[str, ...], Callable[[AuditEvent], bool], tuple[str, ...]], ...] = (
-    (
+class _Rule(NamedTuple):
+    """What must lie on a topic, and which of its fields must be those of the event."""
+
+    topic: str
+    law: Law
+    inputs: tuple[str, ...]  # topics
+    wanted: Callable[[AuditEvent], bool]
+    fields: tuple[str, ...]
+
+
+_RULES = (
+    _Rule(
         "commands",
         Law.COMMAND,
         _CALLS,
         _commands,
         (
-            "digest",
-            "command_id",
-            "intent_id",
-            "ctl",
-            "tenant",
-            "workflow_id",
-            "run_id",
-            "agent_id",
-            "tool",
-            "tool_version",
-            "params_digest",
-            "policy_digest",
+            "digest", "command_id", "intent_id", "ctl", "tenant", "workflow_id", "run_id", "agent_id", "tool",
+            "tool_version", "policy_digest",
         ),
     ),
-    (
+    _Rule(
         "denials",
         Law.DENIAL,
         _CALLS,
         _denials,
-        _DENIAL,
+        ("digest", "params_digest", "policy_digest", "intent_id", "partition", "offset"),
     ),
-    ("holds", Law.PROPOSAL, _CALLS, _holds, ("digest", "intent_id")),
-    ("drafts", Law.PROPOSAL, _CALLS, _drafts, ("digest", "intent_id")),
-    ("outcomes", Law.OUTCOME, ("intents", "contracts"), _outcomes, ("digest", "command_id")),
-)
+    _Rule("holds", Law.PROPOSAL, _CALLS, _holds, ("digest", "intent_id")),
+    _Rule("drafts", Law.PROPOSAL, _CALLS, _drafts, ("digest", "intent_id")),
+    _Rule("outcomes", Law.OUTCOME, ("intents", "contracts"), _outcomes, ("digest", "command_id")),
+)  # fmt: skip
 
 
-class Outputs:
-    """Commands, denials, holds, drafts and outcomes, matched to decisions by seq."""
+def outputs(history: History, cut: Cut, findings: Findings) -> tuple[Output, ...]:
+    """A judge for each topic beside the audit."""
+    return tuple([Output(rule, history, cut, findings) for rule in _RULES])
 
-    def __init__(self, history: History, cut: Cut, findings: Findings) -> None:
+
+class Output:
+    """Commands, denials, holds, drafts or outcomes, matched to decisions by seq."""
+
+    def __init__(self, rule: _Rule, history: History, cut: Cut, findings: Findings) -> None:
+        self._rule = rule
+        self._same = attrgetter(*rule.fields)
         self._history = history
+        self._told = history.told[rule.topic]
         self._cut = cut
         self._findings = findings
-        self._rules = [(*rule, history.told[rule[0]]) for rule in _RULES]
 
     def see(self, event: AuditEvent) -> None:
         """The next event takes what belongs to it."""
-        for topic, law, inputs, must, fields, told in self._rules:
-            found = told.pop(event.seq, None)
-            wanted = event.topic in inputs and must(event)
-            if found is None:
-                if wanted and self._history.kept(topic, event.partition, event.seq, event.append_time):
-                    self._findings.at(law, event, f"is {event.verdict} and has no record on {topic}")
-                continue
-            one = found[0]
-            if not wanted and not (topic == "outcomes" and _refused_contract(event)):
-                self._findings.add(law, one.place, f"belongs to {_named(event)}, which is {event.verdict}")
-            for again in found[1:]:
-                self._findings.add(law, again.place, f"repeats {one.place}")
-            self._compare(law, event, one, fields)
-            if topic == "outcomes" and event.topic == "intents" and one.fields["verdict"] != event.verdict:
-                what = f"says {one.fields['verdict']}, and {_named(event)} is {event.verdict}"
-                self._findings.add(law, one.place, what)
+        rule, told = self._rule, self._told
+        wanted = event.topic in rule.inputs and rule.wanted(event)
+        if wanted or told.next <= event.seq:
+            self._match(event, told.of(event.seq), wanted=wanted)
 
     def end(self) -> None:
         """What is left belongs to nothing, unless its event may still be on its way."""
-        for topic, law, _, _, _, told in self._rules:
-            for seq, found in told.items():
-                if self._cut.rest or seq <= self._cut.upto:
-                    for one in found:
-                        self._findings.add(law, one.place, f"is on {topic} and was never decided")
+        topic, law, _, _, _ = self._rule
+        for row in self._told.left():
+            readable = self._history.read(topic, row) is not None
+            if readable and (self._cut.rest or row.seq <= self._cut.upto):
+                self._findings.add(law, row.place(topic), f"is on {topic} and was never decided")
 
-    def _compare(self, law: Law, event: AuditEvent, one: Any, fields: tuple[str, ...]) -> None:
-        for name in fields:
-            said, decided = one.fields[name], getattr(event, name)
-            if said != decided:
-                what = f"has {name} {said!r}, and {_named(event)} has {decided!r}"
-                self._findings.add(law, one.place, what)
-                return
+    def _match(self, event: AuditEvent, rows: list[Row], *, wanted: bool) -> None:
+        topic, law, _, _, fields = self._rule
+        add, record = self._findings.add, None
+        while rows and record is None:
+            row, *rows = rows
+            record = self._history.read(topic, row)
+        if record is None:
+            if wanted and self._history.kept(topic, event.partition, event.seq, event.append_time):
+                self._findings.at(law, event, f"is {event.verdict} and has no record on {topic}")
+            return
+        if not wanted and not (topic == "outcomes" and _refused_contract(event)):
+            add(law, row.place(topic), f"belongs to {_named(event)}, which is {event.verdict}")
+        for again in rows:
+            if self._history.read(topic, again) is not None:
+                add(law, again.place(topic), f"repeats {row.place(topic)}")
+        said, decided = self._same(record), self._same(event)
+        if said != decided:
+            add(law, row.place(topic), _difference(event, fields, said, decided))
+        elif topic == "commands" and (digest := digest_of(record.params)) != event.params_digest:
+            add(
+                law, row.place(topic), _difference(event, ("params_digest",), [digest], [event.params_digest])
+            )
+        if topic == "outcomes" and event.topic == "intents" and record.verdict != event.verdict:
+            add(law, row.place(topic), f"says {record.verdict}, and {_named(event)} is {event.verdict}")
+
+
+def _difference(event: AuditEvent, fields: Sequence[str], said: Sequence[Any], decided: Sequence[Any]) -> str:
+    at = next(i for i in range(len(said)) if said[i] != decided[i])
+    return f"has {fields[at]} {said[at]!r}, and {_named(event)} has {decided[at]!r}"
 
 
 class Quarantined:
