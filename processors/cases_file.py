@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from toolgate.processors.amounts import parse_duration_ms
 from toolgate.processors.fields import (
@@ -42,6 +42,7 @@ CODE_FORMAT = "reason-code"
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 _ASKS = ("call", "spend_usd", "finish")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)  # what windows and steps add to a time must still be one
 _MS = timedelta(milliseconds=1)
 
 
@@ -62,6 +63,14 @@ def _code(text: object) -> str:
             (), f"there is no code {text}", nearest(str(text), Code.__members__) or "see reason codes"
         )
     return text
+
+
+def _in_reach(begin: datetime) -> datetime:
+    if not _EPOCH <= begin < _LATEST:
+        raise refused(
+            (), "a case begins between the years 1970 and 9000", "leave begin out, or take a time of today"
+        )
+    return begin
 
 
 Offset = Annotated[
@@ -174,7 +183,7 @@ class CaseEntry(Step):
     )
     workflow: Id | None = Field(default=None, description="needed where the folder has several policies")
     tenant: Id = Field(default="default", description="whose workflow it is")
-    begin: Moment = Field(
+    begin: Annotated[Moment, AfterValidator(_in_reach)] = Field(
         default=BEGIN, description="when it begins", json_schema_extra={"default": BEGIN.isoformat()}
     )
     contract: CaseContract | None = Field(default=None, description="the contract of the case's run")

@@ -23,7 +23,7 @@ from toolgate.processors.fields import (
     schema_text,
 )
 from toolgate.processors.names import is_unit
-from toolgate.processors.param_schema import ParamSchema, SchemaError
+from toolgate.processors.param_schema import ParamSchema, SchemaError, plain_schema
 from toolgate.processors.paths import steps, values_at
 from toolgate.processors.problems import nearest
 from toolgate.processors.remembering import (
@@ -242,7 +242,11 @@ def _remember(
 ) -> tuple[tuple[Remembering, ...], list[Problem]]:
     """What a tool remembers, and what is wrong with it."""
     params = of_schema(schema.document)
-    result = None if entry.result is None else of_schema(entry.result)
+    try:
+        result = None if entry.result is None else of_schema(plain_schema(entry.result))
+    except SchemaError as error:
+        what = f"result of {entry.name}: {error}"
+        return (), [document.problem((*here, "result", *error.path), what, error.hint)]
     found: list[Remembering] = []
     problems: list[Problem] = []
     for place, one in enumerate(entry.remember):

@@ -62,7 +62,13 @@ def merged(file: str, text: bytes | None, tools: Sequence[Imported]) -> Merged:
     listed = root.get("tools") if isinstance(root, dict) else None
     if document is None or not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
         raise LoadError([_no_catalogue(file)])
-    ours = {entry.get("name"): (place, entry) for place, entry in enumerate(document.data["tools"])}
+    nameless = [
+        place for place, entry in enumerate(document.data["tools"]) if type(entry.get("name")) is not str
+    ]
+    if nameless:
+        what, hint = "this tool has no name", "give it one, as text"
+        raise LoadError(document.problem(("tools", place), what, hint) for place in nameless)
+    ours = {entry["name"]: (place, entry) for place, entry in enumerate(document.data["tools"])}
     states: dict[str, str] = {}
     if not listed:
         root["tools"] = listed = []  # an empty list is written in brackets, and would stay in them

@@ -179,30 +179,21 @@ class Condition:
 
 
 class Met:
-    """What all slots of a tool's rules are in one intent; an UnfitError stands for a value that cannot be judged."""
+    """What all slots of a tool's rules are in one intent; an UnfitError stands for a value that cannot be judged.
 
-    def __init__(self, slots: Sequence[Slot], value_of: Callable[[Slot], Any]) -> None:
-        self.values: list[Any] = []
-        self.told: Collection[int] = range(len(slots))
+    Args:
+        lookups: what finds each slot's value.
+        roots: what it finds it in.
+        told: the slots that CEL is asked about.
+    """
+
+    def __init__(self, lookups: Sequence[Lookup], roots: Mapping[str, Any], told: Collection[int]) -> None:
+        try:
+            self.values = [find(roots) for find in lookups]
+        except UnfitError:  # seldom, so only then each is asked by itself
+            self.values = [_found_or_fault(find, roots) for find in lookups]
+        self.told = told
         self._context: cel.Context | None = None
-        for slot in slots:
-            try:
-                self.values.append(value_of(slot))
-            except UnfitError as fault:
-                self.values.append(fault)
-
-    @classmethod
-    def at(cls, lookups: Sequence[Lookup], roots: Mapping[str, Any], told: Collection[int]) -> Met:
-        """The same by prepared lookups, one for each slot; `told` are the slots that CEL is asked about."""
-        met = cls((), lambda _: None)
-        met.told = told
-        values = met.values
-        for find in lookups:
-            try:
-                values.append(find(roots))
-            except UnfitError as fault:
-                values.append(fault)
-        return met
 
     def context(self, slots: Sequence[int]) -> cel.Context:
         """A context of CEL in which these slots stand, if they have values; made when a leaf first needs one."""
@@ -216,6 +207,13 @@ class Met:
         found = ((number, self.values[number]) for number in slots)
         known = {slot_name(at): value for at, value in found if not isinstance(value, Missing | UnfitError)}
         return cel.Context(variables=known)
+
+
+def _found_or_fault(find: Lookup, roots: Mapping[str, Any]) -> Any:
+    try:
+        return find(roots)
+    except UnfitError as fault:
+        return fault
 
 
 def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -> Condition:

@@ -51,12 +51,29 @@ def native(node: Node, slot_of: SlotOf) -> Native | None:
 
 
 def _compared(sign: str, left: Node, right: Node, slot_of: SlotOf) -> Native | None:
-    first, second = slot_of(left), slot_of(right)
-    if isinstance(right, Literal):
-        return _of_one(first, right.value, _COMPARE[sign])
     if isinstance(left, Literal):
-        return _of_one(second, left.value, _COMPARE[_MIRRORED[sign]])
-    return _of_two(first, second, _COMPARE[sign]) if first and second else None
+        sign, left, right = _MIRRORED[sign], right, left
+    first, test = slot_of(left), _COMPARE[sign]
+    if isinstance(right, Literal):
+        return _of_one(first, right.value, test) or _of_length(left, right.value, test, slot_of)
+    second = slot_of(right)
+    return _of_two(first, second, test) if first and second else None
+
+
+def _of_length(node: Node, constant: Any, test: Callable[[Any, Any], bool], slot_of: SlotOf) -> Native | None:
+    """`size(list)` beside a whole number. Text has a slot for its size, since CEL would count bytes."""
+    if not isinstance(node, Call) or node.function != "size" or type(constant) is not int:
+        return None
+    slot = slot_of(node.arguments[0] if node.target is None else node.target)
+    if slot is None or slot[1].kind != "list":
+        return None
+    number = slot[0]
+
+    def found(values: Sequence[Any]) -> bool | None:
+        value = values[number]
+        return test(len(value), constant) if type(value) is list else None
+
+    return found
 
 
 def _itself(slot: tuple[int, Type] | None) -> Native | None:

@@ -125,6 +125,11 @@ def parse(text: str) -> Node:
         if token is not None and token.type == "$END":
             raise ConditionError(max(len(text.rstrip()) - 1, 0), "the condition ends too early") from None
         at: int = error.pos_in_stream  # type: ignore[assignment]
+        if text[max(at - 1, 0) : at + 1] == "//":  # the first one was taken for a division
+            what = "this comment reaches to the end of the condition, and hides what stands there"
+            raise ConditionError(
+                at - 1, what, "write the condition as a block (when: |), the comment above it"
+            ) from None
         shown = text[at : at + _CHARS].split("\n", maxsplit=1)[0]
         raise ConditionError(at, f"the condition cannot be read from {shown!r} on", _slip(text, at)) from None
     except VisitError as error:

@@ -23,7 +23,7 @@ from toolgate.processors.paths import path_fault
 from toolgate.processors.problems import Problem, closest, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from toolgate.processors.problems import Path
     from toolgate.processors.strict_yaml import Document
@@ -136,7 +136,18 @@ def problems(
 
     `later` has, by name of a key (or "" for keys themselves), what a coming version will read.
     """
-    return [_problem(document, model, item, later) for item in error.errors(include_url=False)]
+    items = error.errors(include_url=False)
+    return [_problem(document, model, item, later) for item in items if not _was_not_meant(item, items)]
+
+
+def _was_not_meant(item: Any, items: Iterable[Any]) -> bool:
+    """Whether it misses a word where a mapping stands, which could be one and whose own mistakes are told."""
+    *place, branch = item["loc"]
+    return (
+        str(branch).startswith("literal[")
+        and isinstance(item["input"], dict)
+        and any(other is not item and other["loc"][: len(place)] == tuple(place) for other in items)
+    )
 
 
 def _problem(

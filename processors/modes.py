@@ -52,6 +52,8 @@ def mode_of_run(written: str, tenant: str, workflow_id: str, run_id: str) -> str
 
 def canary_percent(mode: str) -> int | None:
     """How many of a hundred runs a mode enforces where it is a canary; None where it is none."""
+    if mode in _RANK:
+        return None
     found = _CANARY.fullmatch(mode)
     return int(found[1]) if found else None
 

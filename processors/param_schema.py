@@ -51,6 +51,20 @@ class SchemaError(ValueError):
         self.hint = hint
 
 
+def plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema as plain JSON data, whatever it is about; SchemaError where it is none of JSON Schema 2020-12."""
+    if schema.get("$schema", DRAFT) != DRAFT:
+        raise SchemaError(("$schema",), "only JSON Schema 2020-12 is read", f"write {DRAFT}, or nothing")
+    plain: dict[str, Any] = json.loads(json.dumps(schema, default=json_plain))
+    try:
+        jsonschema_rs.meta.validate(plain)
+    except ValueError as error:
+        path = tuple(getattr(error, "instance_path", ()))
+        message = str(getattr(error, "message", error)).splitlines()[0][:FAULT_CHARS_MAX]
+        raise SchemaError(path, f"this is no valid JSON Schema: {message}") from None
+    return plain
+
+
 @dataclass(frozen=True, slots=True)
 class ParamSchema:
     """A compiled schema. `document` is it as it is applied, `names` its top-level parameters."""
@@ -62,19 +76,10 @@ class ParamSchema:
     @classmethod
     def compile(cls, schema: dict[str, Any]) -> ParamSchema:
         """Check, close and compile a schema; SchemaError says where it is wrong."""
-        if schema.get("$schema", DRAFT) != DRAFT:
-            raise SchemaError(("$schema",), "only JSON Schema 2020-12 is read", f"write {DRAFT}, or nothing")
         if schema.get("type", "object") != "object":
             raise SchemaError(("type",), "parameters are an object", "write type: object")
         _refuse_remote(schema, ())
-        plain = json.loads(json.dumps({"type": "object", **schema}, default=json_plain))
-        try:
-            jsonschema_rs.meta.validate(plain)
-        except ValueError as error:
-            path = tuple(getattr(error, "instance_path", ()))
-            message = str(getattr(error, "message", error)).splitlines()[0][:FAULT_CHARS_MAX]
-            raise SchemaError(path, f"this is no valid JSON Schema: {message}") from None
-        closed = _closed(plain)
+        closed = _closed(plain_schema({"type": "object", **schema}))
         try:
             validator = jsonschema_rs.Draft202012Validator(
                 closed,

@@ -87,7 +87,7 @@ def _moment(text: object) -> datetime:
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
-        raise refused((), "now is no time with a zone", 'write one such as "2026-03-31T09:00:00Z"')
+        raise refused((), "this is no time with a zone", 'write one such as "2026-03-31T09:00:00Z"')
     return found
 
 

@@ -59,7 +59,7 @@ def met_in(case: Case, sheet: Sheet, params: dict[str, Any]) -> Met:
     roots.case, roots.sheet = case, sheet
     if sheet.facts:
         roots[TOLD] = Told(case.facts, sheet.facts)
-    return Met.at(sheet.lookups, roots, sheet.told)
+    return Met(sheet.lookups, roots, sheet.told)
 
 
 class _Roots(dict[str, Any]):

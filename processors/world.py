@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.processors.modes import mode_of_run
+from toolgate.schemas.frozen import frozen
 
 if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolgate.processors.policy import PolicySet, WorkflowPolicy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class World:
     """What a decision may look at besides its case: fixed for a batch, named by the decision's digests and ctl."""
 

@@ -260,11 +260,8 @@ class Intake:
         policy = self.in_force(control).for_workflow(intent.tenant, intent.workflow_id)
         if policy is None:
             return ""
-        sheet, kept, given = (
-            policy.rules.get(intent.tool),
-            look.facts.get(intent.run_id, {}),
-            dict[str, object](),
-        )
+        sheet, kept = policy.rules.get(intent.tool), look.facts.get(intent.run_id, {})
+        given: dict[str, object] = {}
         if sheet and (facts := concerning(kept, sheet.facts)):
             given["facts"] = facts
         if policy.written.contract and (contract := contract_of(kept)):

@@ -59,6 +59,8 @@ class Money:
 
     def expired(self, clk: int) -> int:
         """What expiry has released by `clk` and nobody has taken off `used` yet."""
+        if not self.parts:
+            return 0
         return sum(amount for expires_at, amount in self.parts.values() if expires_at <= clk)
 
     def sweep(self, clk: int) -> None:
@@ -169,7 +171,7 @@ class Accounts:
     def find(self, name: str, clk: int) -> Account | None:
         """The account, unless it has been untouched for longer than it is kept."""
         account = self.table.get(name)
-        if account is None or (account.keep and account.at + account.keep <= clk):
+        if account is not None and account.keep and account.at + account.keep <= clk:
             return None
         return account
 

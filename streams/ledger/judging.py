@@ -77,7 +77,7 @@ class Judging:
         books, clk = self._books, decision.clk
         both = ask.always + ask.claims
         levels = [level_against(claim, books.accounts, clk) for claim in both]
-        refused = tuple((i, level) for i, level in enumerate(levels) if level is not None)
+        refused = tuple([(i, level) for i, level in enumerate(levels) if level is not None])
         verdict = "DENY" if refused and ask.verdict != "RECORDED" else ask.verdict
         paid = [claim for claim, level in zip(ask.always, levels, strict=False) if level is None]
         ops = take(paid, None, books.accounts, clk)
@@ -89,24 +89,24 @@ class Judging:
             kept = [claim for claim in ask.claims if type(claim) is Remember]
             ops += take(kept, None, books.accounts, clk)
         gives = self._execute(ops, clk)
-        if ask.intent_id and not ask.dry_run:
+        if first := bool(ask.intent_id and not ask.dry_run):
             self._enter(ask, decision)
-            decision = changed(decision, first=True)
-        after = tuple(level_after(claim, books.accounts, clk) for claim in both[len(ask.always) :])
-        return changed(decision, verdict=verdict, refused=refused, ops=ops, after=after), gives
+        after = tuple([level_after(claim, books.accounts, clk) for claim in ask.claims])
+        made = changed(decision, first=first, verdict=verdict, refused=refused, ops=ops, after=after)
+        return made, gives
 
     def _execute(self, ops: tuple[Op, ...], clk: int) -> list[Give]:
         gives: list[Give] = []
+        accounts = self._books.accounts
         for op in ops:
-            gives += self._books.accounts.execute(op, clk)
+            gives += accounts.execute(op, clk)
         return gives
 
     def _first(self, intent_id: str, clk: int) -> tuple[str, int] | None:
-        newest = bucket(clk)
+        seen, newest = self._books.seen, bucket(clk)
         for born in range(newest, newest - BUCKETS_KEPT - 1, -1):
-            found = self._books.seen.get(born, {}).get(intent_id)
-            if found is not None:
-                return found
+            if born in seen and intent_id in seen[born]:
+                return seen[born][intent_id]
         return None
 
     def _enter(self, ask: Ask, decision: Decision) -> None:

@@ -6,7 +6,7 @@ names all that stood against it and how far each was from being allowed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.claims import (
     Charge,
@@ -37,48 +37,85 @@ from toolgate.streams.ledger.accounts import (
 from toolgate.streams.ledger.windows import account_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 OWN_OTHER, OWN_ENDED = 1, 2
 
 
-def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:  # noqa: C901, PLR0911 - one a claim
+def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:
     """The level at which `claim` is refused (ports.Decision.refused), or None when it can be taken."""
-    match claim:
-        case Charge():
-            used = _used(accounts, account_name(claim.account, claim.window, clk), clk)
-            return used if used + claim.amount > claim.max else None
-        case Rate():
-            arrival = accounts.find(f"g:{claim.key}", clk)
-            over = (arrival.tat if isinstance(arrival, Arrival) else 0) - clk * 1000 - claim.tau_us
-            return over if over > 0 else None
-        case Distinct():
-            count = len(_records(accounts, claim, clk) | dict.fromkeys(claim.records))
-            return count if count > claim.max else None
-        case Count():
-            live = _counter(accounts, claim.key, clk)[0]
-            return live if claim.max is not None and live + claim.n > claim.max else None
-        case Require():
-            live, committed = _counter(accounts, claim.key, clk)
-            seen = live if claim.key.startswith(RUN_SCOPE) else committed
-            return seen if seen < claim.n else None
-        case Forbid():
-            live = _counter(accounts, claim.key, clk)[0]
-            return live if live >= claim.n else None
-        case Own():
-            return _own_level(accounts, claim, clk)
-        case Deadline():
-            return clk - claim.at_ms if clk > claim.at_ms else None
-        case Remember():
-            return _facts_level(claim, accounts, clk) if claim.must else None
-        case Spend():
-            return None
+    return _AGAINST[type(claim)](claim, accounts, clk)
+
+
+def _charge_level(claim: Charge, accounts: Accounts, clk: int) -> int | None:
+    used = _used(accounts, account_name(claim.account, claim.window, clk), clk)
+    return used if used + claim.amount > claim.max else None
+
+
+def _rate_level(claim: Rate, accounts: Accounts, clk: int) -> int | None:
+    arrival = accounts.find(f"g:{claim.key}", clk)
+    over = (arrival.tat if isinstance(arrival, Arrival) else 0) - clk * 1000 - claim.tau_us
+    return over if over > 0 else None
+
+
+def _distinct_level(claim: Distinct, accounts: Accounts, clk: int) -> int | None:
+    count = len(_records(accounts, claim, clk) | dict.fromkeys(claim.records))
+    return count if count > claim.max else None
+
+
+def _count_level(claim: Count, accounts: Accounts, clk: int) -> int | None:
+    if claim.max is None:
+        return None
+    live = _counter(accounts, claim.key, clk)[0]
+    return live if live + claim.n > claim.max else None
+
+
+def _require_level(claim: Require, accounts: Accounts, clk: int) -> int | None:
+    live, committed = _counter(accounts, claim.key, clk)
+    seen = live if claim.key.startswith(RUN_SCOPE) else committed
+    return seen if seen < claim.n else None
+
+
+def _forbid_level(claim: Forbid, accounts: Accounts, clk: int) -> int | None:
+    live = _counter(accounts, claim.key, clk)[0]
+    return live if live >= claim.n else None
+
+
+def _own_level(claim: Own, accounts: Accounts, clk: int) -> int | None:
+    owner = accounts.find(f"r:{claim.run_id}", clk)
+    if not isinstance(owner, Owner):
+        return None
+    if owner.owner != claim.owner:
+        return OWN_OTHER
+    return OWN_ENDED if owner.at + claim.idle_ms <= clk else None
+
+
+def _deadline_level(claim: Deadline, _: Accounts, clk: int) -> int | None:
+    return clk - claim.at_ms if clk > claim.at_ms else None
 
 
 def _facts_level(claim: Remember, accounts: Accounts, clk: int) -> int | None:
-    facts = accounts.find(f"f:{claim.run_id}", clk)
+    facts = accounts.find(f"f:{claim.run_id}", clk) if claim.must else None
     full = isinstance(facts, Facts) and not facts.has_room(claim.name, claim.value)
     return facts.size if isinstance(facts, Facts) and full else None
+
+
+def _never(_: Claim, __: Accounts, ___: int) -> None:
+    """What is never refused."""
+
+
+_AGAINST: Mapping[type[Claim], Callable[[Any, Accounts, int], int | None]] = {
+    Charge: _charge_level,
+    Rate: _rate_level,
+    Distinct: _distinct_level,
+    Count: _count_level,
+    Require: _require_level,
+    Forbid: _forbid_level,
+    Own: _own_level,
+    Deadline: _deadline_level,
+    Spend: _never,
+    Remember: _facts_level,
+}
 
 
 def _used(accounts: Accounts, name: str, clk: int) -> int:
@@ -98,15 +135,6 @@ def _records(accounts: Accounts, claim: Distinct, clk: int) -> dict[str, int]:
     if not claim.window_ms:
         return records.seen
     return {record: at for record, at in records.seen.items() if at > clk - claim.window_ms}
-
-
-def _own_level(accounts: Accounts, claim: Own, clk: int) -> int | None:
-    owner = accounts.find(f"r:{claim.run_id}", clk)
-    if not isinstance(owner, Owner):
-        return None
-    if owner.owner != claim.owner:
-        return OWN_OTHER
-    return OWN_ENDED if owner.at + claim.idle_ms <= clk else None
 
 
 def take(  # noqa: C901 - one case a claim
@@ -158,17 +186,30 @@ def _spend(claim: Spend, accounts: Accounts, clk: int) -> list[Op]:
 
 
 def level_after(claim: Claim, accounts: Accounts, clk: int) -> tuple[str, int]:
-    """(account, used) of a claim after the decision, for people."""
-    match claim:
-        case Charge() | Spend():
-            name = account_name(claim.account, claim.window, clk)
-            return name, _used(accounts, name, clk)
-        case Distinct():
-            return claim.key, len(_records(accounts, claim, clk))
-        case Count():
-            return claim.key, _counter(accounts, claim.key, clk)[0]
-        case _:
-            return "", 0
+    """(account, used) of a claim after the decision, for people; ("", 0) of one on no account that fills up."""
+    after = _AFTER.get(type(claim))
+    return after(claim, accounts, clk) if after else ("", 0)
+
+
+def _money_after(claim: Charge | Spend, accounts: Accounts, clk: int) -> tuple[str, int]:
+    name = account_name(claim.account, claim.window, clk)
+    return name, _used(accounts, name, clk)
+
+
+def _distinct_after(claim: Distinct, accounts: Accounts, clk: int) -> tuple[str, int]:
+    return claim.key, len(_records(accounts, claim, clk))
+
+
+def _count_after(claim: Count, accounts: Accounts, clk: int) -> tuple[str, int]:
+    return claim.key, _counter(accounts, claim.key, clk)[0]
+
+
+_AFTER: Mapping[type[Claim], Callable[[Any, Accounts, int], tuple[str, int]]] = {
+    Charge: _money_after,
+    Spend: _money_after,
+    Distinct: _distinct_after,
+    Count: _count_after,
+}
 
 
 def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, ...]]:

@@ -145,7 +145,8 @@ class Replay:
     def _look(self, reading: Reading, state: ControlState) -> Look:
         if reading.record is None or not self._intake.remembers(state):
             return NOTHING
-        return self.ledger.look(*self._intake.wants([reading], state))
+        runs, counters = self._intake.wants([reading], state)
+        return self.ledger.look(runs, counters) if runs or counters else NOTHING
 
     def _compared(self, audited: Recorded, item: Item, decision: Decision) -> Redecided:
         fields = self._comparing.differing(audited, self._made(audited, item, decision))

@@ -32,7 +32,10 @@ class Money:
 
     def held(self, clk: int) -> int:
         """What nobody else may have at `clk`."""
-        return self.used + self.freed - sum(amount for expiry, amount in self.parts.values() if expiry <= clk)
+        held = self.used + self.freed
+        if self.parts:
+            held -= sum(amount for expiry, amount in self.parts.values() if expiry <= clk)
+        return held
 
     def release(self, clk: int) -> None:
         """Let go of what has expired."""
@@ -205,15 +208,29 @@ class Book:
         self._freed[source] = left
 
     def _touch(self, name: str, kind: type[Account], keep: int) -> Any:
-        account = self.find(name)
-        if account is None:
-            account = self.accounts[name] = kind(self.clk, keep)
-        account.at, account.keep = self.clk, keep
+        clk = self.clk
+        account = self.accounts.get(name)
+        if account is None or (account.keep and account.at + account.keep <= clk):
+            account = self.accounts[name] = kind(clk, keep)
+        else:
+            account.at, account.keep = clk, keep
         return account
 
     def _do(self, op: Op, event: AuditEvent) -> None:
         args = op.args
         match op.op:
+            case "rate":
+                key, increment_us, keep = args
+                rate = self._touch("g:" + key, Rate, keep)
+                arrival_us, now_us = rate.arrival_us, self.clk * 1000
+                rate.arrival_us = (max(now_us, arrival_us)) + increment_us
+            case "count":
+                key, n, keep = args
+                self._touch("n:" + key, Count, keep).n += n
+            case "own":
+                run, owner, keep = args
+                found = self._touch("r:" + run, Owner, keep)
+                found.name = found.name or owner
             case "reserve":
                 self._reserve(*args)
             case "settle":
@@ -221,19 +238,8 @@ class Book:
             case "spend":
                 account, spent, uncovered, keep = args
                 self._spend(self._touch(f"c:{account}", Money, keep), spent, uncovered)
-            case "rate":
-                key, increment_us, keep = args
-                rate = self._touch(f"g:{key}", Rate, keep)
-                rate.arrival_us = max(rate.arrival_us, self.clk * 1000) + increment_us
             case "window":
                 self._window(*args)
-            case "count":
-                key, n, keep = args
-                self._touch(f"n:{key}", Count, keep).n += n
-            case "own":
-                run, owner, keep = args
-                found = self._touch(f"r:{run}", Owner, keep)
-                found.name = found.name or owner
             case "remember":
                 run, name, text, _trusted, expires_at = args
                 self._touch(f"f:{run}", Memory, expires_at - self.clk).put(name, text)

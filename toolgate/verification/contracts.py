@@ -28,8 +28,10 @@ class Contracts:
             self._accepts(event)
         elif event.verdict == "APPROVE" and not event.dry_run:
             begun = f"run:{event.run_id}:begun"
-            if any(op.op == "count" and op.args[0] == begun for op in event.ops):
-                self._keeps(event)
+            for op in event.ops:
+                if op.op == "count" and op.args[0] == begun:
+                    self._keeps(event)
+                    break
 
     def end(self) -> None:
         """Nothing is left to say."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from toolgate.verification.events import UnreadableError
 from toolgate.verification.findings import Findings, Law, Place
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ class Shadow:
         """Nothing is left to say."""
 
 
-class _Stretch(NamedTuple):
+@dataclass(slots=True)
+class _Stretch:
     """Consecutive decisions under one control position."""
 
     ctl: int
@@ -41,12 +44,11 @@ class _Stretch(NamedTuple):
 
 
 class _Approved(NamedTuple):
-    """An approval, as far as a kill can cover it."""
+    """An approval that some record might cover, and the targets of records that would."""
 
     ctl: int
     place: Place
-    names: tuple[tuple[str, str], ...]
-    tenant: str
+    targets: tuple[tuple[str, str], ...]
 
 
 class Stops:
@@ -61,13 +63,16 @@ class Stops:
         self._stretches: list[_Stretch] = []
         self._after: dict[int, AuditEvent] = {}
         self._approved: list[_Approved] = []
-        self._commands = history.told["commands"]
-        self._begins = min((at for at, word in self._words.items() if word.kind in _STOPS), default=None)
+        self._history = history
+        stops = {at: word for at, word in self._words.items() if word.kind in _STOPS}
+        self._begins = min(stops, default=None)
+        self._targets = {(word.scope, word.value) for word in stops.values()}
+        self._systems = any(word.scope == "system" for word in stops.values())
 
     def see(self, event: AuditEvent) -> None:
         """The next event; commands are still there, for the system that they name."""
         if self._stretches and self._stretches[-1].ctl == event.ctl:
-            self._stretches[-1] = self._stretches[-1]._replace(last=event)
+            self._stretches[-1].last = event
         else:
             if self._stretches and self._stretches[-1].ctl > event.ctl:
                 what = f"stands at control {event.ctl}, behind {self._stretches[-1].ctl} before it"
@@ -76,7 +81,10 @@ class Stops:
         if event.topic == "control" and event.after is not None:
             self._after[event.offset] = event
         if event.verdict == "APPROVE" and self._begins is not None and event.ctl > self._begins:
-            self._approved.append(self._approval(event))
+            targets = tuple([target for target in self._names(event) if target in self._targets])
+            if targets:
+                place = Place(event.topic, event.partition, event.offset, event.seq)
+                self._approved.append(_Approved(event.ctl, place, targets))
 
     def end(self) -> None:
         """Everything that was published is known now."""
@@ -94,18 +102,27 @@ class Stops:
                 )
                 self._findings.add(Law.KILL, approved.place, what)
 
-    def _approval(self, event: AuditEvent) -> _Approved:
-        command = next(iter(self._commands.get(event.seq, ())), None)
-        names = (
+    def _names(self, event: AuditEvent) -> list[tuple[str, str]]:
+        """Every target that covers an approval, the widest first."""
+        targets = [("all", "")]
+        for scope, name in (
             ("tenant", event.tenant),
             ("workflow", event.workflow_id),
             ("run", event.run_id),
             ("agent", event.agent_id),
             ("tool", event.tool),
-            ("system", command.fields["system"] if command else ""),
-        )
-        place = Place(event.topic, event.partition, event.offset, event.seq)
-        return _Approved(event.ctl, place, names, event.tenant)
+            ("system", self._system(event.seq) if self._systems else ""),
+        ):
+            if name:
+                targets += [(scope, name), (scope, f"{event.tenant}/{name}")]
+        return targets
+
+    def _system(self, seq: int) -> str:
+        row = self._history.told["commands"].first(seq)
+        try:
+            return "" if row is None else str(self._history.record_of["commands"](row.payload).system)
+        except UnreadableError:  # found when the command is looked at
+            return ""
 
     def _holds(self, offset: int, after: int) -> None:
         for stretch in self._stretches:
@@ -130,11 +147,7 @@ def _take(standing: dict[str, dict[tuple[str, str], Control]], word: Control) ->
 
 def _covers(standing: dict[str, dict[tuple[str, str], Control]], approved: _Approved) -> Control | None:
     """The word that forbids an approval: a kill of anything it names, or an order to shadow of its workflow."""
-    targets = [("all", "")]
-    for scope, name in approved.names:
-        if name:
-            targets += [(scope, name), (scope, f"{approved.tenant}/{name}")]
-    for target in targets:
+    for target in approved.targets:
         kill, order = standing["kill"].get(target), standing["mode"].get(target)
         if kill is not None:
             return kill

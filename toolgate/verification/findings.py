@@ -24,6 +24,7 @@ class Law(StrEnum):
     FIRST = "first"  # an id is decided once; whatever repeats it names that decision
     COMMAND = "command"  # a command for each approved call, and no other
     PROPOSAL = "proposal"  # a hold for each HOLD and a draft for each DRAFT, and no other
+    HOLD = "hold"  # enough different people approve, in time, what was held; it ends once
     DENIAL = "denial"  # a denial for each DENY, and no other
     OUTCOME = "outcome"  # whoever proved who they are is told, once and rightly; nobody else is
     QUARANTINE = "quarantine"  # what could not be read is kept as it came

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass
-from operator import itemgetter
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toolgate.verification import ledger
 from toolgate.verification.book import Book
 from toolgate.verification.contracts import Contracts
 from toolgate.verification.control import Shadow, Stops
-from toolgate.verification.events import UnreadableError
-from toolgate.verification.findings import Law, Place
 from toolgate.verification.firsts import Firsts
+from toolgate.verification.history import AUDIT
 from toolgate.verification.money import Caps, Reservations
 from toolgate.verification.order import Order, Totality
-from toolgate.verification.outputs import Outputs, Quarantined
+from toolgate.verification.outputs import Quarantined, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from toolgate.schemas.records import AuditEvent
     from toolgate.verification.findings import Findings
     from toolgate.verification.history import Cut, History
 
-_STEP = 1000  # events between two signs of progress
+_BATCH = (
+    500  # events that one law after the other looks at: what one law needs stays in the processor's cache
+)
 
 
 class Judge(Protocol):
     """One law, or several that look at the same."""
 
     def see(self, event: AuditEvent) -> None:
-        """The next event in the order of seq; the book stands before it."""
+        """The next event in the order of seq."""
 
     def end(self) -> None:
         """All events have been seen."""
@@ -56,24 +56,22 @@ def judge(history: History, notify: Callable[[int, int], None] = lambda _done, _
         notify: told how many events are done, and of how many.
     """
     cut, findings, book = history.cut(), history.findings, Book()
-    judges = _judges(history, cut, findings, book)
+    alone, beside = _alone(history, cut, findings), _beside(book, history, findings)
+    sights = [one.see for one in beside]
     done, total = 0, len(history.audit)
-    for row in history.audit:
-        if row.seq > cut.upto:
-            break
-        try:
-            event = history.event_of(row.payload)
-        except UnreadableError as error:
-            findings.add(Law.READABLE, Place("audit", row.partition, row.offset, row.seq), str(error))
-            continue
-        book.arrive(event)
-        for one in judges:
-            one.see(event)
-        book.apply(event)
-        done += 1
-        if not done % _STEP:
-            notify(done, total)
-    for one in judges:
+    for events in _batches(history, cut.upto):
+        for one in alone:
+            see = one.see
+            for event in events:
+                see(event)
+        for event in events:
+            book.arrive(event)
+            for see in sights:
+                see(event)
+            book.apply(event)
+        done += len(events)
+        notify(done, total)
+    for one in (*alone, *beside):
         one.end()
     notify(total, total)
     return Report(findings, cut, done, book)
@@ -87,23 +85,30 @@ def compare(report: Report, dump: dict[str, Any] | None) -> None:
     ledger.compare(report.book.canonical(), dump, report.findings)
 
 
-def _judges(history: History, cut: Cut, findings: Findings, book: Book) -> tuple[Judge, ...]:
-    """Stops comes before Outputs, which takes the commands away."""
-    seqs = list(map(itemgetter(0), history.audit))
+def _batches(history: History, upto: int) -> Iterator[list[AuditEvent]]:
+    """The events up to a seq that can be read, many at a time."""
+    rows = history.audit.upto(upto)
+    while batch := list(islice(rows, _BATCH)):
+        yield [event for row in batch if (event := history.read(AUDIT, row)) is not None]
 
-    def there(seq: int) -> bool:
-        at = bisect_left(seqs, seq)
-        return at < len(seqs) and seqs[at] == seq
 
+def _alone(history: History, cut: Cut, findings: Findings) -> tuple[Judge, ...]:
+    """Laws that need no book. Stops comes before the outputs, one of which takes the commands away."""
     return (
         Totality(history, cut, findings),
         Order(cut, findings),
-        Firsts(book, there, findings),
+        Shadow(findings),
+        Stops(history, findings),
+        *outputs(history, cut, findings),
+        Quarantined(history, cut, findings),
+    )
+
+
+def _beside(book: Book, history: History, findings: Findings) -> tuple[Judge, ...]:
+    """Laws that look at the book as it stands before each event."""
+    return (
+        Firsts(book, history.audit.has, findings),
         Reservations(book, findings),
         Caps(book, findings),
-        Shadow(findings),
         Contracts(book, findings),
-        Stops(history, findings),
-        Outputs(history, cut, findings),
-        Quarantined(history, cut, findings),
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from msgspec.msgpack import Decoder, Encoder
+
 from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError, EncodeError
 from toolgate.schemas.records import AuditEvent, Control
+from toolgate.verification.columns import Row
 from toolgate.verification.events import Fast, UnreadableError, head, plain
-from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History, Row
+from toolgate.verification.history import AUDIT, INPUTS, QUARANTINE, TOLD, History
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
@@ -27,9 +30,13 @@ class Loader:
     """
 
     def __init__(self, as_of_ms: int, registry: Registry | None = None) -> None:
-        self._told = {topic: Fast(kind, registry) for topic, (kind, _) in TOLD.items()}
+        told = {topic: Fast(kind, registry) for topic, kind in TOLD.items()}
+        self._seqs = {topic: fast.seq for topic, fast in told.items()}
         self._control = Codec(Control, registry)
-        self.history = History(Fast(AuditEvent, registry).read, as_of_ms)
+        self.history = History(
+            {AUDIT: Fast(AuditEvent, registry).read} | {topic: fast.read for topic, fast in told.items()},
+            as_of_ms,
+        )
 
     def take(self, envelope: Envelope) -> None:
         """One record; of a topic that no law looks at, nothing."""
@@ -52,10 +59,14 @@ class Loader:
         if topic == AUDIT:
             seq, stable, source, of, at = head(value)
             self.history.add_audit(
-                Row(seq, stable, envelope.time_ms, partition, offset, value), (source, of), at
+                Row(seq, partition, offset, value),
+                stable=stable,
+                time_ms=envelope.time_ms,
+                source=(source, of),
+                at=at,
             )
         else:
-            self.history.add_told(topic, partition, offset, self._told[topic].read(value))
+            self.history.add_told(topic, Row(self._seqs[topic](value), partition, offset, value))
 
     def _word(self, value: bytes | None) -> Control | None:
         try:
@@ -68,7 +79,9 @@ class PlainLoader:
     """Makes a history of records as `toolgate tail --json` prints them."""
 
     def __init__(self, as_of_ms: int) -> None:
-        self.history = History(_itself, as_of_ms)
+        packed = {AUDIT: AuditEvent, **TOLD}
+        self.history = History({topic: Decoder(kind).decode for topic, kind in packed.items()}, as_of_ms)
+        self._pack = Encoder().encode  # an event of objects takes five times the memory
         self._codecs: dict[str, Codec[Any]] = {topic: Codec(kind) for topic, kind in INPUTS.items()}
         self.history.rewritten.update((topic, codec.schema_id) for topic, codec in self._codecs.items())
 
@@ -85,6 +98,14 @@ class PlainLoader:
             raise UnreadableError("this is no record of a topic") from None
         if not (type(topic) is str and type(partition) is type(offset) is type(time_ms) is int):
             raise UnreadableError("its place or time is none")
+        try:
+            self._add(topic, partition, offset, time_ms, headers, value, entry.get("problem"))
+        except OverflowError:
+            raise UnreadableError("a number is larger than any of its schema") from None
+
+    def _add(  # noqa: PLR0913, PLR0917 - the parts of a record
+        self, topic: str, partition: int, offset: int, time_ms: int, headers: Any, value: Any, problem: Any
+    ) -> None:
         history = self.history
         if topic in INPUTS:
             record = None if value is None else plain(value, INPUTS[topic])
@@ -93,13 +114,19 @@ class PlainLoader:
         elif topic == QUARANTINE:
             history.add_quarantined(partition, offset, _header(headers, _SOURCE))
         elif (topic == AUDIT or topic in TOLD) and value is None:
-            history.unreadable(topic, partition, offset, str(entry.get("problem")))
+            history.unreadable(topic, partition, offset, str(problem))
         elif topic == AUDIT:
             event = plain(value, AuditEvent)
-            row = Row(event.seq, event.stable, time_ms, partition, offset, event)
-            history.add_audit(row, (event.topic, event.partition), event.offset)
+            history.add_audit(
+                Row(event.seq, partition, offset, self._pack(event)),
+                stable=event.stable,
+                time_ms=time_ms,
+                source=(event.topic, event.partition),
+                at=event.offset,
+            )
         elif topic in TOLD:
-            history.add_told(topic, partition, offset, plain(value, TOLD[topic][0]))
+            record = plain(value, TOLD[topic])
+            history.add_told(topic, Row(record.seq, partition, offset, self._pack(record)))
 
     def _rewritten(self, topic: str, record: Any) -> bytes:
         try:
@@ -110,10 +137,6 @@ class PlainLoader:
 
 def _digest(value: bytes | None) -> bytes:
     return blake2b(memoryview(value)[HEADER_BYTES:], digest_size=16).digest() if value else b""
-
-
-def _itself(event: AuditEvent) -> AuditEvent:
-    return event
 
 
 def _header(headers: Any, wanted: str) -> str:

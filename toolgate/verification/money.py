@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent, Op
     from toolgate.verification.book import Book, Reservation
 
+_APPROVED = frozenset({"intents", "votes"})  # where what is approved comes from
+
 
 class Reservations:
     """Each approval reserves once; a result ends a reservation once, after it, and accounts for all of it."""
@@ -21,33 +23,37 @@ class Reservations:
 
     def see(self, event: AuditEvent) -> None:
         """The next event; the book stands before it."""
-        reserved = [op for op in event.ops if op.op == "reserve"]
-        if reserved or (event.verdict == "APPROVE" and not event.dry_run):
-            self._reserves(event, reserved)
-        settled: set[str] = set()
+        reserved: list[Op] = []
+        settled: list[str] = []
         for op in event.ops:
-            if op.op == "settle":
+            if op.op == "reserve":
+                reserved.append(op)
+            elif op.op == "settle":
                 fault = self._fault(event, op, settled)
-                settled.add(op.args[0])
+                settled.append(op.args[0])
                 if fault:
                     self._findings.at(Law.RESERVATION, event, f"settles {op.args[0]}, {fault}")
+        if reserved or (event.verdict == "APPROVE" and not event.dry_run):
+            self._reserves(event, reserved)
 
     def end(self) -> None:
         """Nothing is left to say."""
 
     def _reserves(self, event: AuditEvent, reserved: list[Op]) -> None:
-        if event.verdict != "APPROVE" or event.dry_run or event.topic != "intents":
+        if event.verdict != "APPROVE" or event.dry_run or event.topic not in _APPROVED:
             self._findings.at(Law.RESERVATION, event, f"is {event.verdict} and reserves")
         elif len(reserved) != 1:
             self._findings.at(Law.RESERVATION, event, f"is approved and reserves {len(reserved)} times")
         else:
             name, _, digest, tool, *_ = reserved[0].args
-            if (name, digest, tool) != (event.command_id, event.digest, event.tool):
+            # Of a last vote the digest is the vote's own; that of its call is held against the hold and the command.
+            wanted = digest if event.topic == "votes" else event.digest
+            if (name, digest, tool) != (event.command_id, wanted, event.tool):
                 self._findings.at(Law.RESERVATION, event, f"reserves {name} for another call than its own")
             if name in self._book.reservations:
                 self._findings.at(Law.RESERVATION, event, f"reserves {name}, which was reserved before")
 
-    def _fault(self, event: AuditEvent, op: Op, settled: set[str]) -> str:
+    def _fault(self, event: AuditEvent, op: Op, settled: list[str]) -> str:
         name, outcome, actuals, _ = op.args
         found = self._book.reservations.get(name)
         if found is None:
@@ -96,6 +102,10 @@ class Caps:
         """The next event; the book stands before it, with all that is available to it."""
         for op in event.ops:
             match op.op:
+                case "rate" | "own":  # nearly every call has some
+                    pass
+                case "count" | "window":
+                    self._fills(event, op)
                 case "reserve":
                     for account, _unit, amount, cap, _expiry, _keep in op.args[4]:
                         self._takes(event, account, amount, cap)
@@ -105,8 +115,6 @@ class Caps:
                     for balance in event.balances:
                         if balance.account == op.args[0]:
                             self._takes(event, balance.account, op.args[1], balance.max)
-                case "count" | "window":
-                    self._fills(event, op)
                 case _:
                     pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import cel
 import pytest
@@ -64,7 +65,11 @@ def met(text, **changes):
     slots = []
     condition = compile_condition(text, ROOTS, slots)
     roots = {"params": PARAMS | changes, "now": datetime(2026, 4, 1, 9, tzinfo=UTC), "agent": {"id": "a-1"}}
-    return condition, Met(slots, lambda slot: value_of(slot, roots))
+    return condition, _met(slots, roots)
+
+
+def _met(slots, roots):
+    return Met([partial(value_of, slot) for slot in slots], roots, range(len(slots)))
 
 
 def holds(text, **changes):
@@ -276,7 +281,7 @@ def test_the_distance_is_the_least_change_that_turns_it(operator, value, limit):
     condition = compile_condition(text, ROOTS, slots)
 
     def at(cents):
-        return Met(slots, lambda slot: value_of(slot, {"params": PARAMS | {"cents": cents}}))
+        return _met(slots, {"params": PARAMS | {"cents": cents}})
 
     now, (_, distance) = condition.holds(at(value)), condition.near(at(value))
     turned = [by for by in range(-101, 102) if condition.holds(at(value + by)) is not now]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from toolgate.processors.contract import contract
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.strict_json import digest
 
 BAD_INTENTS = [
@@ -82,7 +81,7 @@ def test_collects_everything_about_tool_and_params(fields, codes, case, world):
 @pytest.mark.parametrize(("run_id", "partitions", "refused"), [("r1", 0, 0), ("r7", 8, 0), ("r1", 8, 1)])
 def test_refuses_a_record_that_lies_elsewhere(run_id, partitions, refused, case, world):
     """The case lies in partition 3, where r7 belongs and r1 does not; what comes from no topic lies nowhere."""
-    judged = contract(case(run_id=run_id), replace(world(), partitions=partitions))
+    judged = contract(case(run_id=run_id), changed(world(), partitions=partitions))
     assert [reason.code for reason in judged.reasons] == [Code.BAD_INTENT] * refused
     assert not refused or "partition 3, but its key belongs to 4: use" in judged.reasons[0].because
 

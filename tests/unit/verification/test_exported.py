@@ -136,6 +136,7 @@ def line(past, topic):
         (lambda _: "{", r"bad\.jsonl:2:1: .*export it again"),
         (lambda _: "[]", "this is no record of a topic"),
         (lambda entry: entry | {"offset": "7"}, "its place or time is none"),
+        (lambda entry: entry | {"offset": 1 << 63}, "larger than any of its schema"),
         (lambda entry: entry | {"headers": 3}, "no record of a topic|headers"),
         (lambda entry: entry | {"value": {"seq": 1}}, "is missing"),
         (lambda entry: entry | {"value": entry["value"] | {"seq": "1"}}, "Expected `int`, got `str`"),

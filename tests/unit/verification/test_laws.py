@@ -207,5 +207,5 @@ def test_a_record_of_the_gate_that_cannot_be_read(past):
     i = past.place("commands", event.seq)
     command = past.envelopes[i]
     past.envelopes[i] = changed(command, value=command.value[:-1])
-    there = f"commands[{command.partition}]@{command.offset}"
+    there = f"commands[{command.partition}]@{command.offset} (seq {event.seq})"
     assert past.wrong() == {"readable": [there], "command": [at(event)]}
