@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
+from toolgate.processors.loader import from_files
+from toolgate.processors.problems import LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolgate.processors.policy import PolicySet
+
 TOOLS = b"""
 tools:
   - name: look
@@ -54,3 +65,30 @@ CONTRACTED_FILES = FILES | {
     )
     for name in "cd"
 }
+
+
+def compiled(files: Mapping[str, bytes]) -> PolicySet:
+    """The set of these files, compiled once for all workers of all histories in this process.
+
+    Whoever changes how sets are compiled calls `compile_anew` before and after.
+
+    Raises:
+        LoadError: it does not load.
+    """
+    found = _compiled(tuple(sorted(files.items())))
+    if isinstance(found, LoadError):
+        raise found
+    return found
+
+
+def compile_anew() -> None:
+    """Forget what was compiled."""
+    _compiled.cache_clear()
+
+
+@cache
+def _compiled(files: tuple[tuple[str, bytes], ...]) -> PolicySet | LoadError:
+    try:
+        return from_files(dict(files))
+    except LoadError as error:
+        return error
