@@ -95,7 +95,7 @@ class Codec(Generic[T]):
         self.schema_id = self._registry.id_of(self._newest)
         self._header = _MAGIC + self.schema_id.to_bytes(4, "big")
         self._writers = {self._header: self._newest}
-        binary = _prepared(record_type)
+        binary = _prepared(self._subject)
         self._write, self._read = binary.write, binary.read
         self._names = _names_of(self._subject)
 
@@ -189,10 +189,10 @@ class Codec(Generic[T]):
 
 
 @cache
-def _prepared(record_type: type) -> Binary:
+def _prepared(subject: Subject) -> Binary:
     """The encoding of a record's newest schema: preparing it compiles code, and codecs are made at every start."""
-    newest = schemas(subject_of(record_type).stem)[-1]
-    return prepare(newest.runtime, {newest.runtime["name"]: record_type})
+    newest = schemas(subject.stem)[-1]
+    return prepare(newest.runtime, {newest.runtime["name"]: subject.record_type})
 
 
 def _names_of(subject: Subject) -> Callable[[Any], str] | None:

@@ -180,7 +180,8 @@ class _Source:
     def _operation(self, branches: list[Any]) -> Reading:
         """An `Op`: its branch says which name, the branch's fields are its arguments."""
         reads = [
-            self._function(self.reading(branch)("args"), f"Op({_word(branch)!r}, args)") for branch in branches
+            self._function(self.reading(branch)("args"), f"Op({_word(branch)!r}, args)")
+            for branch in branches
         ]
         table = self._name(None)
         self._lines.append(f"{table} = ({', '.join(reads)},)")

@@ -66,9 +66,11 @@ class Universe:
         files: Mapping[str, bytes] = MappingProxyType(FILES),
         sizes: tuple[int, int] = (7, 3),
         burst: int = 1,
+        stride: int = 1,
     ) -> None:
         self.sizes = sizes  # of a batch and of its parts
         self.burst = burst  # how many records of a kind arrive at a time
+        self.stride = stride  # how many points at most a worker passes before the next turn
         self.random = Random(seed)
         # What happens next is drawn apart: a shorter life of the same seed is the beginning of a longer one.
         self.kinds = Random(f"kinds of {seed}")
@@ -299,7 +301,8 @@ class Universe:
             match kind:
                 case "step":
                     slot = r.choice(list(self.running))
-                    self.trace.append(f"worker {slot}: {self.step(self.running[slot])}")
+                    for _ in range(1 if self.stride == 1 else r.randint(1, self.stride)):
+                        self.trace.append(f"worker {slot}: {self.step(self.running[slot])}")
                 case "time":
                     self.broker.now_ms += r.choice((1, 10, 900, 30_000, 600_000))
                 case "backup":
