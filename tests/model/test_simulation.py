@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 import pytest
 import simulate
 import worlds
+from judged import judged
 from protocol_bugs import clock_runs_back
 from rich.console import Console
 from simulation import KINDS, Lived, live, shrink
 from universe import Universe
 from worlds import WORLDS
 
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import AuditEvent
 from toolgate.streams.gate.worker import GC_OBJECTS
 
 if TYPE_CHECKING:
@@ -65,6 +68,23 @@ def test_a_seed_has_one_history_whatever_python_hashes_to():
     ]
     assert told[0] == told[1]
     assert len(set(told[0].split(","))) == len(REPEATED)
+
+
+def test_a_record_that_was_changed_is_found_by_verifying_and_by_deciding_again():
+    """Neither needs the other, nor the checker."""
+    universe = Universe(0)
+    universe.live(STEPS)
+    assert universe.rest()
+    assert judged(universe) == []
+    event = next(event for event in universe.audit() if event.command_id and event.topic == "intents")
+    codec = universe.codecs[AuditEvent]
+    for entry in universe.broker.log["audit", event.partition]:
+        if entry.envelope is not None and entry.envelope.value == codec.encode(event):
+            entry.envelope = changed(entry.envelope, value=codec.encode(changed(event, agent_id="b")))
+    verified, *_, replayed = judged(universe)
+    assert verified.startswith("verify: ")
+    assert f"seq {event.seq}" in verified
+    assert replayed.startswith(f"replay: seq {event.seq}: ")
 
 
 def test_a_shorter_life_is_the_beginning_of_a_longer_one():
