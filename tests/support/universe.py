@@ -7,13 +7,14 @@ the log holds.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import Counter, deque
 from random import Random
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import checker
 import orjson
+from committed import Committed
 from operators import VERSION, Operators
 from shaky import Shaky
 from silence import Silence
@@ -33,10 +34,7 @@ from toolgate.streams.log.memory import Broker, Entry, MemoryLog
 from toolgate.streams.ports import CONTROL, INPUTS, Ledger, Output, RejoinError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from toolgate.processors.case import Envelope
-    from toolgate.streams.ports import TopicPartition
+    from collections.abc import Callable, Iterator, Mapping
 
 PARTITIONS = 3
 CO_PARTITIONED = (
@@ -83,8 +81,7 @@ class Universe:
         self.operators = Operators(self.random, self.broker, files, PARTITIONS)
         self.publisher = Publisher("model")
         self.codecs = {t: Codec(t) for t in (Intent, Result, Control, AuditEvent, Command, Hold, Draft)}
-        self._seen: dict[TopicPartition, list[Envelope]] = defaultdict(list)
-        self._read: dict[TopicPartition, list[Any]] = defaultdict(list)
+        self.committed = Committed(self.broker, self.codecs)
         self.faults = True
         self.nothing = self.store.copy()
         self.images = [self.nothing]
@@ -189,7 +186,7 @@ class Universe:
 
     def _seen_to(self, partition: int) -> int:
         """The last result that an agent could have read, or one that is not there."""
-        read = [e.offset for e in self.visible(("results", partition))[-2:]]
+        read = [e.offset for e in self.committed.visible(("results", partition))[-2:]]
         beyond = len(self.broker.log["results", partition]) + 3
         return self.random.choice(read) if read and self.random.random() < 0.9 else beyond
 
@@ -197,7 +194,7 @@ class Universe:
         """An executor answers a committed command, sometimes twice, sometimes late."""
         r = self.random
         partition = r.randrange(PARTITIONS)
-        commands = self.records(Command, "commands", partition)[-6 * self.burst :]
+        commands = self.committed.records(Command, "commands", partition)[-6 * self.burst :]
         if not commands:
             return
         command = r.choice(commands)
@@ -334,25 +331,15 @@ class Universe:
             (*tp, o) in audited for tp, offsets in self.inputs().items() for o in offsets
         )
 
-    def visible(self, tp: TopicPartition) -> Sequence[Envelope]:
-        """The committed records of a topic-partition; what was seen before is not looked at again."""
-        seen = self._seen[tp]
-        seen.extend(self.broker.visible(tp, seen[-1].offset + 1 if seen else 0))
-        return seen
-
-    def records(self, record: type, topic: str, partition: int) -> Sequence[Any]:
-        """The same, decoded, each once."""
-        read, codec = self._read[topic, partition], self.codecs[record]
-        read.extend(codec.decode(e.value) for e in self.visible((topic, partition))[len(read) :])
-        return read
-
     def audit(self) -> list[AuditEvent]:
         """All committed audit events."""
-        return [event for p in range(PARTITIONS) for event in self.records(AuditEvent, "audit", p)]
+        return [event for p in range(PARTITIONS) for event in self.committed.records(AuditEvent, "audit", p)]
 
     def commands(self) -> list[Command]:
         """All committed commands."""
-        return [command for p in range(PARTITIONS) for command in self.records(Command, "commands", p)]
+        return [
+            command for p in range(PARTITIONS) for command in self.committed.records(Command, "commands", p)
+        ]
 
     def proposals(self) -> list[Hold | Draft]:
         """All committed holds and drafts."""
@@ -360,12 +347,14 @@ class Universe:
             one
             for topic, record in (("holds", Hold), ("drafts", Draft))
             for p in range(PARTITIONS)
-            for one in self.records(record, topic, p)
+            for one in self.committed.records(record, topic, p)
         ]
 
     def inputs(self) -> dict[tuple[str, int], list[int]]:
         """Offsets of all input records."""
-        return {tp: [e.offset for e in self.visible(tp)] for tp in self.broker.log if tp[0] in INPUTS}
+        return {
+            tp: [e.offset for e in self.committed.visible(tp)] for tp in self.broker.log if tp[0] in INPUTS
+        }
 
     def violations(self) -> list[str]:
         """What is wrong with the history."""
@@ -376,7 +365,7 @@ class Universe:
         read = {
             (p, e.offset): self.codecs[Intent].decode(e.value).results_seen_to
             for p in range(PARTITIONS)
-            for e in self.visible(("intents", p))
+            for e in self.committed.visible(("intents", p))
             if e.value in good  # 9 bytes are the noise of `intent`
         }
         words, sets = self.operators.words(), self.operators.sets()
