@@ -17,7 +17,7 @@ from toolgate.processors.problems import LoadError
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.policy import PolicySet
@@ -43,11 +43,19 @@ def loader_of(version: str) -> str:
 
 
 class PolicyStore:
-    """The policies topic below `end`. `loader` is ours, as `loader_of` names it: what loads may depend on it."""
+    """The policies topic below `end`.
 
-    def __init__(self, loader: str) -> None:
+    Args:
+        loader: ours, as `loader_of` names it: what loads may depend on it.
+        compile_files: what makes a set of its files; raises LoadError.
+    """
+
+    def __init__(
+        self, loader: str, compile_files: Callable[[Mapping[str, bytes]], PolicySet] = loader.from_files
+    ) -> None:
         self.end = 0
         self._loader = loader
+        self._compile = compile_files
         self._blobs: dict[str, tuple[int, bytes]] = {}  # by digest, with the offset where they were first
         self._manifests: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self._faults: dict[str, str] = {}
@@ -109,7 +117,7 @@ class PolicyStore:
             files = self.files(name)
             if files is None:
                 raise KeyError(name)
-            self._compiled[name] = loader.from_files(files)
+            self._compiled[name] = self._compile(files)
         self._compiled.move_to_end(name)
         while len(self._compiled) > _KEPT:
             self._compiled.popitem(last=False)

@@ -8,6 +8,7 @@ indices and repeated map keys would give one record many digests.
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import cache
 from hashlib import blake2b
 from io import BytesIO
 from operator import attrgetter
@@ -23,6 +24,8 @@ from toolgate.schemas.registry import Registry, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from toolgate.schemas.binary import Binary
 
 T = TypeVar("T")
 
@@ -92,7 +95,7 @@ class Codec(Generic[T]):
         self.schema_id = self._registry.id_of(self._newest)
         self._header = _MAGIC + self.schema_id.to_bytes(4, "big")
         self._writers = {self._header: self._newest}
-        binary = prepare(self._newest.runtime, {self._name: record_type})
+        binary = _prepared(self._subject)
         self._write, self._read = binary.write, binary.read
         self._names = _names_of(self._subject)
 
@@ -183,6 +186,13 @@ class Codec(Generic[T]):
             _refuse(DecodeCode.WRONG_SCHEMA, f"schema id {schema_id} is {found}, not {self._name}")
         self._writers[header] = schema
         return schema
+
+
+@cache
+def _prepared(subject: Subject) -> Binary:
+    """The encoding of a record's newest schema: preparing it compiles code, and codecs are made at every start."""
+    newest = schemas(subject.stem)[-1]
+    return prepare(newest.runtime, {newest.runtime["name"]: subject.record_type})
 
 
 def _names_of(subject: Subject) -> Callable[[Any], str] | None:

@@ -6,7 +6,7 @@ It keeps Redis's habits that the protocol relies on: scripts known by their text
 
 from __future__ import annotations
 
-import copy
+import pickle
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -63,15 +63,16 @@ class Store:
         self.image = Image()
         self.scripts: set[tuple[str, str]] = set()  # (nonce, code) of every script text it has been given
 
-    def copy(self) -> Image:
-        """An image of the data as of now: a backup."""
-        return copy.deepcopy(self.image)
+    def copy(self) -> bytes:
+        """The data as of now, as a file has it: a backup."""
+        return pickle.dumps(self.image, pickle.HIGHEST_PROTOCOL)
 
     def waiting(self) -> bool:
         """Whether decisions are stored that no committed offset has passed, or nothing is verified."""
         return not self.image.gen or any(mark.decided for mark in self.image.marks.values())
 
-    def restart(self, image: Image | None = None) -> None:
-        """Restart with the data, or with another image; either way the script cache is gone."""
-        self.image = self.image if image is None else copy.deepcopy(image)
+    def restart(self, backup: bytes | None = None) -> None:
+        """Restart with the data, or with a backup of it; either way the script cache is gone."""
+        if backup is not None:
+            self.image = pickle.loads(backup)  # noqa: S301 - made by `copy`
         self.scripts = set()

@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from operators import VERSION
+from universe_policies import compiled
 
 from toolgate.processors.keyring import Keyring
-from toolgate.processors.loader import from_files
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.replaying.outcome import Outcome, outcome
 from toolgate.replaying.redeciding import Replay
@@ -88,8 +88,8 @@ class Kept:
     def replay(self, files: Mapping[str, bytes] | None = None) -> Outcome:
         """Decide it again, under these files or its own; under none where there are none."""
         chosen = self.files if files is None else files
-        local = from_files(chosen) if chosen else None
-        return outcome(Replay(self, Intake(local, Keyring.insecure(), store=PolicyStore(VERSION))))
+        local = compiled(chosen) if chosen else None
+        return outcome(Replay(self, Intake(local, Keyring.insecure(), store=PolicyStore(VERSION, compiled))))
 
 
 def kept(universe: Universe, files: Mapping[str, bytes]) -> Kept:

@@ -6,6 +6,7 @@ python tests/support/simulate.py [--seeds N] [--first SEED] [--steps N]
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import sys
 import time
@@ -18,12 +19,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from simulation import Lived, live, shrink, world_of
 from worlds import STEPS
 
+from toolgate.streams.gate.worker import GC_OBJECTS
+
 PROCESSES = 2
 SHRUNK_MAX = 3  # failed seeds that are shrunk: the first ones tell enough
 
 
 def quiet() -> None:
-    """Workers are crashed by the thousand: what they log about it would be most of the time."""
+    """Workers are crashed by the thousand: what they log about it would be most of the time.
+
+    Garbage is collected as seldom as in a worker: of what lives as long as its history, little is garbage.
+    """
+    gc.set_threshold(GC_OBJECTS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
 
 

@@ -1,4 +1,7 @@
-"""A seed of the simulator: its history, what it shows, and the least of it that still shows something wrong."""
+"""A seed of the simulator: its history, what it shows, and the least of it that still shows something wrong.
+
+A history is held to the checker first. What satisfies that is verified and decided again as well.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from judged import judged
 from worlds import STEPS, WORLDS, life
 
 if TYPE_CHECKING:
@@ -47,7 +51,7 @@ def live(seed: int, steps: int = STEPS, without: frozenset[str] = frozenset()) -
     universe = world.make(seed)
     universe.without = without
     try:
-        found = life(universe, steps, world.rates)
+        found = life(universe, steps, world.rates) or judged(universe)
     except Exception as error:  # noqa: BLE001
         found = [f"{type(error).__name__}: {error}"]
     audit = [

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import checker
 import orjson
+from committed import Committed
 from operators import VERSION, Operators
 from shaky import Shaky
 from silence import Silence
-from universe_policies import FILES
+from universe_policies import FILES, compiled
 
 from toolgate.processors.keyring import Keyring
-from toolgate.processors.loader import from_files
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Command, Control, Draft, Hold, Intent, Result
@@ -65,8 +65,12 @@ class Universe:
         make_ledger: Callable[[], Ledger] | None = None,
         files: Mapping[str, bytes] = MappingProxyType(FILES),
         sizes: tuple[int, int] = (7, 3),
+        burst: int = 1,
+        stride: int = 1,
     ) -> None:
         self.sizes = sizes  # of a batch and of its parts
+        self.burst = burst  # how many records of a kind arrive at a time
+        self.stride = stride  # how many points at most a worker passes before the next turn
         self.random = Random(seed)
         # What happens next is drawn apart: a shorter life of the same seed is the beginning of a longer one.
         self.kinds = Random(f"kinds of {seed}")
@@ -74,10 +78,12 @@ class Universe:
         self.broker.on_commit = self._commit_meets
         self.store = Store() if store is None else store
         self.make_ledger = make_ledger or (lambda: MemoryLedger(self.store))
-        self.policies = from_files(files)
+        self.files = files
+        self.policies = compiled(files)
         self.operators = Operators(self.random, self.broker, files, PARTITIONS)
         self.publisher = Publisher("model")
         self.codecs = {t: Codec(t) for t in (Intent, Result, Control, AuditEvent, Command, Hold, Draft)}
+        self.committed = Committed(self.broker, self.codecs)
         self.faults = True
         self.nothing = self.store.copy()
         self.images = [self.nothing]
@@ -113,7 +119,7 @@ class Universe:
             fixed,
             lambda on_revoke: MemoryLog(self.broker, on_revoke),
             ledger,
-            Intake(self.policies, Keyring.insecure(), store=PolicyStore(VERSION)),
+            Intake(self.policies, Keyring.insecure(), store=PolicyStore(VERSION, compiled)),
             self.publisher,
             Silence(),
             now_ms=lambda: self.broker.now_ms,
@@ -182,19 +188,18 @@ class Universe:
 
     def _seen_to(self, partition: int) -> int:
         """The last result that an agent could have read, or one that is not there."""
-        read = [e.offset for e in self.broker.visible(("results", partition), 0)]
+        read = [e.offset for e in self.committed.visible(("results", partition))[-2:]]
         beyond = len(self.broker.log["results", partition]) + 3
-        return self.random.choice(read[-2:]) if read and self.random.random() < 0.9 else beyond
+        return self.random.choice(read) if read and self.random.random() < 0.9 else beyond
 
     def result(self) -> None:
         """An executor answers a committed command, sometimes twice, sometimes late."""
         r = self.random
         partition = r.randrange(PARTITIONS)
-        commands = list(self.broker.visible(("commands", partition), 0))
+        commands = self.committed.records(Command, "commands", partition)[-6 * self.burst :]
         if not commands:
             return
-        envelope = r.choice(commands[-6:])
-        command = self.codecs[Command].decode(envelope.value)
+        command = r.choice(commands)
         if command.command_id in self.answered and r.random() < 0.8:
             return
         self.answered.add(command.command_id)
@@ -210,7 +215,7 @@ class Universe:
             actual_cost_micros=r.choice((None, 0, 1, 3, 20)),
             actual_records=r.choice((None, (f"x{r.randrange(9)}",))),
         )
-        self.send(Output("results", partition, envelope.key, self.codecs[Result].encode(result)))
+        self.send(Output("results", partition, command.run_id.encode(), self.codecs[Result].encode(result)))
 
     def control(self) -> None:
         """An operator kills a run, or lifts it; a publisher activates a policy set."""
@@ -295,7 +300,8 @@ class Universe:
             match kind:
                 case "step":
                     slot = r.choice(list(self.running))
-                    self.trace.append(f"worker {slot}: {self.step(self.running[slot])}")
+                    for _ in range(1 if self.stride == 1 else r.randint(1, self.stride)):
+                        self.trace.append(f"worker {slot}: {self.step(self.running[slot])}")
                 case "time":
                     self.broker.now_ms += r.choice((1, 10, 900, 30_000, 600_000))
                 case "backup":
@@ -304,7 +310,8 @@ class Universe:
                     self._suffer(kind)
                 case _:
                     self.trace.append(f"world: {kind}")
-                    getattr(self, kind)()
+                    for _ in range(self.burst if kind in IN_BURSTS else 1):
+                        getattr(self, kind)()
 
     def rest(self, limit: int = 20_000) -> bool:
         """Faults stop; whether the workers come to rest with everything decided."""
@@ -328,33 +335,27 @@ class Universe:
 
     def audit(self) -> list[AuditEvent]:
         """All committed audit events."""
-        return [
-            self.codecs[AuditEvent].decode(e.value)
-            for p in range(PARTITIONS)
-            for e in self.broker.visible(("audit", p), 0)
-        ]
+        return [event for p in range(PARTITIONS) for event in self.committed.records(AuditEvent, "audit", p)]
 
     def commands(self) -> list[Command]:
         """All committed commands."""
         return [
-            self.codecs[Command].decode(e.value)
-            for p in range(PARTITIONS)
-            for e in self.broker.visible(("commands", p), 0)
+            command for p in range(PARTITIONS) for command in self.committed.records(Command, "commands", p)
         ]
 
     def proposals(self) -> list[Hold | Draft]:
         """All committed holds and drafts."""
         return [
-            self.codecs[record].decode(e.value)
+            one
             for topic, record in (("holds", Hold), ("drafts", Draft))
             for p in range(PARTITIONS)
-            for e in self.broker.visible((topic, p), 0)
+            for one in self.committed.records(record, topic, p)
         ]
 
     def inputs(self) -> dict[tuple[str, int], list[int]]:
         """Offsets of all input records."""
         return {
-            tp: [e.offset for e in self.broker.visible(tp, 0)] for tp in self.broker.log if tp[0] in INPUTS
+            tp: [e.offset for e in self.committed.visible(tp)] for tp in self.broker.log if tp[0] in INPUTS
         }
 
     def violations(self) -> list[str]:
@@ -366,7 +367,7 @@ class Universe:
         read = {
             (p, e.offset): self.codecs[Intent].decode(e.value).results_seen_to
             for p in range(PARTITIONS)
-            for e in self.broker.visible(("intents", p), 0)
+            for e in self.committed.visible(("intents", p))
             if e.value in good  # 9 bytes are the noise of `intent`
         }
         words, sets = self.operators.words(), self.operators.sets()
@@ -383,6 +384,7 @@ class Universe:
 
 
 TRACE = 40
+IN_BURSTS = frozenset(("intent", "result", "task", "contract"))
 FAULTS = (
     "crash", "crash", "zombie", "zombie", "thaw", "thaw", "expel", "timeout",
     "restart", "older", "older", "empty", "snapshot", "snapshot",

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import TYPE_CHECKING
+
+from toolgate.processors.loader import from_files
+from toolgate.processors.problems import LoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolgate.processors.policy import PolicySet
+
 TOOLS = b"""
 tools:
   - name: look
@@ -54,3 +65,47 @@ CONTRACTED_FILES = FILES | {
     )
     for name in "cd"
 }
+
+# The same with room for thousands of calls an hour.
+ROOM = {
+    b"max_tool_calls: 40": b"max_tool_calls: 400",
+    b"usd, max: 0.000060": b"usd, max: 0.002000",
+    b"usd, max: 0.000400": b"usd, max: 0.006000",
+    b"calls, max: 6": b"calls, max: 1500",
+    b"scope: workflow, max: 5": b"scope: workflow, max: 8",
+}
+
+
+def roomy(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Files of policies under which a busy universe is not denied everything."""
+    made = dict(files)
+    for tight, wide in ROOM.items():
+        made = {name: text.replace(tight, wide) for name, text in made.items()}
+    return made
+
+
+def compiled(files: Mapping[str, bytes]) -> PolicySet:
+    """The set of these files, compiled once for all workers of all histories in this process.
+
+    Whoever changes how sets are compiled calls `compile_anew` before and after.
+
+    Raises:
+        LoadError: it does not load.
+    """
+    found = _compiled(tuple(sorted(files.items())))
+    if isinstance(found, LoadError):
+        raise found
+    return found
+
+
+def compile_anew() -> None:
+    """Forget what was compiled."""
+    _compiled.cache_clear()
+
+
+@cache
+def _compiled(files: tuple[tuple[str, bytes], ...]) -> PolicySet | LoadError:
+    try:
+        return from_files(dict(files))
+    except LoadError as error:
+        return error

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import voted
 from contracted import RATES, Contracted
 from universe import Universe
-from universe_policies import PROPOSING_FILES
+from universe_policies import CONTRACTED_FILES, FILES, PROPOSING_FILES, roomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 STEPS = 1500
 ROUNDS_MAX = 3_000  # of all workers, until they are at rest: ten times what they need
+# Many decisions between two faults, in batches of many parts.
+BUSY: Mapping[str, Any] = MappingProxyType({"sizes": (100, 40), "burst": 30, "stride": 8})
+CALM: Mapping[str, float] = MappingProxyType({"fault": 0.006})
 NO_REST = "the workers do not come to rest"
 
 
@@ -33,6 +36,14 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "proposing": World(lambda seed: Universe(seed, files=PROPOSING_FILES)),
         "contracted": World(Contracted, RATES),
         "voted": World(voted.Voted, voted.RATES),
+        "busy": World(lambda seed: Universe(seed, files=roomy(FILES), **BUSY), CALM),
+        "busy proposing": World(lambda seed: Universe(seed, files=roomy(PROPOSING_FILES), **BUSY), CALM),
+        "busy contracted": World(
+            lambda seed: Contracted(seed, files=roomy(CONTRACTED_FILES), **BUSY), RATES | CALM
+        ),
+        "busy voted": World(
+            lambda seed: voted.Voted(seed, files=roomy(PROPOSING_FILES), **BUSY), voted.RATES | CALM
+        ),
     }
 )
 

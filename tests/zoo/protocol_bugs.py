@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 from bug import in_histories, in_tests
@@ -151,7 +152,7 @@ def published_before_charged(patch: pytest.MonkeyPatch) -> None:
         try:
             if self in owed:
                 decide(self, *owed.pop(self))
-            real, self._store.image = self._store.image, self._store.copy()
+            real, self._store.image = self._store.image, copy.deepcopy(self._store.image)
             try:
                 self._answer = decide(self, ctl, shares)
             finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from universe_policies import compile_anew
 from worlds import STEPS, WORLDS, life
 
 from toolgate.streams.gate.recovery import LostInputError
@@ -22,6 +23,14 @@ def shown(where: InHistories) -> str:
 
     Any other error than those that a recovery or a snapshot finds things by is the bug's own: it is raised.
     """
+    compile_anew()  # with the bug, and afterwards without
+    try:
+        return _shown(where)
+    finally:
+        compile_anew()
+
+
+def _shown(where: InHistories) -> str:
     world = WORLDS[where.world]
     rates = {**world.rates, **where.rates}
     for seed in range(SEEDS):
