@@ -94,8 +94,11 @@ def _run(site: Site, stack: Stack, intents: int, seed: int, console: Console) ->
     with Progress(console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("decided", total=intents)
         next_s = since + chance.uniform(*EVERY_S)
+        snapshots = site.snapshots()
         while (done := site.committed()) < intents:
             progress.update(task, completed=done)
+            if snapshots.poll() is not None:  # `toolgate gate` starts it again as well
+                snapshots = site.snapshots()
             if time.monotonic() >= next_s and done < intents * 0.98:
                 what = chance.choice(_KILLS)
                 killed[what.partition(" ")[0]] += 1

@@ -141,6 +141,7 @@ class Site:
     settings: Settings
     folder: Path
     workers: list[Worker] = field(default_factory=list)
+    others: list[subprocess.Popen[bytes]] = field(default_factory=list)
     load: Load | None = None
     with_folder: bool = True  # whether workers are told of policies beside them
     sets: checker.Sets | None = None  # the policy sets that decisions must fit
@@ -164,6 +165,9 @@ class Site:
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.kill()
+        for process in self.others:
+            process.kill()
+            process.wait()
         self._log.close()
 
     # --- processes ---
@@ -212,6 +216,19 @@ class Site:
             )
         self.workers.append(Worker(process, log, out))
         return self.workers[-1]
+
+    def snapshots(self) -> subprocess.Popen[bytes]:
+        """The process beside the workers that writes snapshots."""
+        with (self.folder / "snapshots.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "toolgate.cli", "snapshot", "--json"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=self.environment(),
+            )
+        self.others.append(process)
+        return process
 
     def redis(self) -> redis.Redis:
         """A client of the ledger's Redis."""
