@@ -23,10 +23,11 @@ from toolgate.processors.chain import judge
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.problems import LoadError
-from toolgate.processors.reasons import retryable
 from toolgate.processors.remembering import remembered
+from toolgate.processors.verdicts import retryable
 from toolgate.processors.world import World
-from toolgate.schemas.records import Intent, Outcome, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Intent, Outcome
 from toolgate.schemas.strict_json import dumps_canonical
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from toolgate.processors.loader import from_files
 from toolgate.processors.remembering import remembered
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import Kind
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
-from toolgate.schemas.records import Intent, Kind
+from toolgate.schemas.records import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

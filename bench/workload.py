@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.keyring import IntentKey, mac
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import Kind
 from toolgate.schemas.headers import KID, MAC, Headers, event_headers
-from toolgate.schemas.records import Intent, Kind
+from toolgate.schemas.records import Intent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from toolgate.processors.case import weigh
 from toolgate.processors.modes import DRAFT_ONLY, READ_ONLY, SHADOW
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Kind, Reason
+from toolgate.schemas.enums import Kind
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

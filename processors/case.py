@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.reasons import verdict_of
+from toolgate.processors.verdicts import verdict_of
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed, frozen
-from toolgate.schemas.records import Intent, Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolgate.processors.claims import Claim, Count, Rate, Remember, Reserve
     from toolgate.processors.policy import WorkflowPolicy
     from toolgate.processors.slots import Missing
+    from toolgate.schemas.records import Intent, Reason
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
 NO_HISTORY: Mapping[str, int] = MappingProxyType(

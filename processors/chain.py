@@ -18,14 +18,16 @@ from toolgate.processors.control import control
 from toolgate.processors.holds import WAITS, kept, opened
 from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
-from toolgate.processors.reasons import Code, ends_case, ordered, verdict_of
+from toolgate.processors.reasons import Code
 from toolgate.processors.rules import rules
 from toolgate.processors.run_contract import run_contract
 from toolgate.processors.shadow import shadow_of, shadowed
 from toolgate.processors.size import size
+from toolgate.processors.verdicts import ends_case, ordered, verdict_of
 from toolgate.processors.world import World
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Reason, Verdict
+from toolgate.schemas.records import Reason
 
 Processor = Callable[[Case, World], Case]
 

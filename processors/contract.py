@@ -10,8 +10,9 @@ from toolgate.processors.names import id_fault, is_id
 from toolgate.processors.placement import astray
 from toolgate.processors.reasons import Code
 from toolgate.processors.tool_lock import LOCK
+from toolgate.schemas.enums import Kind
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Kind, Reason
+from toolgate.schemas.records import Reason
 from toolgate.schemas.strict_json import JsonError, digest, read_strict
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.case import deny
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Kind, Reason
+from toolgate.schemas.enums import Kind
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 
 class Effect(StrEnum):

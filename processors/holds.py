@@ -13,8 +13,8 @@ from toolgate.processors.case import place_of
 from toolgate.processors.catalogue import PROPOSAL
 from toolgate.processors.claims import FACT_BYTES_MAX, Deadline, Label, Remember
 from toolgate.processors.reasons import Code
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed, frozen, names_of
-from toolgate.schemas.records import Verdict
 from toolgate.schemas.strict_json import dumps_canonical, loads_strict
 
 if TYPE_CHECKING:

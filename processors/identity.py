@@ -17,9 +17,10 @@ from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
 from toolgate.processors.keyring import APPROVER, DEV_KID, STARTER, framed, mac
 from toolgate.processors.reasons import Code
+from toolgate.schemas.enums import Choice
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC, kid_of
-from toolgate.schemas.records import Choice, Reason
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case, Envelope

@@ -31,8 +31,9 @@ from toolgate.processors.paths import values_at
 from toolgate.processors.plans import CALLS, COST, RECORDS, Account, Plan, standing
 from toolgate.processors.reasons import Code
 from toolgate.processors.run_contract import call_terms, usage_terms
+from toolgate.schemas.enums import Kind, Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Kind, Reason, Verdict
+from toolgate.schemas.records import Reason
 from toolgate.schemas.strict_json import digest
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors.claims import FACT_BYTES_MAX, FACTS, RUN_KEEP_MS, Count, Remember
 from toolgate.processors.facts import fields_of, history_keys, names_of, told_by_source
 from toolgate.processors.remembering import key_told, remembered
+from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.frozen import frozen
-from toolgate.schemas.records import ResultStatus
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:

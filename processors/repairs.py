@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.case import place_of
 from toolgate.processors.effects import VERDICTS, Do, Effect
-from toolgate.processors.reasons import Code, effect_of, entry_of
-from toolgate.schemas.records import Verdict
+from toolgate.processors.reasons import Code
+from toolgate.processors.verdicts import effect_of, entry_of
+from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

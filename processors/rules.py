@@ -12,9 +12,11 @@ from toolgate.processors.condition_syntax import quoted
 from toolgate.processors.effects import Effect
 from toolgate.processors.facts import Told, rows_of
 from toolgate.processors.lookups import TOLD
-from toolgate.processors.reasons import Code, ordered
+from toolgate.processors.reasons import Code
+from toolgate.processors.verdicts import ordered
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Reason, Verdict
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

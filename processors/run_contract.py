@@ -26,7 +26,8 @@ from toolgate.processors.claims import (
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import astray
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Kind, Reason
+from toolgate.schemas.enums import Kind
+from toolgate.schemas.records import Reason
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:

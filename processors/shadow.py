@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolgate.processors.modes import SHADOW
-from toolgate.processors.reasons import Code, ordered, verdict_of
+from toolgate.processors.reasons import Code
+from toolgate.processors.verdicts import ordered, verdict_of
+from toolgate.schemas.enums import Kind, Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Kind, Reason, Verdict
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

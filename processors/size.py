@@ -16,7 +16,8 @@ from toolgate.processors.case import deny
 from toolgate.processors.claims import Distinct, Remember
 from toolgate.processors.limits import RECORD_BYTES_MAX
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Reason, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case

@@ -13,9 +13,10 @@ from toolgate.processors.identity import check_vote
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import astray
 from toolgate.processors.reasons import Code
+from toolgate.schemas.enums import Choice
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.headers import KID, MAC
-from toolgate.schemas.records import Choice, Reason
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.claims import Claim

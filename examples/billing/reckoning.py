@@ -14,8 +14,8 @@ from toolgate.demo.billing import desk
 from toolgate.demo.billing.books import Books
 from toolgate.demo.checks import Check
 from toolgate.inspection.explanation import how_to_undo
+from toolgate.schemas.enums import ResultStatus, Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import ResultStatus, Verdict
 from toolgate.sdk import ToolError
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import redis
 import structlog
 
-from toolgate.streams.gate.intake import Intake, Item, Reading
+from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.ports import CONTROL, NOTHING, UnavailableError
 
 if TYPE_CHECKING:

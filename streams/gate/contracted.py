@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Outcome, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Outcome
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import Reason, RunContract
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision
 
 # Notes of the audit; a result whose writer may not speak for its command is refused as well.

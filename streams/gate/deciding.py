@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.control_state import ControlState
-    from toolgate.streams.gate.intake import Intake, Item, Reading
+    from toolgate.streams.gate.intake import Intake
+    from toolgate.streams.gate.items import Item, Reading
     from toolgate.streams.gate.steering import Steering
     from toolgate.streams.gate.waiting import Waiting
     from toolgate.streams.ports import Decision, Ledger, Look, Reply, TopicPartition

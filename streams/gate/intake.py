@@ -26,19 +26,11 @@ from toolgate.processors.run_contract import accepting, contract_fault, contract
 from toolgate.processors.voting import nothing_waits, step_of_tick, step_of_vote
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.frozen import changed, frozen
-from toolgate.schemas.records import (
-    Control,
-    Intent,
-    Reason,
-    Result,
-    ResultStatus,
-    RunContract,
-    Tick,
-    Verdict,
-    Vote,
-)
+from toolgate.schemas.enums import ResultStatus, Verdict
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import Control, Intent, Reason, Result, RunContract, Tick, Vote
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict, read_strict
+from toolgate.streams.gate.items import RECORDS, Item, Reading, Record
 from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import GIVEN_BYTES_MAX, NOTHING, Ask, UnavailableError
 
@@ -53,48 +45,6 @@ if TYPE_CHECKING:
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
     from toolgate.streams.ports import Look
-
-Record = Intent | Result | RunContract | Vote | Tick | Control
-
-# What lies on each of `ports.INPUTS`.
-RECORDS: dict[str, type[Record]] = {
-    "intents": Intent,
-    "results": Result,
-    "contracts": RunContract,
-    "votes": Vote,
-    "ticks": Tick,
-    "control": Control,
-}
-
-
-@frozen
-class Reading:
-    """A record as far as it could be read. `problem` is (code, detail) of what could not; it is quarantined."""
-
-    envelope: Envelope
-    record: Record | None = None
-    schema_id: int = 0
-    digest: str = ""
-    problem: tuple[str, str] | None = None
-    unseen: bool = False  # an intent that names results which are not there
-
-
-@frozen
-class Item:
-    """A reading, and what is asked of the ledger about it.
-
-    `case` is the judged intent: the record itself, or the one that a last vote is about. `refused` is why another input
-    does not count. `hold` is what a vote or a tick is about, `voter` whose vote it is, once that is proven, and `after`
-    the hold after it: None for one that it ends.
-    """
-
-    reading: Reading
-    ask: Ask
-    case: Case | None = None
-    refused: Reason | None = None
-    hold: OpenHold | None = None
-    voter: str = ""
-    after: OpenHold | None = None
 
 
 class Intake:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
-    from toolgate.streams.gate.intake import Intake, Item
+    from toolgate.streams.gate.intake import Intake
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.gate.publish import Publisher
     from toolgate.streams.ports import Decision, Ledger, Log, OnRevoke, Output, Reply, TopicPartition
 

@@ -16,13 +16,14 @@ from prometheus_client.process_collector import ProcessCollector
 
 from toolgate.processors.reasons import Code
 from toolgate.processors.refusals import refusal
-from toolgate.schemas.records import Intent, Result, RunContract, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Intent, Result, RunContract
 from toolgate.streams.gate.contracted import note_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision, TopicPartition
 
 STATES = ("starting", "joining", "running", "waiting", "recovering", "stopped")

@@ -13,10 +13,11 @@ from toolgate.processors.capture import captured
 from toolgate.processors.case import place_of
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.limits import HOLD_MS
-from toolgate.processors.reasons import retryable
 from toolgate.processors.repairs import repair
 from toolgate.processors.run_contract import seen_id
+from toolgate.processors.verdicts import retryable
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import Kind, ResultStatus, Verdict
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.headers import event_headers, kid_of, trace_of
 from toolgate.schemas.records import (
@@ -28,14 +29,11 @@ from toolgate.schemas.records import (
     Draft,
     Hold,
     Intent,
-    Kind,
     Outcome,
     Pulse,
     Result,
-    ResultStatus,
     RunContract,
     Tick,
-    Verdict,
     Vote,
 )
 from toolgate.streams.gate import voted
@@ -51,7 +49,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Case, Envelope
     from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.gate.rollups import Rollup, Rollups
     from toolgate.streams.gate.told import Told
     from toolgate.streams.ports import Decision, Reply

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolgate.processors.policy import PolicySet
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision, TopicPartition
 
 R = TypeVar("R")

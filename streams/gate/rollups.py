@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case

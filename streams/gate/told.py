@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.reasons import Code, ordered
+from toolgate.processors.reasons import Code
 from toolgate.processors.refusals import refusal
 from toolgate.processors.shadow import would_have
+from toolgate.processors.verdicts import ordered
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import frozen
-from toolgate.schemas.records import Reason, Verdict
+from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision
 
 

@@ -12,7 +12,7 @@ from toolgate.schemas.headers import kid_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
 
 EVERY_S = 60.0
 KIDS_MAX = 1000  # anybody who may write a topic may claim any number of ids

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.holds import LATE
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Choice, Draft, Hold, Outcome, Tick, Verdict, Vote
+from toolgate.schemas.enums import Choice, Verdict
+from toolgate.schemas.records import Draft, Hold, Outcome, Tick, Vote
 from toolgate.streams.gate.proposals import OPEN, told_of
 
 if TYPE_CHECKING:
     from toolgate.processors.holds import OpenHold
     from toolgate.schemas.records import Reason
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision
 
 # States of a hold, and notes of the audit. A draft that is approved is promoted.

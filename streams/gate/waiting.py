@@ -14,7 +14,7 @@ from toolgate.schemas.records import Intent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from toolgate.streams.gate.intake import Reading
+    from toolgate.streams.gate.items import Reading
     from toolgate.streams.ports import TopicPartition
 
 INTENTS, RESULTS = "intents", "results"

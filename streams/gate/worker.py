@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.registry import Registry
-    from toolgate.streams.gate.intake import Item
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision, OnRevoke, TopicPartition
     from toolgate.streams.settings import Settings
 

@@ -11,7 +11,7 @@ from judging import judged, world_of
 from toolgate.processors.problems import LoadError
 from toolgate.schemas.bundle import SUBJECTS
 from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.strict_json import JsonError, read_strict
 
 CASES_MIN = 200

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from judging import judged, world_of
 from rule_reference import CAPS, LEAVES, TREES, BrokenError, Tree
 
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 DEPTH_MAX = 32
 USUAL = {"order_id": "O-1", "kind": "part", "cents": 700}

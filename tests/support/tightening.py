@@ -17,8 +17,9 @@ from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
 from toolgate.processors.world import World
+from toolgate.schemas.enums import Kind
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Kind
+from toolgate.schemas.records import Intent
 from toolgate.streams.ledger.memory import MemoryLedger, Store
 from toolgate.streams.ports import Ask, Share
 

@@ -8,7 +8,8 @@ from bug import in_tests
 
 from toolgate.schemas import codec, strict_json
 from toolgate.schemas.codec import Codec
-from toolgate.streams.gate.intake import Intake, Reading
+from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.items import Reading
 from toolgate.streams.ports import UnavailableError
 
 if TYPE_CHECKING:

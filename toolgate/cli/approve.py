@@ -6,7 +6,7 @@ import typer
 
 from toolgate.cli.deciding import TIMEOUT_S, Comment, Kid, Timeout, Wanted, decide
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
-from toolgate.schemas.records import Choice
+from toolgate.schemas.enums import Choice
 
 app = typer.Typer()
 

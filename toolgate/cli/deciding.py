@@ -19,7 +19,7 @@ from toolgate.streams.gate import keys
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolgate.schemas.records import Choice
+    from toolgate.schemas.enums import Choice
 
 Wanted = Annotated[str, typer.Argument(metavar="ID", help="What waits: an id of `toolgate queue`.")]
 Kid = Annotated[

@@ -29,8 +29,9 @@ from toolgate.processors.claims import (
     Spend,
 )
 from toolgate.processors.problems import nearest
+from toolgate.schemas.enums import Kind
 from toolgate.schemas.frozen import names_of
-from toolgate.schemas.records import Intent, Kind, RunContract
+from toolgate.schemas.records import Intent, RunContract
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.errors import SettingsError
 from toolgate.whatif.explaining import ContractFault

@@ -19,7 +19,7 @@ from toolgate.cli.wording import STYLES, safe
 from toolgate.inspection.plain import as_plain
 from toolgate.processors.amounts import usd
 from toolgate.processors.reasons import TABLE, Code
-from toolgate.schemas.records import ResultStatus, Verdict
+from toolgate.schemas.enums import ResultStatus, Verdict
 from toolgate.sdk import Client, NoAnswerError
 from toolgate.streams.gate import keys
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from toolgate.demo.script import Step, Told
 from toolgate.demo.together import together
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 from toolgate.sdk import Client
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.streams.ledger.accounts import Money
 from toolgate.streams.ledger.fold import Fold, OrderError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.demo import tally
 from toolgate.demo.checks import LEDGER
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolgate.demo import day_figures, report, tally
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

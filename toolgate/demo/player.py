@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.demo.together import together
-from toolgate.schemas.records import Outcome, Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.sdk import Answer, ToolError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from toolgate.demo.runs import Call, Run
+    from toolgate.schemas.records import Outcome
     from toolgate.sdk import Client, Command
 
 ANSWER_S = 120.0  # for a decision or a result: longer than a worker that was killed takes to come back

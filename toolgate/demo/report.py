@@ -11,7 +11,7 @@ from toolgate.demo import labelled, tally
 from toolgate.demo.checks import SHOWN_MAX
 from toolgate.demo.runs import LABELS
 from toolgate.processors.amounts import amount
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.records import ResultStatus, Verdict
+from toolgate.schemas.enums import ResultStatus, Verdict
 
 if TYPE_CHECKING:
     from toolgate.sdk import Outcome, Result

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.demo.checks import LEDGER
 from toolgate.demo.runs import LABELS
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.streams.ledger.accounts import RUN_SCOPE
 from toolgate.streams.ledger.fold import Fold
 

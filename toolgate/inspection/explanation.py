@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.inspection.plain import as_plain
 from toolgate.processors.catalogue import READ
 from toolgate.processors.paths import values_at
-from toolgate.schemas.records import ResultStatus, Verdict
+from toolgate.schemas.enums import ResultStatus, Verdict
 from toolgate.schemas.strict_json import JsonError, loads_strict
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.explanation import Decided, Explanation, Reported, approves
 from toolgate.inspection.reader import TopicReader
 from toolgate.processors.placement import partition_of
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.streams.errors import RefusedError, SettingsError
 
 if TYPE_CHECKING:

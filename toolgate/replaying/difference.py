@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.inspection.plain import as_plain
 from toolgate.schemas.codec import HEADER_BYTES
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import frozen
-from toolgate.schemas.records import Verdict
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope

@@ -17,9 +17,10 @@ from toolgate.replaying.inputs import Inputs
 from toolgate.replaying.ledger import ReplayLedger
 from toolgate.replaying.ordering import in_order
 from toolgate.replaying.recorded import RecordedReader
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Verdict
-from toolgate.streams.gate.intake import Reading
+from toolgate.schemas.records import Intent
+from toolgate.streams.gate.items import Reading
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.waiting import RESULTS
 from toolgate.streams.ports import CONTROL, NOTHING, Reply
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from toolgate.replaying.recorded import Head, Recorded
     from toolgate.replaying.records import Records
     from toolgate.schemas.registry import Registry
-    from toolgate.streams.gate.intake import Intake, Item
+    from toolgate.streams.gate.intake import Intake
+    from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision, Look, Output
 
 # Why a record was not read that lies outside of it: told by who met it.

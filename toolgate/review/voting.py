@@ -12,8 +12,9 @@ from toolgate.processors.voting import carrying
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.waiting import OPEN, TOPICS, Waiting, read
 from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.enums import Choice
 from toolgate.schemas.headers import event_headers
-from toolgate.schemas.records import Choice, Vote
+from toolgate.schemas.records import Vote
 from toolgate.sdk.errors import NoAnswerError, NotSentError
 from toolgate.sdk.sender import Sender
 from toolgate.streams.errors import RefusedError

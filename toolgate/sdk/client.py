@@ -10,8 +10,9 @@ from toolgate.processors.contract import OUTCOMES, PARAMS_BYTES_MAX, PARAMS_DEPT
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import EncodeError, body_digest
+from toolgate.schemas.enums import Kind
 from toolgate.schemas.headers import event_headers
-from toolgate.schemas.records import Intent, Kind
+from toolgate.schemas.records import Intent
 from toolgate.schemas.strict_json import JsonError, dumps_canonical
 from toolgate.sdk import connecting
 from toolgate.sdk.errors import IntentError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from toolgate.schemas.records import ResultStatus
+from toolgate.schemas.enums import ResultStatus
 from toolgate.sdk.answer import Answer, ToolError
 from toolgate.sdk.history import key_of
 from toolgate.sdk.reports import answered, ended

@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.records import ResultStatus
+from toolgate.schemas.enums import ResultStatus
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import Command, Result

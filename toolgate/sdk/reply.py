@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from toolgate.schemas.records import ResultStatus, Verdict
+from toolgate.schemas.enums import ResultStatus, Verdict
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import Outcome, Result

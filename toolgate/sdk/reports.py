@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from toolgate.schemas.codec import EncodeError
+from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import event_headers
-from toolgate.schemas.records import Result, ResultStatus
+from toolgate.schemas.records import Result
 from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical
 from toolgate.sdk.errors import NotSentError
 from toolgate.sdk.sender import Sender, signature

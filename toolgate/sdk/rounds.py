@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.limits import HOLD_MS
+from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import ResultStatus
 from toolgate.sdk.history import History, Todo, todo
 from toolgate.sdk.lanes import LOW
 from toolgate.sdk.reports import begun, ended

@@ -12,8 +12,9 @@ from toolgate.processors.keyring import StarterKey
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import EncodeError, body_digest
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.headers import event_headers
-from toolgate.schemas.records import RunContract, Verdict
+from toolgate.schemas.records import RunContract
 from toolgate.sdk import connecting
 from toolgate.sdk.errors import ContractRefusedError, IntentError, NoAnswerError
 from toolgate.sdk.replies import Replies

@@ -8,7 +8,7 @@ from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.records import ResultStatus, Verdict
+from toolgate.schemas.enums import ResultStatus, Verdict
 from toolgate.sdk.errors import IntentError, NoAnswerError
 from toolgate.sdk.ticket import Ticket
 

@@ -15,7 +15,8 @@ from toolgate.schemas import registry as registries
 from toolgate.schemas.binary import NESTED
 from toolgate.schemas.bundle import schemas, subject_of
 from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError
-from toolgate.schemas.records import AuditEvent, Op, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import AuditEvent, Op
 from toolgate.verification.unrolled import unrolled
 
 if TYPE_CHECKING:

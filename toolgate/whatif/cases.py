@@ -11,7 +11,8 @@ from toolgate.processors.cases_file import CasesFile, check_cases, workflow_of
 from toolgate.processors.param_schema import json_plain
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.processors.written_file import read_file
-from toolgate.schemas.records import AuditEvent, Intent, Kind, Reason, Result, RunContract, Verdict
+from toolgate.schemas.enums import Kind, Verdict
+from toolgate.schemas.records import AuditEvent, Intent, Reason, Result, RunContract
 from toolgate.schemas.strict_json import JsonError, dumps_canonical
 from toolgate.streams.gate.contracted import ACCEPTED
 from toolgate.streams.gate.rehearsal import Rehearsal

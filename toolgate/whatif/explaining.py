@@ -12,14 +12,15 @@ from toolgate.processors.claims import Remember
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.facts import fact_name, fact_value
 from toolgate.processors.keyring import Keyring
-from toolgate.processors.reasons import ends_case
 from toolgate.processors.remembering import key_told
 from toolgate.processors.rule_looks import looks
 from toolgate.processors.run_contract import accepting, contract_fault, contract_of
+from toolgate.processors.verdicts import ends_case
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Reason, RunContract, Verdict
+from toolgate.schemas.records import Intent, Reason, RunContract
 from toolgate.streams.gate.rehearsal import Rehearsal
 
 if TYPE_CHECKING:

@@ -21,8 +21,9 @@ import msgspec
 from toolgate.demo import runs as demo_runs
 from toolgate.demo.runs import LINE_BYTES_MAX
 from toolgate.processors.problems import LoadError, Problem
+from toolgate.schemas.enums import Kind, ResultStatus
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Kind, Result, ResultStatus, RunContract
+from toolgate.schemas.records import Intent, Result, RunContract
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.records import Intent, RunContract, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Intent, RunContract
 from toolgate.streams.gate.rehearsal import Rehearsal
 
 if TYPE_CHECKING:

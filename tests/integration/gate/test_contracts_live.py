@@ -9,8 +9,8 @@ import pytest
 from gate_load import WORKFLOW
 
 from toolgate.processors.keyring import IntentKey, StarterKey
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 from toolgate.sdk import Client, ContractRefusedError, NoAnswerError, Starter
 from toolgate.streams.gate import keys
 

@@ -7,8 +7,8 @@ import pytest
 from bench import alone, inside, rulebook
 from toolgate.processors.chain import judge
 from toolgate.processors.rules import rules
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 
 
 @pytest.mark.parametrize("macro", [False, True])

@@ -8,7 +8,8 @@ from toolgate.processors.case import Envelope
 from toolgate.processors.claims import Charge, Distinct, Rate
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import Intent, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Intent
 from toolgate.streams.gate import keys
 from toolgate.streams.gate.intake import Intake
 

@@ -18,7 +18,7 @@ from toolgate.processors.fields import RULES_MAX, TOOLS_MAX
 from toolgate.processors.loader import from_files
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 # --- files ---
 

@@ -17,8 +17,8 @@ from toolgate.processors.loader import load
 from toolgate.processors.reasons import Code
 from toolgate.processors.remembering import remembered
 from toolgate.processors.world import World
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 WORKFLOW, SECRET = "airline_service_v1", b"0123456789abcdef"

@@ -15,7 +15,8 @@ from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.loader import from_files
 from toolgate.processors.world import World
-from toolgate.schemas.records import Intent, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Intent
 
 H = 3_600_000
 DAY = 24 * H

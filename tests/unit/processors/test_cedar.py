@@ -19,7 +19,7 @@ from toolgate.processors.loader import from_files
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.processors.world import World
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "cedar"
 SECRET = b"0123456789abcdef"

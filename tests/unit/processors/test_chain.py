@@ -14,8 +14,9 @@ from toolgate.processors.chain import CHAIN, judge, printed
 from toolgate.processors.claims import Charge, Count, Distinct, Forbid
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.reasons import Code
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Control, Verdict
+from toolgate.schemas.records import Control
 
 LAW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TOOLS = ("read_invoice", "compute_proration", "create_adjustment_draft", "execute_refund", "discard_draft")

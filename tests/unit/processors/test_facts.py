@@ -13,10 +13,11 @@ from toolgate.processors.chain import judge
 from toolgate.processors.facts import concerning, fact_name, fact_value, rows_of
 from toolgate.processors.functions import FUNCTIONS
 from toolgate.processors.problems import LoadError
-from toolgate.processors.reasons import Code, retryable
+from toolgate.processors.reasons import Code
 from toolgate.processors.remembering import FACTS_MAX
+from toolgate.processors.verdicts import retryable
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 
 TOOLS = """
 tools:

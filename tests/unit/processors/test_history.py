@@ -9,9 +9,10 @@ import pytest
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import Count, Require
 from toolgate.processors.problems import LoadError
-from toolgate.processors.reasons import Code, retryable
+from toolgate.processors.reasons import Code
 from toolgate.processors.refusals import refusal
-from toolgate.schemas.records import Verdict
+from toolgate.processors.verdicts import retryable
+from toolgate.schemas.enums import Verdict
 
 TOOLS = """
 tools:

@@ -21,7 +21,7 @@ from toolgate.processors.claims import (
 )
 from toolgate.processors.limits import record_names
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.strict_json import digest
 
 HEAD = "policy:\n  workflow_id: billing_adjustments_v3\n"

@@ -9,11 +9,12 @@ import pytest
 from toolgate.processors.approval_terms import terms_of
 from toolgate.processors.chain import judge
 from toolgate.processors.facts import fact_name, fact_value
-from toolgate.processors.reasons import Code, retryable
+from toolgate.processors.reasons import Code
 from toolgate.processors.repairs import repair
 from toolgate.processors.shadow import would_have
+from toolgate.processors.verdicts import retryable
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 
 TOOLS = """
 tools:

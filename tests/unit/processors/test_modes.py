@@ -16,7 +16,8 @@ from toolgate.processors.control_state import ControlState
 from toolgate.processors.modes import MODES, canary_percent, mode_of_run
 from toolgate.processors.reasons import Code
 from toolgate.processors.shadow import would_have
-from toolgate.schemas.records import Control, Verdict
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Control
 
 READ = {"tool": "read_invoice", "params": '{"invoice_id":"I-1"}'}
 WRITE = {"tool": "create_adjustment_draft", "params": '{"invoice_id":"I-1"}'}

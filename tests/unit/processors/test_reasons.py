@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from toolgate.processors.reasons import TABLE, Code, ends_case, ordered, retryable
+from toolgate.processors.reasons import TABLE, Code
 from toolgate.processors.reasons_page import table
+from toolgate.processors.verdicts import ends_case, ordered, retryable
 from toolgate.schemas.records import Reason
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "reasons.md"

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 
 from toolgate.processors.case import place_of
 from toolgate.processors.chain import judge
-from toolgate.processors.reasons import TABLE, VERDICTS, Code, Do
+from toolgate.processors.reasons import TABLE, Code, Do
 from toolgate.processors.repairs import REPAIR_BYTES_MAX, repair
+from toolgate.processors.verdicts import VERDICTS
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Reason, Verdict
+from toolgate.schemas.records import Reason
 from toolgate.schemas.strict_json import dumps_canonical
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "repairs.md"

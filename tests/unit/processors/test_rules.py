@@ -7,7 +7,7 @@ import pytest
 from toolgate.processors.chain import judge
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
-from toolgate.schemas.records import Verdict
+from toolgate.schemas.enums import Verdict
 
 TOOLS = """
 tools:

@@ -9,8 +9,8 @@ from toolgate.processors.chain import judge
 from toolgate.processors.claims import Distinct, Forbid, Label
 from toolgate.processors.reasons import Code
 from toolgate.processors.size import DECISION_BYTES_MAX, decision_bytes, size
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Verdict
 
 LABEL = Label(Code.BLAST_RADIUS, "blast_radius[0]", "run", "records")
 NAMES = tuple(str(n) for n in range(256))

@@ -9,19 +9,13 @@ import pytest
 from toolgate.processors.case import weigh
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import Charge, Own, Remember
-from toolgate.processors.reasons import (
-    TABLE,
-    VERDICTS,
-    Code,
-    Effect,
-    effect_of,
-    ordered,
-    retryable,
-    verdict_of,
-)
+from toolgate.processors.effects import VERDICTS, Effect
+from toolgate.processors.reasons import TABLE, Code
 from toolgate.processors.size import decision_bytes
+from toolgate.processors.verdicts import effect_of, ordered, retryable, verdict_of
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Reason, Verdict
+from toolgate.schemas.records import Reason
 
 TOOLS = """
 tools:

@@ -22,7 +22,8 @@ from toolgate.schemas.bundle import schemas
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.registry import bundled
 from toolgate.streams.gate.careful import KILLS
-from toolgate.streams.gate.intake import Intake, Reading
+from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.items import Reading
 
 
 @pytest.mark.parametrize("seed", range(12))

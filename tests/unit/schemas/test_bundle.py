@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import pytest
 from msgspec.structs import fields
 
-from toolgate.schemas import bundle, records
+from toolgate.schemas import bundle, enums, records
 from toolgate.schemas.binary import NESTED
 
 SCHEMAS = [schema for subject in bundle.SUBJECTS for schema in bundle.schemas(subject.stem)]
@@ -91,7 +91,7 @@ def test_a_shared_type_is_the_same_wherever_it_is_spelt_out():
             assert seen.setdefault(name, part) == part, (schema.subject.stem, name)
 
 
-@pytest.mark.parametrize("enum", [records.Kind, records.Verdict, records.ResultStatus])
+@pytest.mark.parametrize("enum", [enums.Kind, enums.Verdict, enums.ResultStatus])
 def test_enums_have_the_symbols_of_their_schemas(enum):
     """What the code can say, the schema can carry, and the other way round."""
     found = [

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Command, Result, ResultStatus
+from toolgate.schemas.records import Command, Result
 from toolgate.sdk.history import History, Progress, Todo, todo
 from toolgate.sdk.reports import begun, ended
 

@@ -12,7 +12,7 @@ import pytest
 from toolgate.schemas.records import Intent
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate.health import Endpoint, Health
-from toolgate.streams.gate.intake import Item, Reading
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.gate.status import SILENT_S, Status
 from toolgate.streams.ports import Ask, Decision

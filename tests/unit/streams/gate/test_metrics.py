@@ -9,8 +9,9 @@ from prometheus_client.exposition import generate_latest
 
 from toolgate.processors.case import Case, Envelope
 from toolgate.processors.claims import Charge, Forbid, Label
-from toolgate.schemas.records import Intent, Op, Reason, Result, RunContract, Verdict
-from toolgate.streams.gate.intake import Item, Reading
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Intent, Op, Reason, Result, RunContract
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.ports import Ask, Decision
 

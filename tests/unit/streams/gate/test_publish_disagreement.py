@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from toolgate.processors.case import Envelope
-from toolgate.schemas.records import Verdict
-from toolgate.streams.gate.intake import Item, Reading
+from toolgate.schemas.enums import Verdict
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.gate.told import DisagreementError

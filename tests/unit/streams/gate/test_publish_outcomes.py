@@ -11,10 +11,11 @@ from toolgate.processors.keyring import IntentKey, Keyring, mac
 from toolgate.processors.policy import PolicySet
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, body_digest
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
-from toolgate.schemas.records import Intent, Outcome, Verdict
-from toolgate.streams.gate.intake import Item, Reading
+from toolgate.schemas.records import Intent, Outcome
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ports import Ask, Decision, Reply

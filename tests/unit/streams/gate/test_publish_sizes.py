@@ -18,10 +18,11 @@ from toolgate.processors.size import ACCOUNT_BYTES_MAX, DECISION_BYTES_MAX, deci
 from toolgate.processors.world import World
 from toolgate.schemas.bundle import INPUT_BYTES_MAX, OUTPUT_BYTES_MAX, SUBJECTS
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Pulse, Verdict, Visible
+from toolgate.schemas.records import Intent, Pulse, Visible
 from toolgate.schemas.strict_json import dumps_canonical
-from toolgate.streams.gate.intake import Item, Reading
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ledger.accounts import Accounts

@@ -8,7 +8,7 @@ from toolgate.processors.case import Envelope
 from toolgate.processors.reasons import Code
 from toolgate.schemas.headers import KID
 from toolgate.schemas.records import Reason
-from toolgate.streams.gate.intake import Item, Reading
+from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.unbelieved import KIDS_MAX, Unbelieved
 from toolgate.streams.ports import Ask
 

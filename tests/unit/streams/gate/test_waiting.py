@@ -6,7 +6,7 @@ import pytest
 
 from toolgate.processors.case import Envelope
 from toolgate.schemas.records import Intent
-from toolgate.streams.gate.intake import Reading
+from toolgate.streams.gate.items import Reading
 from toolgate.streams.gate.waiting import PATIENCE_MS, Waiting
 
 INTENTS, RESULTS = ("intents", 0), ("results", 0)

@@ -1,0 +1,52 @@
+"""The fixed words that records use: kinds of intents, verdicts, how a command ended, what a vote says."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What an intent asks: a tool call, an account of model spend, or the end of its run."""
+
+    CALL = "call"
+    USAGE = "usage"
+    FINISH = "finish"
+
+
+class Verdict(StrEnum):
+    """What became of an input record.
+
+    The first five are verdicts on intents; RECORDED is for every other input (results, control), for reports (usage,
+    finish) and for intents in shadow, and DUPLICATE for a record that repeats a first decision and has no verdict of
+    its own.
+    """
+
+    APPROVE = "APPROVE"
+    DENY = "DENY"
+    HOLD = "HOLD"
+    DRAFT = "DRAFT"
+    QUARANTINE = "QUARANTINE"
+    RECORDED = "RECORDED"
+    DUPLICATE = "DUPLICATE"
+
+
+class ResultStatus(StrEnum):
+    """How far a command came at its executor.
+
+    `started` precedes the effect; `ok`, `error` and `unknown` end it after the effect may have happened; `void`
+    ends it with the executor's word that the effect never happened (expired, killed, refused).
+    """
+
+    STARTED = "started"
+    OK = "ok"
+    ERROR = "error"
+    UNKNOWN = "unknown"
+    VOID = "void"
+
+
+class Choice(StrEnum):
+    """What a vote says. To withdraw is for whoever starts runs: it needs no approver."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+    WITHDRAW = "withdraw"
