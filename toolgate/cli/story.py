@@ -11,7 +11,7 @@ from rich.text import Text
 from toolgate.cli import tables
 from toolgate.cli.wording import STYLES, because, safe
 from toolgate.inspection.decoding import as_time
-from toolgate.inspection.explanation import accounts, intent_of
+from toolgate.inspection.explanation import RELEASED, accounts, intent_of
 from toolgate.processors.amounts import amount, usd
 from toolgate.schemas.records import Hold
 
@@ -80,14 +80,14 @@ def _decided(console: Console, decided: Decided) -> None:
         _say(console, "agent told", told)
         if outcome.repair:
             _say(console, "to repair", outcome.repair)
-    if decided.proposal is not None and decided.proposal.record is not None:
-        _proposed(console, decided.proposal.record)
+    _proposed(console, decided)
     if event.captured != "{}":
         _say(console, "captured", event.captured)
     _accounts(console, event)
 
 
-def _proposed(console: Console, record: Hold | Draft) -> None:
+def _proposed(console: Console, decided: Decided) -> None:
+    record = decided.proposal.record if decided.proposal is not None else None
     if isinstance(record, Hold):
         people = f"{amount(record.approvals_needed, 'approvals')} by {' or '.join(record.roles)}"
         _say(
@@ -96,9 +96,20 @@ def _proposed(console: Console, record: Hold | Draft) -> None:
             f"{record.hold_id} {record.state}, needs {people} until {as_time(record.expires_at)}",
         )
         _say(console, "would do", f"{record.tool} {record.diff}")
-    else:
+    elif record is not None:
         by = f"made by {record.twin}" if record.twin else "a proposal"
         _say(console, "draft", f"{record.draft_id} {record.state}, {by}")
+    for vote in decided.votes:
+        _voted(console, vote.record)
+
+
+def _voted(console: Console, record: Hold | Draft) -> None:
+    """Who allowed it, or did not."""
+    who = f"{record.voter}: {record.choice}" if record.vote_id else "nobody in time"
+    came = f"refused, {record.refused}" if record.refused else f"{record.state} at seq {record.seq}"
+    comment = f"  “{record.comment}”" if record.comment else ""
+    style = "green" if record.state in RELEASED else ""
+    _say(console, "people", f"{who}, {came}{comment}", style)
 
 
 def _asked(console: Console, intent: Intent) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent, Command, Intent, Result
 
 IRREVERSIBLE = "irreversible"
+RELEASED = frozenset({"approved", "promoted"})  # states of holds and drafts
 _PARAMS_BYTES_MAX = 1_000_000
 
 
@@ -29,12 +30,18 @@ class Decided:
     denial: Entry | None = None
     outcome: Entry | None = None
     proposal: Entry | None = None  # the hold or draft that it made
+    votes: tuple[Entry, ...] = ()  # ... and what each word on that came to: holds or drafts, too
 
     @property
     def event(self) -> AuditEvent:
         """The audit event."""
         found: AuditEvent = self.audit.record
         return found
+
+    @property
+    def released(self) -> Entry | None:
+        """The word of people by which a command was made of what waited; None where there was none."""
+        return next((vote for vote in self.votes if vote.record.state in RELEASED), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class Explanation:
                     "denial": _json(each.denial),
                     "outcome": _json(each.outcome),
                     "proposal": _json(each.proposal),
+                    "votes": [vote.as_json() for vote in each.votes],
                 }
                 for each in self.decisions
             ],

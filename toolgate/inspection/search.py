@@ -16,6 +16,7 @@ from toolgate.inspection.explanation import Decided, Explanation, Reported, appr
 from toolgate.inspection.reader import TopicReader
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import AuditEvent, Hold
 from toolgate.streams.errors import RefusedError, SettingsError
 
 if TYPE_CHECKING:
@@ -99,14 +100,15 @@ class Search:
             raise _not_found(intent_id, tenant, run_id)
         decisions = tuple(map(self._decision, decided))
         commands = {entry.record.command_id for entry in decided if approves(entry.record)}
+        released = [vote for each in decisions if (vote := each.released)]
+        commands |= {_hold_id(vote.record) for vote in released}
         reported = [
             entry
             for entry in entries
             if entry.record.topic == "results" and entry.record.command_id in commands
         ]
-        command = next(
-            (self._command(each) for each in decided if each.record.first and approves(each.record)), None
-        )
+        makers = [each for each in decided if each.record.first and approves(each.record)]
+        command = next(map(self._command, [*makers, *released]), None)
         results = tuple(Reported(entry, self._at(entry)) for entry in reported)
         return Explanation(
             intent_id, decisions, waiting, command, results, None, tuple(dict.fromkeys(self.missing))
@@ -126,11 +128,23 @@ class Search:
         proposal = None
         if event.verdict in _PROPOSALS and not event.dry_run:
             proposal = self._beside(audit, _PROPOSALS[event.verdict], lambda r: r.seq == event.seq)
-        return Decided(audit, intent, denial, outcome, proposal)
+        votes = self._votes(proposal) if proposal is not None else ()
+        return Decided(audit, intent, denial, outcome, proposal, votes)
 
-    def _command(self, audit: Entry) -> Entry | None:
-        command_id = audit.record.command_id
-        return self._beside(audit, "commands", lambda record: record.command_id == command_id)
+    def _votes(self, proposal: Entry) -> tuple[Entry, ...]:
+        """What was told of a hold or a draft after it was opened."""
+        hold_id, seq = _hold_id(proposal.record), proposal.record.seq
+        return tuple(
+            entry
+            for entry in self._since(proposal, proposal.envelope.topic)
+            if entry.record.seq > seq and _hold_id(entry.record) == hold_id
+        )
+
+    def _command(self, maker: Entry) -> Entry | None:
+        """The command that an approval has made: an audit event, or the state of a hold."""
+        record = maker.record
+        command_id = record.command_id if isinstance(record, AuditEvent) else _hold_id(record)
+        return self._beside(maker, "commands", lambda found: found.command_id == command_id)
 
     def _waiting(
         self, intent_id: str, tenant: str | None, partitions: tuple[int, ...], decided: list[Entry]
@@ -164,9 +178,20 @@ class Search:
 
     def _beside(self, audit: Entry, topic: str, meant: Callable[[Any], bool]) -> Entry | None:
         """The record of a topic that was written with an audit event."""
+        for entry in self._since(audit, topic):
+            if meant(entry.record):
+                return entry
+        if self._readable(topic) is not None:
+            self.missing.append(
+                f"the record on {topic} that belongs to seq {audit.record.seq}: no longer kept"
+            )
+        return None
+
+    def _since(self, audit: Entry, topic: str) -> Iterator[Entry]:
+        """Records about the same intent that were written with an event, or later, in its partition."""
         reader = self._readable(topic)
         if reader is None:
-            return None
+            return
         partition = audit.envelope.partition
         start = {partition: reader.at_time(partition, audit.envelope.time_ms - _SLACK_MS)}
         end = {partition: reader.span(partition)[1]}
@@ -175,10 +200,8 @@ class Search:
             for envelope in envelopes:
                 if needle in (envelope.value or b""):
                     entry = self.decoder.entry(envelope)
-                    if entry.record is not None and meant(entry.record):
-                        return entry
-        self.missing.append(f"the record on {topic} that belongs to seq {audit.record.seq}: no longer kept")
-        return None
+                    if entry.record is not None:
+                        yield entry
 
     def _holding(
         self, reader: Readable, topic: str, stretch: dict[int, tuple[int, int]], intent_id: str
@@ -237,6 +260,11 @@ class Readers:
 
 def _whole(reader: Readable, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:
     return {partition: reader.span(partition) for partition in partitions}
+
+
+def _hold_id(record: Any) -> str:
+    found: str = record.hold_id if isinstance(record, Hold) else record.draft_id
+    return found
 
 
 def _place(event: Any) -> tuple[int, int]:

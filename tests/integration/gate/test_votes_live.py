@@ -41,6 +41,8 @@ def desk(site: Site) -> Site:
     keys.new_operator(ring, "bob", ["approver"], ["cfo"])
     keys.new_operator(ring, "eve", ["approver"])
     keys.new_operator(ring, "starter-1", ["starter"])
+    keys.new_operator(ring, "ann-1", ["operator"])
+    keys.new_operator(ring, "ben-1", ["operator"])
     site.worker().running()
     return site
 
@@ -85,6 +87,26 @@ def test_a_held_call_is_approved_by_whoever_may(desk: Site):
     whole = desk.toolgate("queue", wanted).stdout
     assert "bob approve, approved  known customer" in whole
     assert "eve approve, refused" in whole
+    (intent_id,) = {one.intent_id for one in desk.read("outcomes", Outcome)}
+    story = desk.toolgate("explain", intent_id).stdout
+    assert "bob: approve, approved at seq" in story
+    assert f"Command {wanted}" in story
+    assert verified.report(desk.settings).findings.listed() == []
+
+
+def test_a_kill_stands_until_two_lift_it(desk: Site):
+    """It is in the audit when the command ends; what waits is not approved under it."""
+    wanted = asked(desk, "r1", "big")
+    code, words = said(desk, "kill", "workflow", WORKFLOW, "--as", "ann-1", "--reason", "odd", "--json")
+    assert code == 0, words
+    after = json.loads(words.splitlines()[0])["after"]
+    assert after == next(event.after for event in desk.audit() if event.topic == "control")
+    code, words = said(desk, "approve", wanted, "--as", "bob")
+    assert (code, "KILLED" in words) == (0, True), words
+    assert said(desk, "lift", "workflow", WORKFLOW, "--as", "ann-1")[0] == 20
+    assert "odd" in said(desk, "kill")[1]
+    assert said(desk, "lift", "workflow", WORKFLOW, "--as", "ann-1", "--as", "ben-1")[0] == 0
+    assert "Nothing is stopped" in said(desk, "kill")[1]
     assert verified.report(desk.settings).findings.listed() == []
 
 
