@@ -321,7 +321,8 @@ class Gate:
             held.committed = held.position = ends.get(tp, held.position)
         self._due.see(told)
         self._failures = 0
-        self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
+        if decided:
+            self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
 
     def _check_clocks(self, envelopes: Sequence[Envelope]) -> None:
         latest = self._now_ms() + self._fixed.clock_lead_ms_max

@@ -14,7 +14,8 @@ class Silence:
     states: list[str] = field(default_factory=list)
 
     def batch(self, decided: Any, shares: Any) -> None:
-        """Count."""
+        """Count; a batch is of something."""
+        assert decided
         self.decided += len(decided)
 
     def joined(self, partitions: Any, gen: str) -> None:

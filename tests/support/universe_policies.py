@@ -58,6 +58,11 @@ PROPOSING = (
 SHADOW = POLICY.replace(b"workflow_id: w", b"workflow_id: s\n  mode: shadow")
 FILES = {"tools.yaml": TOOLS, "policies/w.yaml": POLICY}
 PROPOSING_FILES = {**FILES, "policies/w.yaml": PROPOSING, "policies/s.yaml": SHADOW}
+# The same where two people must approve what is held, and have half an hour.
+VOTED_FILES = {
+    **PROPOSING_FILES,
+    "policies/w.yaml": PROPOSING + b"  approvals: [{rules: [kept], approvers: 2, expires: 30m}]\n",
+}
 # Two more workflows, whose runs may have contracts.
 CONTRACTED_FILES = FILES | {
     f"policies/{name}.yaml": POLICY.replace(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import checker
 import universe
-from universe_policies import PROPOSING_FILES
+from universe_policies import VOTED_FILES
 
 from toolgate.processors.voting import carrying
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Draft, Hold, Vote
+from toolgate.streams.gate.due import AGAIN_MS
 from toolgate.streams.ports import Output
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Voted(universe.Universe):
     """Workers, broker and ledger of one seed, with people who vote."""
 
     def __init__(
-        self, seed: int, files: Mapping[str, bytes] = MappingProxyType(PROPOSING_FILES), **kwargs: Any
+        self, seed: int, files: Mapping[str, bytes] = MappingProxyType(VOTED_FILES), **kwargs: Any
     ) -> None:
         super().__init__(seed, files=files, **kwargs)
         self.votes = Codec(Vote)
@@ -81,6 +82,7 @@ class Voted(universe.Universe):
 
     def rest(self, limit: int = 20_000) -> bool:
         """At last everything that waits has expired, and that was said."""
+        self.broker.now_ms += AGAIN_MS  # a tick that was lost with its transaction is written again then
         if not super().rest(limit):
             return False
         self.broker.now_ms += LAST_MS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import voted
 from contracted import RATES, Contracted
 from universe import Universe
-from universe_policies import CONTRACTED_FILES, FILES, PROPOSING_FILES, roomy
+from universe_policies import CONTRACTED_FILES, FILES, PROPOSING_FILES, VOTED_FILES, roomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
             lambda seed: Contracted(seed, files=roomy(CONTRACTED_FILES), **BUSY), RATES | CALM
         ),
         "busy voted": World(
-            lambda seed: voted.Voted(seed, files=roomy(PROPOSING_FILES), **BUSY), voted.RATES | CALM
+            lambda seed: voted.Voted(seed, files=roomy(VOTED_FILES), **BUSY), voted.RATES | CALM
         ),
     }
 )

@@ -14,6 +14,7 @@ import protocol_bugs
 import recovery_bugs
 import rules_bugs
 import runs_bugs
+import voting_bugs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ THEMES: Mapping[str, tuple[Bug, ...]] = MappingProxyType(
         "identity": identity_bugs.BUGS,
         "decoding": decoding_bugs.BUGS,
         "rules": rules_bugs.BUGS,
+        "people": voting_bugs.BUGS,
         "executor": executor_bugs.BUGS,
     }
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bug import InHistories
 
 SEEDS = 200
-ROUNDS_MAX = 1500  # histories without a bug are at rest much sooner
+ROUNDS_MAX = 3_000  # of all workers, until they are at rest
 
 
 def shown(where: InHistories) -> str:
