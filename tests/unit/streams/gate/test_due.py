@@ -47,6 +47,7 @@ class Clock:
         self.now = NOW
 
     def __call__(self) -> int:
+        """Epoch milliseconds."""
         return self.now
 
 
