@@ -8,6 +8,7 @@ last offset was seen.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,8 @@ _LEADER_MOVES = frozenset(
         KafkaError.UNKNOWN_LEADER_EPOCH,
     }
 )
+# A client that has lost its broker says so of every topic at once, and may not ask again for minutes.
+_FORGOTTEN = frozenset({KafkaError._UNKNOWN_PARTITION, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 - the library's names
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +63,31 @@ def bounds(consumer: Consumer, place: TopicPartition, limit_s: float, trouble: T
     Raises:
         RetryError: no answer within `limit_s`.
     """
-    end = time.monotonic() + limit_s
+    end, reminded = time.monotonic() + limit_s, False
     while True:
         try:
             answer = consumer.get_watermark_offsets(place, max(end - time.monotonic(), 0.001), cached=False)
             break
         except KafkaException as error:
-            if cause(error).code() in _LEADER_MOVES and time.monotonic() < end:
+            code, left = cause(error).code(), end - time.monotonic()
+            if code in _LEADER_MOVES and left > 0:
                 time.sleep(_PAUSE_S)  # the client asks for the leader meanwhile
+                continue
+            if code in _FORGOTTEN and left > 0 and not reminded:
+                reminded = _known(consumer, place.topic, left)
                 continue
             text = f"{place.topic}[{place.partition}]: {cause(error).str()}{trouble.because()}"
             raise RetryError(text) from error
     if answer is None:  # the client's word for "timed out"
         raise RetryError(f"{place.topic}[{place.partition}]: no offsets in {limit_s} s{trouble.because()}")
     return answer
+
+
+def _known(consumer: Consumer, topic: str, limit_s: float) -> bool:
+    """Make a client that knows nothing of a topic ask the broker about it; it is asked once."""
+    with suppress(KafkaException):  # what it then says of the partition tells why
+        consumer.list_topics(topic, limit_s)
+    return True
 
 
 def read(

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from crash import cell
 from crash.faults import FAULTS
+from toolgate.streams.ports import LogError
 
 KINDS = tuple(cell.KINDS)
 
@@ -37,26 +38,28 @@ def crash(
     # What the test's own clients say while the broker is away is no news.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     chosen = [one for one in FAULTS if not fault or any(part in one.name for part in fault)]
-    cells = [(one, at) for one in chosen for at in cell.points(point or [])] * hits
+    points = list(cell.points(point or []))
     outcomes: list[cell.Outcome] = []
     failed: list[str] = []
     console = Console(stderr=True)
     since = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="toolgate-crash-", ignore_cleanup_errors=True) as folder,
-        cell.Ground(Path(folder)) as ground,
         Progress(console=console, disable=not console.is_terminal) as progress,
     ):
-        task = progress.add_task("cells", total=len(cells))
-        for one, at in cells:
-            progress.update(task, description=f"{one.name}, {at}")
-            if not console.is_terminal:
-                console.print(f"{one.name}, {at}", highlight=False)
-            try:
-                outcomes.append(cell.run(ground, one, at))
-            except AssertionError as error:
-                failed.append(f"{one.name}, {at}: {error}")
-            progress.advance(task)
+        task = progress.add_task("cells", total=len(chosen) * len(points) * hits)
+        for number, one in enumerate(chosen):
+            # A broker and a Redis for each fault: what has piled up in them must not be what is measured.
+            with cell.Ground(Path(folder) / str(number)) as ground:
+                for at in points * hits:
+                    progress.update(task, description=f"{one.name}, {at}")
+                    if not console.is_terminal:
+                        console.print(f"{one.name}, {at}", highlight=False)
+                    try:
+                        outcomes.append(cell.run(ground, one, at))
+                    except (AssertionError, LogError) as error:
+                        failed.append(f"{one.name}, {at}: {error}")
+                    progress.advance(task)
     if as_json:
         sys.stdout.write(json.dumps(_summary(outcomes, failed)) + "\n")
     else:

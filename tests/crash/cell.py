@@ -102,7 +102,7 @@ class Ground:
         )
         topic_admin.apply(topic_admin.connect(settings), settings)
         folder = self._directory / f"site-{number}"
-        folder.mkdir()
+        folder.mkdir(parents=True)
         return ProxiedSite(settings, folder, ground=self)
 
 

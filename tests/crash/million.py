@@ -97,7 +97,8 @@ def _run(site: Site, stack: Stack, intents: int, seed: int, console: Console) ->
         snapshots = site.snapshots()
         while (done := site.committed()) < intents:
             progress.update(task, completed=done)
-            if snapshots.poll() is not None:  # `toolgate gate` starts it again as well
+            _tend(site, workers)
+            if snapshots.poll() is not None:
                 snapshots = site.snapshots()
             if time.monotonic() >= next_s and done < intents * 0.98:
                 what = chance.choice(_KILLS)
@@ -146,12 +147,24 @@ def _kill(site: Site, stack: Stack, workers: dict[int, Worker], what: str) -> fl
         server.kill()
         server.start()
     before = site.committed()
+
+    def goes_on() -> bool:
+        _tend(site, workers)
+        return site.committed() > before
+
     until(
-        lambda: site.committed() > before,
+        goes_on,
         lambda: f"decisions to go on after {what} was killed; the workers said:\n{tails(site)}",
         BACK_S,
     )
     return time.monotonic() - since
+
+
+def _tend(site: Site, workers: dict[int, Worker]) -> None:
+    """Start again what has ended by itself, as `toolgate gate` does: a worker that met a Redis still loading."""
+    for slot, worker in workers.items():
+        if worker.process.poll() is not None:
+            workers[slot] = site.worker(slot)
 
 
 def _send(site: Site, count: int) -> None:
