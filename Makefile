@@ -76,12 +76,13 @@ STEPS ?= 1500
 simulate: setup ## Random histories with crashes and lost answers, all checked (SEEDS=n FIRST=seed STEPS=n)
 	PYTHONPATH=. $(BIN)/python tests/support/simulate.py --seeds $(SEEDS) --first $(FIRST) --steps $(STEPS)
 
-# Behind the seeds that every change is tried with: more than two million decisions.
-nightly: setup ## Run what is too long for every change: tests, the zoo, two million decisions
+# Behind the seeds that every change is tried with: more than two million decisions. The matrix takes half a day.
+nightly: setup ## Run what is too long for every change: tests, the zoo, two million decisions, the crash matrix
 	@failed=0; \
 	$(BIN)/python -m pytest -m nightly || failed=1; \
 	$(MAKE) zoo || failed=1; \
 	$(MAKE) simulate FIRST=100000 SEEDS=480 || failed=1; \
+	$(MAKE) crash HITS=20 || failed=1; \
 	exit $$failed
 
 lint: setup ## Check style, types and the direction of imports
