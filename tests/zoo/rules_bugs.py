@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bug import in_tests
 
-from toolgate.processors import chain, condition, reasons, rules, shadow
+from toolgate.processors import chain, condition, rules, shadow, verdicts
 from toolgate.processors.approval_terms import ApprovalEntry
 from toolgate.processors.condition import Condition, Met, UnevaluatedError, UnreadError
 from toolgate.streams.gate import proposals, told
@@ -60,7 +60,7 @@ def reasons_in_any_order(patch: pytest.MonkeyPatch) -> None:
     def ordered(found: Any) -> Any:
         return tuple(sorted(found, key=lambda one: blake2b(f"{one.code}{one.rule}".encode()).digest()))
 
-    for module in (reasons, chain, rules, shadow, told):
+    for module in (verdicts, chain, rules, shadow, told):
         patch.setattr(module, "ordered", ordered)
 
 
@@ -73,9 +73,9 @@ def retry_whatever_else(patch: pytest.MonkeyPatch) -> None:
     """A denial is called retryable when one of its reasons is."""
 
     def hopeful(found: Any) -> bool:
-        return any(entry.retryable for one in found if (entry := reasons.entry_of(one.code)))
+        return any(entry.retryable for one in found if (entry := verdicts.entry_of(one.code)))
 
-    patch.setattr(reasons, "retryable", hopeful)
+    patch.setattr(verdicts, "retryable", hopeful)
 
 
 def nobody_is_asked(patch: pytest.MonkeyPatch) -> None:

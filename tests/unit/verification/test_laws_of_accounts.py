@@ -180,7 +180,7 @@ def test_an_approval_under_a_kill(past, word):
     offset = past.events(lambda e: e.after is not None)[0].offset
     covered = past.events(lambda e: e.verdict == "APPROVE" and e.ctl > offset)
     if word["scope"] == "system":
-        covered = [e for e in covered if e.tool in {"look", "pay"}]
+        covered = [e for e in covered if e.tool in {"look", "pay"} and not e.dry_run]  # by its command
     say(past, offset, **word)
     assert past.wrong() == {"kill": [at(event) for event in covered][:20]}
 
