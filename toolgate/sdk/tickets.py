@@ -80,21 +80,25 @@ class Tickets:
         _let_go(gone)
 
     def outcome(self, outcome: Outcome) -> None:
-        """The gate has decided. Another intent of the same id has another digest and is not ours."""
+        """The gate has decided, or people have. Another intent of the same id has another digest and is not ours."""
         key = outcome.intent_id
         with self._lock:
-            ticket = self._waiting.get(key) or self._late.get(key)
+            ticket = self._waiting.get(key) or self._late.get(key) or self._decided.get(key)
             if ticket is None or ticket.digest != outcome.digest:
                 return
             self._waiting.pop(key, None)
             self._late.pop(key, None)
-            early = self._early.pop(key, None)
+            early = None if _waits(outcome) else self._early.pop(key, None)
             self._decided.pop(key, None)
             self._decided[key] = ticket
             while len(self._decided) > self._kept:
-                self._decided.popitem(last=False)
+                oldest, _ = self._decided.popitem(last=False)
+                self._early.pop(oldest, None)
         with suppress(InvalidStateError):
             ticket.outcome.set_result(outcome)
+        if not _waits(outcome):
+            with suppress(InvalidStateError):
+                ticket.last.set_result(outcome)
         if early is not None:
             self.result(early)
 
@@ -112,7 +116,10 @@ class Tickets:
             ticket = self._decided.get(key)
             if ticket is None or ticket.digest != result.digest or ticket.result.done():
                 return
-        outcome = ticket.outcome.result()
+            if not ticket.last.done():
+                self._early.setdefault(key, result)
+                return
+        outcome = ticket.last.result()
         if outcome.verdict == Verdict.APPROVE and outcome.command_id == result.command_id:
             with suppress(InvalidStateError):  # an executor that was started twice may have ended it twice
                 ticket.result.set_result(result)
@@ -126,7 +133,7 @@ class Tickets:
             self._late.clear()
             self._early.clear()
         for ticket in waiting:
-            for future in (ticket.outcome, ticket.result):
+            for future in (ticket.outcome, ticket.last, ticket.result):
                 with suppress(InvalidStateError):  # those that know their answer keep it
                     future.set_exception(error)
 
@@ -137,13 +144,20 @@ class Tickets:
             for table in (self._waiting, self._late):
                 if table.get(key) is ticket:
                     del table[key]
-        with suppress(InvalidStateError):
-            ticket.outcome.set_exception(error)
+        for future in (ticket.outcome, ticket.last):
+            with suppress(InvalidStateError):
+                future.set_exception(error)
+
+
+def _waits(outcome: Outcome) -> bool:
+    """Whether people are still to decide."""
+    return outcome.verdict in {Verdict.HOLD, Verdict.DRAFT}
 
 
 def _let_go(tickets: list[Ticket]) -> None:
     """Nothing will be heard of these any more: who awaits one all the same is told."""
     for ticket in tickets:
         text = f"intent {ticket.intent.intent_id} was given up and its decision is no longer listened for"
-        with suppress(InvalidStateError):
-            ticket.outcome.set_exception(NoAnswerError(text, remedy="send it again under the same id"))
+        for future in (ticket.outcome, ticket.last):
+            with suppress(InvalidStateError):
+                future.set_exception(NoAnswerError(text, remedy="send it again under the same id"))

@@ -41,6 +41,48 @@ def test_a_result_that_is_read_before_its_outcome_is_kept():
     assert ticket.ended(0) == END
 
 
+HELD = Outcome("i-1", "d", 6, "HOLD", codes=("HELD_BY_RULE",), hold_id="0-3")
+
+
+def test_what_people_decide_reaches_the_ticket_of_a_held_call():
+    """The decision stays what it was; the end of the command is heard as if it had been approved at once."""
+    tickets = Tickets()
+    ticket = tickets.expect(INTENT, "d")
+    tickets.outcome(HELD)
+    assert ticket.decided(0) == HELD
+    with pytest.raises(NoAnswerError, match="nobody has decided about 0-3"):
+        ticket.settled(0)
+    with pytest.raises(ValueError, match="made no command: HOLD"):
+        ticket.ended(0)
+    tickets.result(END)  # two topics have no order between them
+    tickets.outcome(changed(APPROVED, hold_id="0-3"))
+    assert (ticket.decided(0), ticket.settled(0).verdict) == (HELD, "APPROVE")
+    assert ticket.ended(0) == END
+
+
+def test_a_held_call_that_people_reject_makes_no_command():
+    """And nothing that comes later changes that."""
+    tickets = Tickets()
+    ticket = tickets.expect(INTENT, "d")
+    tickets.outcome(HELD)
+    rejected = changed(DENIED, codes=("HOLD_REJECTED",), hold_id="0-3")
+    tickets.outcome(rejected)
+    tickets.outcome(APPROVED)
+    assert ticket.settled(0) == asyncio.run(ticket.settled_async(0)) == rejected
+    with pytest.raises(ValueError, match="made no command: DENY"):
+        ticket.ended(0)
+
+
+def test_a_call_that_waits_for_nobody_is_settled_with_its_decision():
+    """And one that is not decided is not settled either."""
+    tickets = Tickets()
+    ticket = tickets.expect(INTENT, "d")
+    with pytest.raises(NoAnswerError, match="has not been decided"):
+        ticket.settled(0)
+    tickets.outcome(APPROVED)
+    assert ticket.settled(0) == APPROVED
+
+
 @pytest.mark.parametrize(
     ("outcome", "result"),
     [
