@@ -68,7 +68,7 @@ def test_a_held_call_that_people_reject_makes_no_command():
     rejected = changed(DENIED, codes=("HOLD_REJECTED",), hold_id="0-3")
     tickets.outcome(rejected)
     tickets.outcome(APPROVED)
-    assert ticket.settled(0) == asyncio.run(ticket.settled_async(0)) == rejected
+    assert ticket.settled(0) == asyncio.run(ticket.settled_async(1)) == rejected
     with pytest.raises(ValueError, match="made no command: DENY"):
         ticket.ended(0)
 
