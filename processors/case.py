@@ -39,6 +39,15 @@ class Envelope:
 
 
 @frozen
+class Approved:
+    """What people have approved a call for: that it was held, or drafted, for so many of these roles."""
+
+    kind: Verdict  # HOLD or DRAFT
+    approvers: int
+    roles: frozenset[str]
+
+
+@frozen
 class Case:
     """The intent, where it came from, the verdict so far, all reasons, and what it asks of the ledger."""
 
@@ -61,9 +70,7 @@ class Case:
     facts: Mapping[str, str] = NO_FACTS  # what the run remembers, as the ledger keeps it
     history: Mapping[str, int] = NO_HISTORY  # what became of its earlier calls
     run_contract: Mapping[str, Any] | None = None  # what the run may touch, as whoever started it has said
-    approved: bool = (
-        False  # as many people as it takes have approved it: what only holds or drafts does not count
-    )
+    approved: Approved | None = None  # by people: that alone no longer holds or drafts it
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known
     shadow_reasons: tuple[Reason, ...] = ()  # those that only show what would have been

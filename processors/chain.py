@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from toolgate.processors.access import access
 from toolgate.processors.approval_terms import terms_of
-from toolgate.processors.case import Case, deny
+from toolgate.processors.case import Approved, Case, deny
 from toolgate.processors.cedar import cedar
 from toolgate.processors.claims import Remember
 from toolgate.processors.contract import contract
@@ -54,8 +54,8 @@ def judge(case: Case, world: World) -> Case:
 
 def _settled(case: Case, world: World) -> Case:
     """What is asked of the ledger: an approval takes its claims, a hold or draft has them looked at."""
-    if case.approved:
-        case = _released(case)
+    if case.approved and case.verdict in WAITS:
+        case = _released(case, case.approved)
     if because := shadow_of(case, world):
         return shadowed(case, because)
     if case.verdict == Verdict.APPROVE:
@@ -65,9 +65,16 @@ def _settled(case: Case, world: World) -> Case:
     return _waiting(case, world)
 
 
-def _released(case: Case) -> Case:
-    """The case without what only leaves it to people: they have decided."""
-    left = tuple(reason for reason in case.reasons if verdict_of((reason,)) not in WAITS)
+def _released(case: Case, approved: Approved) -> Case:
+    """The case without what only leaves it to people, unless more, or others, must decide now than have.
+
+    Who approved a held call has not said that a write may happen where it would be a draft now.
+    """
+    terms = terms_of(case)
+    if terms.approvers > approved.approvers or frozenset(terms.roles) != approved.roles:
+        return case
+    drops = WAITS if approved.kind == Verdict.DRAFT else {Verdict.HOLD}
+    left = tuple(reason for reason in case.reasons if verdict_of((reason,)) not in drops)
     return changed(case, reasons=left, verdict=verdict_of(left))
 
 

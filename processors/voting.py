@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from toolgate.processors.case import Envelope
 from toolgate.processors.holds import approved_by, ended, in_time, kept
 from toolgate.processors.identity import check_vote
+from toolgate.processors.keyring import APPROVER
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import astray
 from toolgate.processors.reasons import Code
-from toolgate.schemas.enums import Choice
-from toolgate.schemas.frozen import frozen
+from toolgate.schemas.enums import Choice, Verdict
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
+    from toolgate.processors.case import Case
     from toolgate.processors.claims import Claim
     from toolgate.processors.holds import OpenHold
     from toolgate.processors.identity import Voter
@@ -29,6 +31,12 @@ INTENTS = "intents"
 HOLD_EXPIRY = "hold_expiry"  # what a tick says that is due
 COMMENT_CHARS_MAX = 1_000
 _PLACE = re.compile(r"(0|[1-9][0-9]{0,8})-(0|[1-9][0-9]{0,17})")
+
+_WAITING = {
+    Verdict.RECORDED: "its workflow is in shadow now, where nothing is commanded",
+    Verdict.HOLD: "more people, or others, must decide about it now than have: the agent must ask again",
+    Verdict.DRAFT: "it would become a draft now, and not be held: the agent must ask again",
+}
 
 
 @frozen
@@ -85,24 +93,53 @@ def step_of_vote(vote: Vote, hold: OpenHold, envelope: Envelope, world: World) -
     voter = check_vote(world.keys, envelope, vote)
     if isinstance(voter, str):
         return Step(Reason(Code.BAD_IDENTITY, "identity", voter))
-    if fault := _form_fault(vote, envelope, world.partitions) or _fault(vote, hold, voter, world):
+    if fault := _form_fault(vote) or _fault(vote, hold, voter, world):
         return Step(refused(fault), voter.kid)
     if vote.choice != Choice.APPROVE:
         return Step(None, voter.kid, None, (in_time(hold), ended(hold)))
-    after = approved_by(hold, voter.kid)
+    after = approved_by(changed(hold, approvals=_still(hold, world)), voter.kid)
     if len(after.approvals) < hold.approvers:
         return Step(None, voter.kid, after, (in_time(hold), kept(after)))
     return Step(None, voter.kid, last=True)
 
 
-def _form_fault(vote: Vote, envelope: Envelope, partitions: int) -> str:
+def _still(hold: OpenHold, world: World) -> tuple[str, ...]:
+    """Those who have approved and still may: a key that was taken away approves nothing any more."""
+    if world.keys.insecure_dev:
+        return hold.approvals
+    roles = frozenset(hold.roles)
+    return tuple(
+        kid
+        for kid in hold.approvals
+        if (key := world.keys.operators.get(kid)) is not None
+        and APPROVER in key.roles
+        and (key.approves | {APPROVER}) & roles
+    )
+
+
+def still_waits(case: Case) -> str:
+    """Why a call that was judged again for a last vote goes on waiting, or ""."""
+    if any(reason.code == Code.BAD_IDENTITY for reason in case.reasons):
+        return "the intent that it carries is not signed with a key of its workflow that holds now"
+    return _WAITING.get(case.verdict, "")
+
+
+def astray_fault(envelope: Envelope, run_id: str, hold_id: str, partitions: int) -> str:
+    """Why a vote or a tick lies where its hold cannot be decided about in order, or ""."""
+    if fault := astray(envelope, run_id, partitions):
+        return fault
+    home = hold_id.partition("-")[0]
+    return "" if home == str(envelope.partition) else f"what it is about lies in partition {home[:20]}"
+
+
+def _form_fault(vote: Vote) -> str:
     if fault := id_fault(vote.vote_id):
         return f"vote_id {fault}"
     if len(vote.comment) > COMMENT_CHARS_MAX:
         return f"its comment has {len(vote.comment):,} characters, at most {COMMENT_CHARS_MAX:,} are allowed"
     if vote.choice not in set(Choice):
         return f"choice {vote.choice[:64]!r} is none of {', '.join(Choice)}"
-    return astray(envelope, vote.run_id, partitions)
+    return ""
 
 
 def _fault(vote: Vote, hold: OpenHold, voter: Voter, world: World) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.processors.memos import alters
-from toolgate.schemas.records import Result, Tick, Vote
+from toolgate.schemas.enums import ResultStatus
+from toolgate.schemas.records import Result, RunContract, Tick, Vote
 from toolgate.streams.gate.points import PAUSE
 from toolgate.streams.gate.waiting import INTENTS
 from toolgate.streams.ports import (
@@ -237,10 +238,12 @@ def _apart(readings: Sequence[Reading]) -> list[list[Reading]]:
     runs: set[str] = set()
     for reading in readings:
         record = reading.record
-        if isinstance(record, Vote | Tick) or (isinstance(record, Result) and alters(record)):
-            if record.run_id in runs:
+        word = isinstance(record, Vote | Tick)
+        if isinstance(record, Vote | Tick | RunContract | Result):
+            if record.run_id in runs and (word or (isinstance(record, Result) and alters(record))):
                 legs.append([])
                 runs.clear()
-            runs.add(record.run_id)
+            if not isinstance(record, Result) or record.status != ResultStatus.STARTED:
+                runs.add(record.run_id)
         legs[-1].append(reading)
     return legs

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.processors.voting import HOLD_EXPIRY
-from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.frozen import frozen
+from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Draft, Hold, Tick
 from toolgate.streams.gate.proposals import OPEN
-from toolgate.streams.ports import Output
+from toolgate.streams.ports import Output, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 SOURCE = "/toolgate/gate"
 TICKS = "ticks"
-AGAIN_MS = 60_000  # after which a tick that ended nothing is written again
+AGAIN_MS = 60_000  # after which a tick that ended nothing is written again ...
+TICKS_MAX = 3  # ... so often: then nothing waits there, whatever was told once
 
 
 class Topics(Protocol):
@@ -35,15 +36,19 @@ class Topics(Protocol):
     def read(self, topic: str, start: Mapping[int, int] | None = None) -> Iterator[Envelope]:
         """See `ports.Log`."""
 
+    def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        """See `ports.Log`."""
+
 
 @frozen
 class Waiting:
-    """An open hold: where, whose, until when, and when a tick about it was written last."""
+    """An open hold: where, whose, until when, and when and how often a tick about it was written."""
 
     partition: int
     run_id: str
     expires_at: int
     told_ms: int = 0
+    told: int = 0
 
 
 class Due:
@@ -65,11 +70,15 @@ class Due:
         """A tick for each hold of these partitions that has expired, unless one was written lately."""
         now = self._now_ms()
         made = []
-        for hold_id, waiting in self._open.items():
+        for hold_id, waiting in list(self._open.items()):
             late = waiting.expires_at <= now and waiting.told_ms + AGAIN_MS <= now
-            if late and (TICKS, waiting.partition) in held:
-                self._open[hold_id] = Waiting(waiting.partition, waiting.run_id, waiting.expires_at, now)
-                made.append(self._output(hold_id, waiting))
+            if not late or (TICKS, waiting.partition) not in held:
+                continue
+            if waiting.told >= TICKS_MAX:
+                del self._open[hold_id]
+                continue
+            self._open[hold_id] = changed(waiting, told_ms=now, told=waiting.told + 1)
+            made.append(self._output(hold_id, waiting))
         return made
 
     def _output(self, hold_id: str, waiting: Waiting) -> Output:
@@ -82,11 +91,14 @@ class Due:
 
         Raises:
             LogError: it cannot be read.
+            UnavailableError: the Schema Registry does not answer.
         """
         for topic, positions in self._positions.items():
+            for partition, position in positions.items():  # what was deleted meanwhile has expired long ago
+                positions[partition] = max(position, self._log.bounds((topic, partition))[0])
             for envelope in self._log.read(topic, positions):
-                positions[envelope.partition] = envelope.offset + 1
                 self._see(topic, envelope.partition, envelope.value)
+                positions[envelope.partition] = envelope.offset + 1
 
     def see(self, outputs: Iterable[Output]) -> None:
         """See what this worker has told, and is committed."""
@@ -97,9 +109,13 @@ class Due:
     def _see(self, topic: str, partition: int, value: bytes | None) -> None:
         try:
             told = self._codecs[topic].decode(value)
-        except DecodeError:
+        except DecodeError as error:
+            if error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE:
+                raise UnavailableError(error.detail) from error
             return  # only the gate writes here: what is no record of ours has nothing to expire
         hold_id = told.hold_id if isinstance(told, Hold) else told.draft_id
+        if told.refused or not hold_id.startswith(f"{partition}-"):
+            return
         if told.state != OPEN:
             self._open.pop(hold_id, None)
         elif told.expires_at and hold_id not in self._open:

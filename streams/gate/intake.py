@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors import voting
-from toolgate.processors.case import Case
+from toolgate.processors.case import Approved, Case
 from toolgate.processors.chain import judge
 from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.contract import PARAMS_BYTES_MAX
@@ -227,7 +227,12 @@ class Intake:
         return World(self.in_force(control), control, self._keys, self._partitions)
 
     def _case(
-        self, reading: Reading, intent: Intent, control: ControlState, given: str, *, approved: bool = False
+        self,
+        reading: Reading,
+        intent: Intent,
+        control: ControlState,
+        given: str,
+        approved: Approved | None = None,
     ) -> Case:
         """The intent, judged."""
         case = Case(reading.envelope, intent, reading.digest, approved=approved)
@@ -298,6 +303,8 @@ class Intake:
         """What a vote or a tick asks, by the hold as it stood when it was first judged."""
         plain = self._plain(reading, Verdict.RECORDED, control)
         hold_id = word.hold_id if isinstance(word, Vote) else word.ref
+        if fault := voting.astray_fault(reading.envelope, word.run_id, hold_id, self._partitions):
+            return Item(reading, plain, refused=voting.refused(fault))  # nobody is told of it anywhere
         known: dict[str, Any] | None = None
         if given is not None:
             known = loads_strict(given, max_bytes=GIVEN_BYTES_MAX) if given else {}
@@ -339,10 +346,10 @@ class Intake:
             return Item(reading, plain, refused=voting.refused(because), hold=hold, voter=voter)
         intent: Any = wanted.record
         given = self._given(wanted, intent, control, look) if known is None else known.get("given", "")
-        case = self._case(wanted, intent, control, given, approved=True)
+        approved = Approved(Verdict(hold.kind), hold.approvers, frozenset(hold.roles))
+        case = self._case(wanted, intent, control, given, approved)
         plain = changed(plain, given=dumps_canonical({"hold": fields_of(hold), "given": given}))
-        if case.verdict == Verdict.RECORDED:
-            because = "its workflow is in shadow, where nothing is commanded"
+        if because := voting.still_waits(case):
             return Item(reading, plain, refused=voting.refused(because), hold=hold, voter=voter)
         ask = changed(
             plain,

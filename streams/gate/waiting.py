@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 INTENTS, RESULTS = "intents", "results"
 TOLD = (RESULTS, "contracts")  # what intents are judged by
+JUDGED = (INTENTS, "votes")  # ... and what is judged so: the last vote brings its intent
 PATIENCE_MS = 5_000  # for results that the broker has: a poll or two bring them
 
 
@@ -55,7 +56,7 @@ class Waiting:
             wanted = reading.record.results_seen_to if isinstance(reading.record, Intent) else None
             results = (RESULTS, envelope.partition)
             position = positions.get(results, 0)
-            if envelope.topic == INTENTS and envelope.partition in behind:
+            if envelope.topic in JUDGED and envelope.partition in behind:
                 waiting[tp] = envelope.offset
             elif wanted is None or wanted < position:
                 ready.append(reading)

@@ -94,7 +94,8 @@ class Desk:
         self.ledger.standing()
         self.epochs = {t: self.ledger.take((t, 3), 0, self.ledger.owner((t, 3))) for t in TOPICS}
         self.policies = from_files({"tools.yaml": TOOLS, "policy.yaml": policy.encode()})
-        self.intake = Intake(self.policies, Keyring.of([AGENT, *PEOPLE]))
+        self.keys = Keyring.of([AGENT, *PEOPLE])
+        self.intake = Intake(self.policies, self.keys)
         self.publisher = Publisher("t")
         self.offsets = {topic: count() for topic in TOPICS}
         self.control = ControlState()

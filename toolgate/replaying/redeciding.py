@@ -19,7 +19,7 @@ from toolgate.replaying.ordering import in_order
 from toolgate.replaying.recorded import RecordedReader
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent
+from toolgate.schemas.records import Intent, Tick, Vote
 from toolgate.streams.gate.items import Reading
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.waiting import RESULTS
@@ -145,7 +145,8 @@ class Replay:
         return any(one.code == Code.UNSEEN_RESULTS for one in (*event.reasons, *event.shadow_reasons))
 
     def _look(self, reading: Reading, state: ControlState) -> Look:
-        if reading.record is None or not self._intake.remembers(state):
+        # What waits is remembered by its run whatever the policies look at.
+        if not isinstance(reading.record, Vote | Tick) and not self._intake.remembers(state):
             return NOTHING
         runs, counters = self._intake.wants([reading], state)
         return self.ledger.look(runs, counters) if runs or counters else NOTHING

@@ -75,7 +75,8 @@ class Board:
                 self.by_id[made.id] = made
             return
         votes = (*known.votes, record) if record.vote_id else known.votes
-        self.by_id[known.id] = Waiting(known.opened, record, known.partition, known.opened_ms, votes)
+        latest = known.latest if record.refused else record
+        self.by_id[known.id] = Waiting(known.opened, latest, known.partition, known.opened_ms, votes)
 
     def waiting(self, now_ms: int) -> list[Waiting]:
         """What still waits, what expires first before the rest."""

@@ -91,9 +91,12 @@ class Tickets:
             early = None if _waits(outcome) else self._early.pop(key, None)
             self._decided.pop(key, None)
             self._decided[key] = ticket
+            gone: list[Ticket] = []
             while len(self._decided) > self._kept:
-                oldest, _ = self._decided.popitem(last=False)
+                oldest, forgotten = self._decided.popitem(last=False)
                 self._early.pop(oldest, None)
+                gone.append(forgotten)
+        _let_go(gone)
         with suppress(InvalidStateError):
             ticket.outcome.set_result(outcome)
         if not _waits(outcome):

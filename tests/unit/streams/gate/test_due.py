@@ -9,7 +9,7 @@ from toolgate.processors.voting import HOLD_EXPIRY
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Draft, Hold, Tick
-from toolgate.streams.gate.due import AGAIN_MS, Due
+from toolgate.streams.gate.due import AGAIN_MS, TICKS_MAX, Due
 from toolgate.streams.ports import Output
 
 NOW = 1_790_000_000_000
@@ -23,6 +23,7 @@ class Topics:
 
     def __init__(self) -> None:
         self.told: dict[str, list[Envelope]] = {"holds": [], "drafts": []}
+        self.first = 0
         self.asked: list[tuple[str, dict[int, int]]] = []
 
     def tell(self, record: Hold | Draft, partition: int = 0) -> None:
@@ -38,6 +39,10 @@ class Topics:
         for envelope in self.told[topic]:
             if envelope.offset >= (start or {}).get(envelope.partition, 0):
                 yield envelope
+
+    def bounds(self, tp):
+        """The first offset that is kept, and the end."""
+        return self.first, len(self.told[tp[0]])
 
 
 class Clock:
@@ -102,6 +107,34 @@ def test_a_tick_is_written_again_only_after_a_while(due, topics, clock):
     assert due.ticks(HELD) == []
     clock.now += 1
     assert refs(due.ticks(HELD)) == ["0-1"]
+
+
+def test_a_hold_that_no_tick_ends_is_let_go(due, topics, clock):
+    """Nothing waits there, whatever was told once: each tick is a record that is kept for ever."""
+    topics.tell(changed(HOLD, hold_id="0-1"))
+    due.read()
+    told = []
+    for _ in range(9):
+        told += refs(due.ticks(HELD))
+        clock.now += AGAIN_MS
+    assert told == ["0-1"] * TICKS_MAX
+
+
+def test_what_was_told_in_another_partition_or_of_a_refused_vote_opens_nothing(due, topics):
+    """A hold lies where its intent does."""
+    topics.tell(changed(HOLD, hold_id="1-1"), 0)
+    topics.tell(changed(HOLD, hold_id="0-1", vote_id="v", refused="no"))
+    due.read()
+    assert due.ticks(HELD) == []
+
+
+def test_what_was_deleted_meanwhile_is_not_asked_for(due, topics):
+    """A worker may run for longer than the topic is kept."""
+    topics.tell(changed(HOLD, hold_id="0-1"))
+    due.read()
+    topics.first = 7
+    due.read()
+    assert topics.asked[-2] == ("holds", {0: 7})
 
 
 @pytest.mark.parametrize("state", ["approved", "denied", "rejected", "withdrawn", "expired"])

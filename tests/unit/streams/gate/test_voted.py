@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from voting_desk import DAY_MS, POLICY, SECURITY, TIME, Desk, waiting
+from voting_desk import AGENT, DAY_MS, PEOPLE, POLICY, SECURITY, TIME, Desk, waiting
+
+from toolgate.processors.case import Approved, Case, Envelope
+from toolgate.processors.chain import judge
+from toolgate.processors.keyring import Keyring
+from toolgate.processors.voting import HOLD_EXPIRY
+from toolgate.processors.world import World
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Tick
+from toolgate.streams.gate.intake import Intake
 
 
 def test_one_approval_makes_the_command():
@@ -69,6 +79,7 @@ def test_two_people_where_two_are_needed():
         ({"intent": ""}, "does not carry the intent that waits"),
         ({"intent": "%%"}, "does not carry the intent that waits"),
         ({"intent_mac": "zz"}, "does not carry the intent that waits"),
+        ({"intent_mac": "00" * 16}, "not signed with a key of its workflow that holds now"),
         ({"choice": "maybe"}, "choice 'maybe' is none of"),
         ({"choice": "withdraw"}, ""),
         ({"comment": "x" * 1001}, "its comment has 1,001 characters"),
@@ -208,6 +219,56 @@ def test_in_shadow_nobody_can_approve():
     made = desk.vote(hold)
     assert (made["audit"].note, made["holds"].state) == ("refused", "open")
     assert "shadow" in made["holds"].refused
+
+
+def test_who_approved_a_hold_has_not_approved_a_draft():
+    """Writes were ordered to become drafts meanwhile: the hold waits on."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    desk.switch(kind="mode", mode="draft_only")
+    made = desk.vote(hold)
+    assert (made["audit"].note, made["holds"].state) == ("refused", "open")
+    assert "would become a draft" in made["holds"].refused
+
+
+@pytest.mark.parametrize(
+    ("approvers", "roles", "verdict"),
+    [
+        (2, {"approver", "cfo"}, Verdict.APPROVE),
+        (1, {"approver", "cfo"}, Verdict.HOLD),
+        (2, {"approver"}, Verdict.HOLD),
+    ],
+)
+def test_the_rules_of_now_say_how_many_must_approve(approvers, roles, verdict):
+    """What held the call then may ask for fewer people, or others, than what holds it now."""
+    desk = Desk(SECURITY)
+    desk.ask()
+    reading = desk.intake.read(desk.wanted)
+    approved = Approved(Verdict.HOLD, approvers, frozenset(roles))
+    case = Case(desk.wanted, reading.record, reading.digest, approved=approved)
+    assert judge(case, World(desk.policies, desk.control, desk.keys)).verdict == verdict
+
+
+def test_a_key_that_was_taken_away_approves_nothing_any_more():
+    """Two are needed, and one of the two is no approver now."""
+    desk = Desk(SECURITY)
+    hold = desk.ask()["holds"]
+    desk.vote(hold, "ann")
+    desk.intake = Intake(desk.policies, Keyring.of([AGENT, *(key for key in PEOPLE if key.kid != "ann")]))
+    made = desk.vote(hold, "bob")
+    assert (made["audit"].note, made["holds"].approvals) == ("counted", ("bob",))
+
+
+@pytest.mark.parametrize(("partition", "key"), [(2, b"r"), (3, b"other"), (3, None)])
+def test_a_tick_that_is_astray_ends_nothing(partition, key):
+    """It would be decided out of its run's order, and told where nobody reads."""
+    desk = Desk()
+    hold = desk.ask()["holds"]
+    value = Codec(Tick).encode(Tick("r", HOLD_EXPIRY, hold.hold_id, hold.expires_at))
+    reading = desk.intake.read(Envelope("ticks", partition, 0, hold.expires_at, key, value))
+    item = desk.intake.item(reading, desk.control, desk.ledger.look(["r"], []))
+    assert (item.ask.verdict, item.hold) == ("RECORDED", None)
+    assert item.refused is not None
 
 
 def test_a_draft_is_promoted_as_a_hold_is_approved():
