@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors.case import place_of
 from toolgate.processors.catalogue import PROPOSAL
 from toolgate.processors.claims import FACT_BYTES_MAX, Deadline, Label, Remember
+from toolgate.processors.names import ID_CHARS_MAX
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed, frozen, names_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Case
 
 LATE = "hold.expires_at"
+_APPROVAL_BYTES = ID_CHARS_MAX + 3  # a key id in JSON, with its quotes and comma
 _NAME = "~hold\x1f"  # no fact has such a name
 _FULL = Label(Code.HOLDS_EXCEEDED, "approvals", "run", "bytes")
 _LATE = Label(Code.VOTE_REFUSED, LATE, "run", "ms")
@@ -84,10 +86,13 @@ def opened(case: Case, policy_digest: str, terms: ApprovalTerms) -> OpenHold:
 
 
 def kept(hold: OpenHold, *, new: bool = False) -> Remember:
-    """The claim that keeps a hold as it stands now; that of a new one is refused where its run keeps too much."""
-    return Remember(
-        hold.run_id, _NAME + hold.hold_id, dumps_canonical(fields_of(hold)), label=_FULL, must=new
-    )
+    """The claim that keeps a hold as it stands now; that of a new one is refused where its run keeps too much.
+
+    It takes the room of all its approvals from the beginning: one that counts must not find that there is none.
+    """
+    room = " " * (_APPROVAL_BYTES * (hold.approvers - len(hold.approvals)))
+    text = dumps_canonical({**fields_of(hold), "room": room})
+    return Remember(hold.run_id, _NAME + hold.hold_id, text, label=_FULL, must=new)
 
 
 def ended(hold: OpenHold) -> Remember:
@@ -108,7 +113,8 @@ def open_hold(facts: Mapping[str, str], hold_id: str) -> OpenHold | None:
 
 def hold_of(fields: Mapping[str, Any]) -> OpenHold:
     """The hold of `fields_of`."""
-    return OpenHold(**{**fields, "roles": tuple(fields["roles"]), "approvals": tuple(fields["approvals"])})
+    told = {name: fields[name] for name in _FIELDS}
+    return OpenHold(**{**told, "roles": tuple(told["roles"]), "approvals": tuple(told["approvals"])})
 
 
 def fields_of(hold: OpenHold) -> dict[str, Any]:

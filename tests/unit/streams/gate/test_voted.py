@@ -7,6 +7,8 @@ from voting_desk import AGENT, DAY_MS, PEOPLE, POLICY, SECURITY, TIME, Desk, wai
 
 from toolgate.processors.case import Approved, Case, Envelope
 from toolgate.processors.chain import judge
+from toolgate.processors.claims import FACT_BYTES_MAX
+from toolgate.processors.holds import OpenHold, kept
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.voting import HOLD_EXPIRY
 from toolgate.processors.world import World
@@ -284,6 +286,35 @@ def test_a_draft_is_promoted_as_a_hold_is_approved():
         "promoted",
         "3-0",
     )
+
+
+def test_an_approval_takes_no_more_room_than_its_hold():
+    """A run that keeps as much as it may must not forget what waits because somebody has approved it."""
+    desk = Desk(SECURITY)
+    hold = desk.ask()["holds"]
+    before = desk.ledger.look(["r"], []).facts["r"]["~hold\x1f3-0"]
+    desk.vote(hold, "ann")
+    after = desk.ledger.look(["r"], []).facts["r"]["~hold\x1f3-0"]
+    assert '"ann"' in after
+    assert len(after) <= len(before)
+    names = (
+        "hold_id",
+        "intent_id",
+        "tenant",
+        "workflow_id",
+        "run_id",
+        "agent_id",
+        "tool",
+        "tool_version",
+        "twin",
+    )
+    longest = dict.fromkeys(names, "x" * 128) | {
+        "kind": "DRAFT",
+        "digest": "0" * 32,
+        "policy_digest": "0" * 32,
+    }
+    most = OpenHold(**longest, approvers=8, roles=("x" * 128,) * 8, time_ms=TIME, expires_at=TIME)
+    assert len(kept(most).value) <= FACT_BYTES_MAX
 
 
 def test_a_vote_on_nothing():
