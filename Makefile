@@ -79,7 +79,7 @@ simulate: setup ## Random histories with crashes and lost answers, all checked (
 # Behind the seeds that every change is tried with: more than two million decisions. The matrix takes half a day.
 nightly: setup ## Run what is too long for every change: tests, the zoo, two million decisions, the crash matrix
 	@failed=0; \
-	$(BIN)/python -m pytest -m nightly || failed=1; \
+	TOOLGATE_EXAMPLES=new $(BIN)/python -m pytest -m "nightly or hypothesis" || failed=1; \
 	$(MAKE) zoo || failed=1; \
 	$(MAKE) simulate FIRST=100000 SEEDS=480 || failed=1; \
 	$(MAKE) crash HITS=20 || failed=1; \

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # A machine may be busy: how long an example takes says nothing.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
+# Every change is tried with the same examples, so that what fails is the change's own; every night with new ones.
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("new", deadline=None)
+hypothesis.settings.load_profile(os.environ.get("TOOLGATE_EXAMPLES", "same"))
 
 PARTITIONS = 4
 _numbers = itertools.count(1)
