@@ -85,10 +85,12 @@ def _contracts(events: list[AuditEvent]) -> Iterator[str]:
     """At most one contract a run, none after its first approval, and every approval after one keeps to it."""
     held: dict[str, dict[str, Any]] = {}
     calls: Counter[str] = Counter()
+    # An approval that a rebuild dropped had begun its run all the same: it is decided again, behind the contract.
+    begun = {event.run_id for event in events if event.topic == "intents" and event.verdict == "APPROVE"}
     for event in events:
         run = event.run_id
         if event.topic == "contracts":
-            yield from _accepting(event, run in held, calls[run])
+            yield from _accepting(event, run in held, calls[run], run in begun)
             if event.note == "accepted":
                 held[run] = json.loads(next(op.args[2] for op in event.ops if op.op == "remember"))
         elif event.topic == "intents" and event.workflow_id == "c" and event.verdict in {"APPROVE", "DENY"}:
@@ -97,12 +99,12 @@ def _contracts(events: list[AuditEvent]) -> Iterator[str]:
                 yield from _held_to(event, held[run], calls[run])
 
 
-def _accepting(event: AuditEvent, held: bool, calls: int) -> Iterator[str]:  # noqa: FBT001 - what the run has
+def _accepting(event: AuditEvent, held: bool, calls: int, begun: bool) -> Iterator[str]:  # noqa: FBT001
     at, rules = checker._at(event), {reason.rule for reason in event.reasons}
     if event.note == "accepted" and (held or calls):
         yield f"{at} is accepted: a second contract, or one of a run that has begun"
-    if "contract.late" in rules and not calls:
-        yield f"{at} is refused as late, and run {event.run_id} has not begun"
+    if "contract.late" in rules and not begun:
+        yield f"{at} is refused as late, and run {event.run_id} never begins"
     if "contract.taken" in rules and not held:
         yield f"{at} is refused as a second one, and run {event.run_id} has none"
 
