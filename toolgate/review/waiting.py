@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from toolgate.inspection.search import Readers
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
-
-from toolgate.schemas.codec import Codec, DecodeError
 
 OPEN = "open"
 TOPICS: dict[str, type[Hold | Draft]] = {"holds": Hold, "drafts": Draft}
@@ -51,18 +50,18 @@ class Waiting:
         return "expired" if late else self.latest.state
 
 
-@dataclass(slots=True)
 class Board:
     """A fold of both topics: everything that waits or waited, by id."""
 
-    registry: Registry | None = None
-    by_id: dict[str, Waiting] = field(default_factory=dict)
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.by_id: dict[str, Waiting] = {}
+        self._codecs = {topic: Codec(kind, registry) for topic, kind in TOPICS.items()}
 
     def take(self, envelopes: Iterable[Envelope]) -> None:
         """See records of holds and drafts, each partition in its order; what cannot be read is passed over."""
         for envelope in envelopes:
             try:
-                record = Codec(TOPICS[envelope.topic], self.registry).decode(envelope.value)
+                record: Any = self._codecs[envelope.topic].decode(envelope.value)
             except DecodeError:
                 continue  # only the gate writes here
             self._see(record, envelope)
