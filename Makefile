@@ -50,7 +50,7 @@ bench: $(BENCH_STAMP) ## Measure the gate beside an echo, Faust and Quix Streams
 	$(BIN)/python -m bench.policies
 
 # What needs no broker runs in two processes; the rest one after the other, since it shares one broker and kills others.
-IN_MEMORY := tests/unit tests/model tests/corpus
+IN_MEMORY := tests/unit tests/model tests/corpus tests/packaging
 
 test: setup ## Run the tests, on a real Kafka and Redis
 	@failed=0; \

@@ -114,7 +114,7 @@ def test_what_waits_ends_without_its_call(desk: Site):
     """Rejected, withdrawn, or too late: each once; and a draft may become a call."""
     first, second, third = (asked(desk, f"r{n}", "big") for n in range(3))
     assert said(desk, "reject", first, "--as", "bob")[0] == 0
-    code, words = said(desk, "withdraw", second, "--as", "bob")
+    code, words = said(desk, "withdraw", second, "--as", "bob", "--timeout", "2")
     assert code == 3, words  # nobody answers whoever may not
     assert said(desk, "withdraw", second, "--as", "starter-1")[0] == 0
     assert said(desk, "reject", third, "--as", "bob")[0] == 0
