@@ -15,7 +15,7 @@ from toolgate.processors.cedar import cedar
 from toolgate.processors.claims import Remember
 from toolgate.processors.contract import contract
 from toolgate.processors.control import control
-from toolgate.processors.holds import WAITS, kept, opened
+from toolgate.processors.holds import kept, opened
 from toolgate.processors.identity import identity
 from toolgate.processors.limits import attempts, limits
 from toolgate.processors.reasons import Code
@@ -25,7 +25,7 @@ from toolgate.processors.shadow import shadow_of, shadowed
 from toolgate.processors.size import size
 from toolgate.processors.verdicts import ends_case, ordered, verdict_of
 from toolgate.processors.world import World
-from toolgate.schemas.enums import Verdict
+from toolgate.schemas.enums import WAITS, Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Reason
 

@@ -29,8 +29,6 @@ _APPROVAL_BYTES = ID_CHARS_MAX + 3  # a key id in JSON, with its quotes and comm
 _NAME = "~hold\x1f"  # no fact has such a name
 _FULL = Label(Code.HOLDS_EXCEEDED, "approvals", "run", "bytes")
 _LATE = Label(Code.VOTE_REFUSED, LATE, "run", "ms")
-# What a decision may be that leaves something for people.
-WAITS = frozenset({Verdict.HOLD, Verdict.DRAFT})
 
 
 @frozen
@@ -64,7 +62,6 @@ def opened(case: Case, policy_digest: str, terms: ApprovalTerms) -> OpenHold:
     intent, tool, time_ms = case.intent, case.tool, case.envelope.time_ms
     if tool is None:
         raise AssertionError("a held call has no tool")
-    until = time_ms + terms.wait_ms
     return OpenHold(
         hold_id=place_of(case),
         kind=case.verdict.value,
@@ -81,7 +78,7 @@ def opened(case: Case, policy_digest: str, terms: ApprovalTerms) -> OpenHold:
         approvers=terms.approvers,
         roles=terms.roles,
         time_ms=time_ms,
-        expires_at=until if intent.ttl_ms is None else min(until, time_ms + intent.ttl_ms),
+        expires_at=time_ms + terms.wait_ms,
     )
 
 

@@ -15,7 +15,7 @@ from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
-from toolgate.processors.keyring import APPROVER, DEV_KID, STARTER, framed, mac
+from toolgate.processors.keyring import DEV_KID, STARTER, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Choice
 from toolgate.schemas.frozen import changed, frozen
@@ -103,11 +103,11 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
         return "a vote is one person's: it is signed twice"
     if vote.choice == Choice.WITHDRAW and STARTER not in key.roles:
         return f"key {key.kid} is no starter's: only whoever starts runs may withdraw"
-    if vote.choice != Choice.WITHDRAW and APPROVER not in key.roles:
+    if vote.choice != Choice.WITHDRAW and not key.approves_as:
         return f"key {key.kid} is no approver's"
     if vote.approver != key.kid:
         return f"it names {vote.approver[:128]!r} and is signed with key {key.kid}"
-    return Voter(key.kid, key.approves | {APPROVER})
+    return Voter(key.kid, key.approves_as)
 
 
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:

@@ -87,6 +87,11 @@ class OperatorKey:
     roles: frozenset[str]
     approves: frozenset[str] = frozenset()
 
+    @property
+    def approves_as(self) -> frozenset[str]:
+        """The roles of which an approver has one or more; none of whoever is no approver."""
+        return self.approves | {APPROVER} if APPROVER in self.roles else frozenset()
+
     def __post_init__(self) -> None:
         _check_ids(kid=self.kid)
         if unknown := self.roles - ROLES:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from toolgate.processors.case import Envelope
 from toolgate.processors.holds import approved_by, ended, in_time, kept
 from toolgate.processors.identity import check_vote
-from toolgate.processors.keyring import APPROVER
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import astray
 from toolgate.processors.reasons import Code
@@ -111,9 +110,7 @@ def _still(hold: OpenHold, world: World) -> tuple[str, ...]:
     return tuple(
         kid
         for kid in hold.approvals
-        if (key := world.keys.operators.get(kid)) is not None
-        and APPROVER in key.roles
-        and (key.approves | {APPROVER}) & roles
+        if (key := world.keys.operators.get(kid)) is not None and key.approves_as & roles
     )
 
 

@@ -30,6 +30,9 @@ class Verdict(StrEnum):
     DUPLICATE = "DUPLICATE"
 
 
+WAITS = frozenset({Verdict.HOLD, Verdict.DRAFT})  # leave something for people to decide about
+
+
 class ResultStatus(StrEnum):
     """How far a command came at its executor.
 

@@ -22,7 +22,6 @@ GIVEN_BYTES_MAX = 524_288  # all that a run may remember, as JSON in JSON
 CONTROL = "control"  # the one input that every worker reads whole
 POLICIES = "policies"  # policy sets; one partition
 INPUTS = ("intents", "contracts", "results", "votes", "ticks", CONTROL)  # the topics that the gate decides on
-WAITS = frozenset({"HOLD", "DRAFT"})  # verdicts that leave something for people
 NOBODY = -1  # the slot that owns a topic-partition which was released or never taken
 
 

@@ -14,7 +14,7 @@ from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Draft, Hold, Tick
-from toolgate.streams.gate.proposals import OPEN
+from toolgate.streams.gate.proposals import OPEN, id_of
 from toolgate.streams.ports import Output, UnavailableError
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Due:
             if error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE:
                 raise UnavailableError(error.detail) from error
             return  # only the gate writes here: what is no record of ours has nothing to expire
-        hold_id = told.hold_id if isinstance(told, Hold) else told.draft_id
+        hold_id = id_of(told)
         if told.refused or not hold_id.startswith(f"{partition}-"):
             return
         if told.state != OPEN:

@@ -319,7 +319,7 @@ class Intake:
         else:
             step = step_of_vote(word, hold, reading.envelope, self._world(control))
             if step.last:
-                return self._last_vote(reading, word, hold, step.voter, control, look, known)
+                return self._last_vote(reading, word, plain, hold, step.voter, control, look, known)
         if step.refused:
             return Item(reading, plain, refused=step.refused, hold=hold, voter=step.voter)
         ask = changed(plain, verdict=Verdict.APPROVE.value, claims=step.claims)
@@ -331,6 +331,7 @@ class Intake:
         self,
         reading: Reading,
         vote: Vote,
+        plain: Ask,
         hold: OpenHold,
         voter: str,
         control: ControlState,
@@ -338,11 +339,9 @@ class Intake:
         known: Mapping[str, Any] | None,
     ) -> Item:
         """The intent that the last vote carries is judged again, and its hold ends with what comes of it."""
-        plain = self._plain(reading, Verdict.RECORDED, control)
         wanted = self._carried(vote, hold.time_ms)
         if wanted is None or wanted.digest != hold.digest:
             because = "it does not carry the intent that waits: it cannot be judged again"
-            plain = changed(plain, given=dumps_canonical({"hold": fields_of(hold)}))
             return Item(reading, plain, refused=voting.refused(because), hold=hold, voter=voter)
         intent: Any = wanted.record
         given = self._given(wanted, intent, control, look) if known is None else known.get("given", "")

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 OPEN = "open"
 
 
+def id_of(record: Hold | Draft) -> str:
+    """The id that votes name."""
+    return record.hold_id if isinstance(record, Hold) else record.draft_id
+
+
 def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold:
     """The hold of a call, open; whoever votes on it names its digest and its policy's."""
     hold = opened(case, decision.policy_digest, terms_of(case))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.processors.claims import Remember
+from toolgate.schemas.enums import WAITS
 from toolgate.schemas.frozen import changed
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
 from toolgate.streams.ledger.taking import level_after, level_against, settle, take
-from toolgate.streams.ports import WAITS, Decision
+from toolgate.streams.ports import Decision
 
 if TYPE_CHECKING:
     from toolgate.schemas.records import Op, Visible

@@ -74,20 +74,15 @@ def bounds(consumer: Consumer, place: TopicPartition, limit_s: float, trouble: T
                 time.sleep(_PAUSE_S)  # the client asks for the leader meanwhile
                 continue
             if code in _FORGOTTEN and left > 0 and not reminded:
-                reminded = _known(consumer, place.topic, left)
+                reminded = True
+                with suppress(KafkaException):  # what it then says of the partition tells why
+                    consumer.list_topics(place.topic, left)
                 continue
             text = f"{place.topic}[{place.partition}]: {cause(error).str()}{trouble.because()}"
             raise RetryError(text) from error
     if answer is None:  # the client's word for "timed out"
         raise RetryError(f"{place.topic}[{place.partition}]: no offsets in {limit_s} s{trouble.because()}")
     return answer
-
-
-def _known(consumer: Consumer, topic: str, limit_s: float) -> bool:
-    """Make a client that knows nothing of a topic ask the broker about it; it is asked once."""
-    with suppress(KafkaException):  # what it then says of the partition tells why
-        consumer.list_topics(topic, limit_s)
-    return True
 
 
 def read(

@@ -15,6 +15,7 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Draft, Hold, Vote
 from toolgate.streams.gate.due import AGAIN_MS
+from toolgate.streams.gate.proposals import id_of
 from toolgate.streams.ports import Output
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class Voted(universe.Universe):
         """Somebody votes on what waits, or waited: mostly rightly, sometimes twice."""
         r = self.random
         told = self.proposals()
-        over = {_id(one) for one in told if one.state in ENDS} if r.random() < 0.9 else set()
-        waits = [one for one in told if one.state == "open" and not one.vote_id and _id(one) not in over]
+        over = {id_of(one) for one in told if one.state in ENDS} if r.random() < 0.9 else set()
+        waits = [one for one in told if one.state == "open" and not one.vote_id and id_of(one) not in over]
         if not waits:
             return
         self.made += 1
@@ -56,12 +57,11 @@ class Voted(universe.Universe):
 
     def _vote(self, hold: Hold | Draft) -> Vote:
         r = self.random
-        hold_id = hold.hold_id if isinstance(hold, Hold) else hold.draft_id
         place = ("intents", hold.body_partition)
         intent = next(e for e in self.broker.visible(place, hold.body_offset) if e.offset == hold.body_offset)
         vote = Vote(
             vote_id=f"v{self.made if r.random() > 0.03 else r.randrange(self.made)}",
-            hold_id=hold_id,
+            hold_id=id_of(hold),
             run_id=hold.run_id,
             approver=r.choice(VOTERS),
             choice=r.choice(("approve",) * 12 + ("reject", "withdraw")),
@@ -92,7 +92,7 @@ class Voted(universe.Universe):
         """... and what has expired has ended."""
         ended = {event.command_id for event in self.audit() if event.note in ENDS}
         return super().idle() and all(
-            _id(one) in ended or one.expires_at > self.broker.now_ms for one in self.proposals()
+            id_of(one) in ended or one.expires_at > self.broker.now_ms for one in self.proposals()
         )
 
     def violations(self) -> list[str]:
@@ -106,15 +106,11 @@ class Voted(universe.Universe):
         return [*super().violations(), *_holds(events, votes, self.proposals())]
 
 
-def _id(one: Hold | Draft) -> str:
-    return one.hold_id if isinstance(one, Hold) else one.draft_id
-
-
 def _holds(
     events: list[AuditEvent], votes: Mapping[tuple[int, int], Vote], told: list[Hold | Draft]
 ) -> Iterator[str]:
     """Each hold ends once, nothing counts afterwards, and who approved it was enough different people, in time."""
-    opened = {_id(one): one for one in told if one.state == "open" and not one.vote_id}
+    opened = {id_of(one): one for one in told if one.state == "open" and not one.vote_id}
     states = {one.seq: one.state for one in told}
     approvers: dict[str, set[str]] = defaultdict(set)
     ended: dict[str, str] = {}

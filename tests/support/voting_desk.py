@@ -28,6 +28,7 @@ from toolgate.schemas.records import (
     Vote,
 )
 from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.proposals import id_of
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ledger.memory import MemoryLedger, Store
@@ -124,7 +125,7 @@ class Desk:
         """What one vote makes."""
         values = {
             "vote_id": f"v-{kid}-{fields.get('choice', 'approve')}",
-            "hold_id": hold.hold_id if isinstance(hold, Hold) else hold.draft_id,
+            "hold_id": id_of(hold),
             "run_id": "r",
             "approver": kid,
             "choice": "approve",

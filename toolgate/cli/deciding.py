@@ -9,6 +9,7 @@ import typer
 
 from toolgate.cli import connection, logs
 from toolgate.cli.hints import say_next
+from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.wording import safe
 from toolgate.inspection.plain import as_plain
 from toolgate.processors.keyring import StarterKey
@@ -17,7 +18,7 @@ from toolgate.review.voting import Reviewer
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from toolgate.schemas.enums import Choice
 
@@ -30,39 +31,50 @@ Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to w
 TIMEOUT_S = 30.0
 
 
-def decide(  # noqa: PLR0913 - what each of the commands is told
-    wanted: str,
-    choice: Choice,
-    *,
-    kind: str = "",
-    kid: str,
-    comment: str,
-    timeout_s: float,
-    keys_file: Path,
-    config: Path | None,
-    bootstrap_servers: str | None,
-    prefix: str | None,
-    as_json: bool,
-) -> None:
-    """Vote, and say what came of it. `kind`: hold or draft, where only one of them will do."""
-    logs.configure(as_json=as_json)
-    settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
-    key = StarterKey(kid, keys.load_signer(keys_file, kid))
-    with Reviewer(settings, key, connection.registry(settings)) as reviewer:
-        waiting = reviewer.find(wanted)
-        if kind and waiting.kind != kind:
-            other = "approve" if waiting.kind == "hold" else "promote"
-            raise VoteRefusedError(f"it is a {waiting.kind}: toolgate {other} {wanted}", wanted)
-        cast = reviewer.vote(waiting, choice, comment, timeout_s)
-    told = cast.told
-    if as_json:
-        typer.echo(json.dumps({"id": wanted, "vote_id": cast.vote.vote_id, "told": as_plain(told)}))
-    else:
-        approvals = (
-            f", {len(told.approvals)} of {told.approvals_needed} approvals" if told.state == "open" else ""
-        )
-        why = "".join(
-            f"\n  {reason.code} {safe(reason.because)}" for reason in told.reasons if told.state == "denied"
-        )
-        typer.echo(f"{waiting.kind} {wanted}: {told.state}{approvals}, seq {told.seq}{why}")
-    say_next(f"toolgate queue {wanted}", as_json=as_json)
+def deciding(choice: Choice, kind: str = "") -> Callable[..., None]:
+    """The body of a command that votes so and says what came of it.
+
+    Args:
+        choice: what the vote says.
+        kind: hold or draft, where the command is about only one of them.
+    """
+
+    def decide(  # noqa: PLR0913 - one parameter for each option
+        wanted: Wanted,
+        *,
+        kid: Kid,
+        comment: Comment = "",
+        timeout_s: Timeout = TIMEOUT_S,
+        keys_file: KeysFile = KEYRING,
+        config: Config = None,
+        bootstrap_servers: Bootstrap = None,
+        prefix: Prefix = None,
+        as_json: AsJson = False,
+    ) -> None:
+        logs.configure(as_json=as_json)
+        settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
+        key = StarterKey(kid, keys.load_signer(keys_file, kid))
+        with Reviewer(settings, key, connection.registry(settings)) as reviewer:
+            waiting = reviewer.find(wanted)
+            if kind and waiting.kind != kind:
+                other = "approve" if waiting.kind == "hold" else "promote"
+                raise VoteRefusedError(f"it is a {waiting.kind}: toolgate {other} {wanted}", wanted)
+            cast = reviewer.vote(waiting, choice, comment, timeout_s)
+        told = cast.told
+        if as_json:
+            typer.echo(json.dumps({"id": wanted, "vote_id": cast.vote.vote_id, "told": as_plain(told)}))
+        else:
+            approvals = (
+                f", {len(told.approvals)} of {told.approvals_needed} approvals"
+                if told.state == "open"
+                else ""
+            )
+            why = "".join(
+                f"\n  {reason.code} {safe(reason.because)}"
+                for reason in told.reasons
+                if told.state == "denied"
+            )
+            typer.echo(f"{waiting.kind} {wanted}: {told.state}{approvals}, seq {told.seq}{why}")
+        say_next(f"toolgate queue {wanted}", as_json=as_json)
+
+    return decide

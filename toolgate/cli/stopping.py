@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,10 +10,11 @@ import typer
 from toolgate.cli import connection, logs, signing, tables
 from toolgate.cli.hints import say_next
 from toolgate.cli.wording import safe
+from toolgate.inspection.awaiting import awaited
 from toolgate.inspection.search import Readers
 from toolgate.processors.control_state import ALL, SCOPES
 from toolgate.processors.problems import nearest
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Control
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.ports import CONTROL, RetryError
@@ -78,17 +78,15 @@ def _after(readers: Readers, since: int, offset: int, timeout_s: float, registry
     Raises:
         RetryError: it is not there in time. The word stands all the same, and holds as soon as a gate reads it.
     """
-    codec, deadline = Codec(AuditEvent, registry), time.monotonic() + timeout_s
-    for envelopes in readers(AUDIT).read({0: since}):
-        for envelope in envelopes:
-            try:
-                event = codec.decode(envelope.value)
-            except DecodeError:
-                continue  # only the gate writes here
-            if (event.topic, event.offset) == (CONTROL, offset) and event.after is not None:
-                return event.after
-        if time.monotonic() > deadline:
-            break
+    event = awaited(
+        readers(AUDIT),
+        {0: since},
+        Codec(AuditEvent, registry),
+        lambda event: (event.topic, event.offset) == (CONTROL, offset) and event.after is not None,
+        timeout_s,
+    )
+    if event is not None and event.after is not None:
+        return event.after
     raise RetryError(
         f"control record {offset} stands and is not audited in {timeout_s:g} s: does a gate run? It will hold as soon "
         "as one reads it, and executors keep to it already"

@@ -1,42 +1,16 @@
 """`toolgate withdraw`: take back what a run has asked for."""
 
-from __future__ import annotations
-
 import typer
 
-from toolgate.cli.deciding import TIMEOUT_S, Comment, Kid, Timeout, Wanted, decide
-from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
+from toolgate.cli.deciding import deciding
 from toolgate.schemas.enums import Choice
 
 app = typer.Typer()
+app.command(
+    "withdraw",
+    help="""Take back what a run has asked for: it is over, and its agent is told.
 
-
-@app.command(epilog='Example: toolgate withdraw 3-1742 --as starter-1 --comment "the task is done"')
-def withdraw(  # noqa: PLR0913 - one parameter for each option
-    wanted: Wanted,
-    *,
-    kid: Kid,
-    comment: Comment = "",
-    timeout_s: Timeout = TIMEOUT_S,
-    keys_file: KeysFile = KEYRING,
-    config: Config = None,
-    bootstrap_servers: Bootstrap = None,
-    prefix: Prefix = None,
-    as_json: AsJson = False,
-) -> None:
-    """Take back what a run has asked for: it is over, and its agent is told.
-
-    For whoever starts runs: the key needs the role starter. Exit code 20: it changes nothing, and says why.
-    """
-    decide(
-        wanted,
-        Choice.WITHDRAW,
-        kid=kid,
-        comment=comment,
-        timeout_s=timeout_s,
-        keys_file=keys_file,
-        config=config,
-        bootstrap_servers=bootstrap_servers,
-        prefix=prefix,
-        as_json=as_json,
-    )
+For whoever starts runs: the key needs the role starter. Exit code 20: it changes nothing, and says why.
+""",
+    epilog='Example: toolgate withdraw 3-1742 --as starter-1 --comment "the task is done"',
+)(deciding(Choice.WITHDRAW))

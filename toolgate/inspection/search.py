@@ -16,8 +16,9 @@ from toolgate.inspection.explanation import Decided, Explanation, Reported, appr
 from toolgate.inspection.reader import TopicReader
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.enums import Verdict
-from toolgate.schemas.records import AuditEvent, Hold
+from toolgate.schemas.records import AuditEvent
 from toolgate.streams.errors import RefusedError, SettingsError
+from toolgate.streams.gate.proposals import id_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -101,7 +102,7 @@ class Search:
         decisions = tuple(map(self._decision, decided))
         commands = {entry.record.command_id for entry in decided if approves(entry.record)}
         released = [vote for each in decisions if (vote := each.released)]
-        commands |= {_hold_id(vote.record) for vote in released}
+        commands |= {id_of(vote.record) for vote in released}
         reported = [
             entry
             for entry in entries
@@ -133,17 +134,17 @@ class Search:
 
     def _votes(self, proposal: Entry) -> tuple[Entry, ...]:
         """What was told of a hold or a draft after it was opened."""
-        hold_id, seq = _hold_id(proposal.record), proposal.record.seq
+        hold_id, seq = id_of(proposal.record), proposal.record.seq
         return tuple(
             entry
             for entry in self._since(proposal, proposal.envelope.topic)
-            if entry.record.seq > seq and _hold_id(entry.record) == hold_id
+            if entry.record.seq > seq and id_of(entry.record) == hold_id
         )
 
     def _command(self, maker: Entry) -> Entry | None:
         """The command that an approval has made: an audit event, or the state of a hold."""
         record = maker.record
-        command_id = record.command_id if isinstance(record, AuditEvent) else _hold_id(record)
+        command_id = record.command_id if isinstance(record, AuditEvent) else id_of(record)
         return self._beside(maker, "commands", lambda found: found.command_id == command_id)
 
     def _waiting(
@@ -260,11 +261,6 @@ class Readers:
 
 def _whole(reader: Readable, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:
     return {partition: reader.span(partition) for partition in partitions}
-
-
-def _hold_id(record: Any) -> str:
-    found: str = record.hold_id if isinstance(record, Hold) else record.draft_id
-    return found
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from toolgate.inspection.awaiting import awaited
 from toolgate.inspection.search import Readers
 from toolgate.processors.voting import carrying
 from toolgate.review.errors import VoteRefusedError
-from toolgate.review.waiting import OPEN, TOPICS, Waiting, read
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.review.waiting import TOPICS, Waiting, read
+from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import Choice
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Vote
 from toolgate.sdk.errors import NoAnswerError, NotSentError
 from toolgate.sdk.sender import Sender
 from toolgate.streams.errors import RefusedError
+from toolgate.streams.gate.proposals import OPEN
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -148,18 +150,16 @@ class Reviewer:
         sent.result()
 
     def _told(self, topic: str, partition: int, since: int, vote: Vote, timeout_s: float) -> Hold | Draft:
-        codec = Codec(TOPICS[topic], self._registry)
-        deadline = time.monotonic() + timeout_s
-        for envelopes in self._readers(topic).read({partition: since}):
-            for envelope in envelopes:
-                try:
-                    told: Hold | Draft = codec.decode(envelope.value)
-                except DecodeError:
-                    continue  # only the gate writes here
-                if told.vote_id == vote.vote_id:
-                    return told
-            if time.monotonic() > deadline:
-                break
+        codec: Codec[Any] = Codec(TOPICS[topic], self._registry)
+        told: Hold | Draft | None = awaited(
+            self._readers(topic),
+            {partition: since},
+            codec,
+            lambda record: record.vote_id == vote.vote_id,
+            timeout_s,
+        )
+        if told is not None:
+            return told
         raise NoAnswerError(
             f"nothing was said of vote {vote.vote_id} in {timeout_s:g} s",
             where=self._settings.topic(topic),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Draft, Hold
+from toolgate.streams.gate.proposals import OPEN, id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,13 +16,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
 
-OPEN = "open"
 TOPICS: dict[str, type[Hold | Draft]] = {"holds": Hold, "drafts": Draft}
-
-
-def id_of(record: Hold | Draft) -> str:
-    """The id that votes name."""
-    return record.hold_id if isinstance(record, Hold) else record.draft_id
 
 
 @dataclass(frozen=True, slots=True)

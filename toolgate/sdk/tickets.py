@@ -8,7 +8,7 @@ from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.enums import ResultStatus, Verdict
+from toolgate.schemas.enums import WAITS, ResultStatus, Verdict
 from toolgate.sdk.errors import IntentError, NoAnswerError
 from toolgate.sdk.ticket import Ticket
 
@@ -88,7 +88,8 @@ class Tickets:
                 return
             self._waiting.pop(key, None)
             self._late.pop(key, None)
-            early = None if _waits(outcome) else self._early.pop(key, None)
+            waits = outcome.verdict in WAITS
+            early = None if waits else self._early.pop(key, None)
             self._decided.pop(key, None)
             self._decided[key] = ticket
             gone: list[Ticket] = []
@@ -99,7 +100,7 @@ class Tickets:
         _let_go(gone)
         with suppress(InvalidStateError):
             ticket.outcome.set_result(outcome)
-        if not _waits(outcome):
+        if not waits:
             with suppress(InvalidStateError):
                 ticket.last.set_result(outcome)
         if early is not None:
@@ -150,11 +151,6 @@ class Tickets:
         for future in (ticket.outcome, ticket.last):
             with suppress(InvalidStateError):
                 future.set_exception(error)
-
-
-def _waits(outcome: Outcome) -> bool:
-    """Whether people are still to decide."""
-    return outcome.verdict in {Verdict.HOLD, Verdict.DRAFT}
 
 
 def _let_go(tickets: list[Ticket]) -> None:
