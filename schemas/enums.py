@@ -48,8 +48,12 @@ class ResultStatus(StrEnum):
 
 
 class Choice(StrEnum):
-    """What a vote says. To withdraw is for whoever starts runs: it needs no approver."""
+    """What a vote says. To withdraw is for whoever starts runs: it needs no approver.
+
+    To release is about what no approval is asked for: it says what really happened, and approves nothing.
+    """
 
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
+    RELEASE = "release"

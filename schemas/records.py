@@ -226,7 +226,9 @@ class AuditEvent:
     code_version: str
     kid: str  # who wrote the input; "" unknown
     captured: str = "{}"  # JSON: what the policy's logging.capture asks for
-    note: str = ""  # results: settled, void, late, uncovered, started, unknown, ended, mismatch, refused
+    note: str = (
+        ""  # results: settled, void, late, uncovered, unresolved, started, unknown, ended, mismatch, refused
+    )
     after: int | None = None  # control: the seq after which it holds
     first_seq: int | None = None  # duplicate: the first decision's seq
     body_key_id: str | None = None  # reserved for sealing bodies per run
@@ -287,14 +289,16 @@ class Hold:
     choice: str = ""
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
+    owner: str = ""  # as it was opened: who sees to it that somebody answers; "" none named
+    answer_by: int = 0  # as it was opened: until when somebody should have; 0 unknown
 
 
 @frozen
 class Vote:
-    """An approver's word on a hold or draft (`toolgate.votes`)."""
+    """A person's word on what waits for people (`toolgate.votes`)."""
 
     vote_id: str
-    hold_id: str
+    hold_id: str  # release: the command, or the place of the record that could not be read
     run_id: str
     approver: str  # key id
     choice: str  # Choice
@@ -304,6 +308,9 @@ class Vote:
     intent: str = ""  # approve: the intent's value, base64; the gate judges it again
     intent_kid: str = ""
     intent_mac: str = ""  # hex
+    tool: str = ""  # release: the command's
+    happened: bool | None = None  # release of a command: whether its effect did
+    cost_micros: int | None = None  # release: what it really cost; None: what was reserved
 
 
 @frozen
@@ -337,6 +344,8 @@ class Draft:
     choice: str = ""
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
+    owner: str = ""  # as it was opened: who sees to it that somebody answers; "" none named
+    answer_by: int = 0  # as it was opened: until when somebody should have; 0 unknown
 
 
 @frozen

@@ -10,6 +10,7 @@ from toolgate.processors.holds import opened
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
+    from toolgate.processors.approval_terms import ApprovalTerms
     from toolgate.processors.case import Case
     from toolgate.processors.holds import OpenHold
     from toolgate.schemas.records import Reason
@@ -25,7 +26,8 @@ def id_of(record: Hold | Draft) -> str:
 
 def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold:
     """The hold of a call, open; whoever votes on it names its digest and its policy's."""
-    hold = opened(case, decision.policy_digest, terms_of(case))
+    terms = terms_of(case)
+    hold = opened(case, decision.policy_digest, terms)
     return Hold(
         hold_id=hold.hold_id,
         state=OPEN,
@@ -33,13 +35,21 @@ def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold
         cost_micros=case.cost_micros,
         records=case.records,
         **told_of(hold, decision, reasons),
+        **_owned(hold, terms),
     )
 
 
 def draft_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Draft:
     """The draft that a write became, open."""
-    hold = opened(case, decision.policy_digest, terms_of(case))
-    return Draft(draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **told_of(hold, decision, reasons))
+    terms = terms_of(case)
+    hold = opened(case, decision.policy_digest, terms)
+    told = told_of(hold, decision, reasons) | _owned(hold, terms)
+    return Draft(draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **told)
+
+
+def _owned(hold: OpenHold, terms: ApprovalTerms) -> dict[str, Any]:
+    """What is said only when it opens: the gate itself makes nothing of it, so no vote is held against it."""
+    return {"owner": ", ".join(terms.owners), "answer_by": hold.time_ms + terms.answer_ms}
 
 
 def told_of(hold: OpenHold, decision: Decision, reasons: tuple[Reason, ...]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from toolgate.review.errors import VoteRefusedError
 from toolgate.review.waiting import TOPICS, Waiting, read
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import Choice
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Vote
 from toolgate.sdk.errors import NoAnswerError, NotSentError
@@ -127,8 +128,9 @@ class Reviewer:
             digest=held.digest,
             policy_digest=held.policy_digest,
             comment=comment,
-            **(carrying(self.intent(waiting)) if choice == Choice.APPROVE else {}),
         )
+        if choice == Choice.APPROVE:
+            vote = changed(vote, **carrying(self.intent(waiting)))
         topic = "holds" if waiting.kind == "hold" else "drafts"
         since = self._readers(topic).span(waiting.partition)[1]
         self._send(vote, waiting.partition)

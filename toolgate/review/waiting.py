@@ -39,6 +39,11 @@ class Waiting:
         """Hold or draft."""
         return "hold" if isinstance(self.opened, Hold) else "draft"
 
+    @property
+    def cost_micros(self) -> int:
+        """What the call is judged to cost, in micro-dollars; 0 of a draft."""
+        return self.opened.cost_micros if isinstance(self.opened, Hold) else 0
+
     def state(self, now_ms: int) -> str:
         """open, expired, or how it ended. Whether it has expired is the ledger's word; by this machine's clock here."""
         late = self.latest.state == OPEN and 0 < self.opened.expires_at <= now_ms

@@ -1,0 +1,87 @@
+"""The queue: everything that people have to see to, one fold of the topics that tell of it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from toolgate.processors.claims import DAY_MS
+from toolgate.review.items import of_outcome, of_record, of_waiting
+from toolgate.review.unresolved import TOPIC as AUDIT
+from toolgate.review.unresolved import Unresolved
+from toolgate.review.waiting import TOPICS as WAITING
+from toolgate.review.waiting import Board
+from toolgate.streams.errors import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolgate.inspection.search import Readers
+    from toolgate.processors.case import Envelope
+    from toolgate.review.items import Item
+    from toolgate.schemas.registry import Registry
+
+TOPICS = (*WAITING, AUDIT)
+KEPT_MS = (
+    30 * DAY_MS
+)  # of the audit: as long as results and quarantine are kept, without which nobody can tell
+
+
+class Queue:
+    """What waits for people, and what nobody knows the outcome of or could read."""
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.board = Board(registry)
+        self.unresolved = Unresolved(registry)
+        self.missing: list[str] = []  # topics that could not be read: what they would tell is not here
+
+    def take(self, topic: str, envelopes: Iterable[Envelope]) -> None:
+        """See records of one of `TOPICS`, each partition in its order."""
+        if topic == AUDIT:
+            self.unresolved.take(envelopes)
+        else:
+            self.board.take(envelopes)
+
+    def items(self, now_ms: int) -> list[Item]:
+        """What is open, what should be answered first before the rest."""
+        found = [of_waiting(one, now_ms) for one in self.board.waiting(now_ms)]
+        found += [of_outcome(one) for one in self.unresolved.commands.values() if one.waits(now_ms)]
+        found += map(of_record, self.unresolved.records.values())
+        return sorted(found, key=lambda item: (item.answer_by_ms, item.id))
+
+    def find(self, wanted: str, now_ms: int) -> Item | None:
+        """The item of an id: an open one, or a hold or a draft that is over.
+
+        A command may have been a hold before; while nobody knows its outcome, the id is about that.
+        """
+        if (begun := self.unresolved.commands.get(wanted)) and begun.waits(now_ms):
+            return of_outcome(begun)
+        if unread := self.unresolved.records.get(wanted):
+            return of_record(unread)
+        waiting = self.board.by_id.get(wanted)
+        return of_waiting(waiting, now_ms) if waiting else None
+
+
+def read(readers: Readers, registry: Registry | None = None) -> Queue:
+    """The queue as the topics are now; a topic that may not be read is among its `missing`.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    queue = Queue(registry)
+    since_ms = time.time_ns() // 1_000_000 - KEPT_MS
+    for topic in TOPICS:
+        try:
+            reader = readers(topic)
+            ends = {partition: reader.span(partition)[1] for partition in reader.partitions}
+            start = {
+                partition: reader.at_time(partition, since_ms)
+                if topic == AUDIT
+                else reader.span(partition)[0]
+                for partition in reader.partitions
+            }
+            for envelopes in reader.read(start, ends):
+                queue.take(topic, envelopes)
+        except RefusedError as error:
+            queue.missing.append(f"{topic}: {error.what}")
+    return queue
