@@ -9,7 +9,7 @@ from nacl.signing import SigningKey
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.control_state import ControlState
-from toolgate.processors.keyring import IntentKey, Keyring, OperatorKey, framed, mac
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed, mac
 from toolgate.processors.loader import from_files
 from toolgate.processors.voting import HOLD_EXPIRY, carrying
 from toolgate.schemas.codec import Codec
@@ -24,6 +24,7 @@ from toolgate.schemas.records import (
     Intent,
     Outcome,
     Pulse,
+    Result,
     Tick,
     Vote,
 )
@@ -66,6 +67,7 @@ CODECS = {
     "pulse": Pulse,
 }
 AGENT = IntentKey("k1", b"s" * 32, "default", "w")
+EXECUTOR = ExecutorKey("x1", b"x" * 32, "desk-1", ("*",))
 PAIRS = {name: SigningKey(name.encode().ljust(32, b".")) for name in ("ann", "bob", "a", "ops", "sam", "eve")}
 ROLES = {
     "ann": ({"approver"}, {"cfo"}),
@@ -80,7 +82,7 @@ PEOPLE = [
 ]
 TIME = 1_790_000_000_000
 DAY_MS = 86_400_000
-TOPICS = ("intents", "votes", "ticks")
+TOPICS = ("intents", "results", "votes", "ticks")
 
 
 class Desk:
@@ -95,10 +97,11 @@ class Desk:
         self.ledger.standing()
         self.epochs = {t: self.ledger.take((t, 3), 0, self.ledger.owner((t, 3))) for t in TOPICS}
         self.policies = from_files({"tools.yaml": TOOLS, "policy.yaml": policy.encode()})
-        self.keys = Keyring.of([AGENT, *PEOPLE])
+        self.keys = Keyring.of([AGENT, EXECUTOR, *PEOPLE])
         self.intake = Intake(self.policies, self.keys)
         self.publisher = Publisher("t")
         self.offsets = {topic: count() for topic in TOPICS}
+        self.words = count()
         self.control = ControlState()
         self.now = TIME
         self.wanted = Envelope("intents", 3, 0, 0, b"r", b"")
@@ -142,6 +145,39 @@ class Desk:
         signature = PAIRS[kid].sign(framed("votes", b"r", value)).signature
         headers = ((KID, kid.encode()), (MAC, signature))
         return self.decide(Envelope("votes", 3, next(self.offsets["votes"]), self.now, b"r", value, headers))
+
+    def result(self, command: Command, status: str, **fields) -> AuditEvent:
+        """What the audit says of what an executor says."""
+        result = Result(
+            command.command_id,
+            command.intent_id,
+            "r",
+            command.tool,
+            command.digest,
+            status,
+            "desk-1",
+            **fields,
+        )
+        value = Codec(Result).encode(result)
+        headers = ((KID, b"x1"), (MAC, mac(EXECUTOR.secret, "results", b"r", value)))
+        at = next(self.offsets["results"])
+        return self.decide(Envelope("results", 3, at, self.now, b"r", value, headers))["audit"]
+
+    def release(self, command: Command, kid: str = "ops", **fields) -> AuditEvent:
+        """What the audit says of a word on what happened."""
+        values = {
+            "vote_id": f"v-{next(self.words)}",
+            "hold_id": command.command_id,
+            "run_id": "r",
+            "approver": kid,
+            "choice": "release",
+            "digest": command.digest,
+            "policy_digest": "",
+            "tool": command.tool,
+            "happened": True,
+            **fields,
+        }
+        return self.say(Vote(**values), kid)["audit"]
 
     def tick(self, hold, what: str = HOLD_EXPIRY) -> dict[str, object]:
         """What a tick makes."""

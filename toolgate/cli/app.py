@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "approve": Entry("toolgate.cli.approve", "People", "Approve a held call."),
     "promote": Entry("toolgate.cli.promote", "People", "Let a draft happen."),
     "reject": Entry("toolgate.cli.reject", "People", "Decide against what waits."),
+    "release": Entry("toolgate.cli.release", "People", "Say what really happened."),
     "withdraw": Entry("toolgate.cli.withdraw", "People", "Take back what a run has asked for."),
     "policy": Entry("toolgate.cli.policy", "Policies", "Check, test, compare policies, put them in force."),
     "tools": Entry("toolgate.cli.tools", "Policies", "Import tools, and accept what changed in them."),

@@ -55,6 +55,12 @@ def people(needs: ApprovalTerms) -> str:
     return f"{amount(needs.approvers, 'approvals')} by {' or '.join(needs.roles)} within {duration(needs.wait_ms)}"
 
 
+def about(duration_ms: int) -> str:
+    """How long something takes or took, no finer than people care: seconds, then minutes, then hours."""
+    step_ms = 1_000 if duration_ms < 60_000 else 60_000 if duration_ms < 86_400_000 else 3_600_000
+    return duration(max(step_ms, duration_ms - duration_ms % step_ms))
+
+
 def located(error: LoadError, directory: Path) -> LoadError:
     """The mistakes of a folder's files, placed from here: editors and terminals link paths so."""
     return LoadError(

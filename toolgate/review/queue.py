@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from toolgate.inspection.stretches import records, since, whole
 from toolgate.processors.claims import DAY_MS
 from toolgate.review.items import of_outcome, of_record, of_waiting
 from toolgate.review.unresolved import TOPIC as AUDIT
@@ -63,9 +64,10 @@ class Queue:
 
 
 def read(readers: Readers, registry: Registry | None = None) -> Queue:
-    """The queue as the topics are now; a topic that may not be read is among its `missing`.
+    """The queue as the topics are now; where the audit may not be read, it is among what is `missing`.
 
     Raises:
+        RefusedError: holds or drafts may not be read.
         UnreachableError: Kafka does not answer.
     """
     queue = Queue(registry)
@@ -73,15 +75,10 @@ def read(readers: Readers, registry: Registry | None = None) -> Queue:
     for topic in TOPICS:
         try:
             reader = readers(topic)
-            ends = {partition: reader.span(partition)[1] for partition in reader.partitions}
-            start = {
-                partition: reader.at_time(partition, since_ms)
-                if topic == AUDIT
-                else reader.span(partition)[0]
-                for partition in reader.partitions
-            }
-            for envelopes in reader.read(start, ends):
-                queue.take(topic, envelopes)
+            stretch = since(reader, since_ms) if topic == AUDIT else whole(reader)
+            queue.take(topic, records(reader, stretch))
         except RefusedError as error:
+            if topic != AUDIT:
+                raise
             queue.missing.append(f"{topic}: {error.what}")
     return queue
