@@ -33,7 +33,7 @@ from toolgate.streams.gate.proposals import id_of
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ledger.memory import MemoryLedger, Store
-from toolgate.streams.ports import Share
+from toolgate.streams.ports import Output, Share
 
 TOOLS = b"""
 tools:
@@ -108,21 +108,26 @@ class Desk:
 
     def ask(self, cents: int = 700, **fields) -> dict[str, object]:
         """What one call makes."""
+        self.wanted = self.wanted_of("r", cents, **fields)
+        return self.decide(self.wanted)
+
+    def wanted_of(self, run_id: str, cents: int = 700, **fields) -> Envelope:
+        """A call of a run, as it lies on its topic."""
         values = {
             "intent_id": "i0",
             "kind": "call",
             "tenant": "default",
             "workflow_id": "w",
-            "run_id": "r",
+            "run_id": run_id,
             "agent_id": "a",
             "tool": "pay",
             "params": json.dumps({"cents": cents, "id": "INV-1"}, separators=(",", ":")),
             **fields,
         }
         value = Codec(Intent).encode(Intent(**values))
-        headers = ((KID, b"k1"), (MAC, mac(AGENT.secret, "intents", b"r", value)))
-        self.wanted = Envelope("intents", 3, next(self.offsets["intents"]), self.now, b"r", value, headers)
-        return self.decide(self.wanted)
+        key = run_id.encode()
+        headers = ((KID, b"k1"), (MAC, mac(AGENT.secret, "intents", key, value)))
+        return Envelope("intents", 3, next(self.offsets["intents"]), self.now, key, value, headers)
 
     def vote(self, hold, kid: str = "ann", signed_by: str = "", **fields) -> dict[str, object]:
         """What one vote makes."""
@@ -198,6 +203,16 @@ class Desk:
         assert again == item
         made = self.publisher.outputs([(item, decision)], reply, {}, Rollups())
         return {output.topic: Codec(CODECS[output.topic]).decode(output.value) for output in made}
+
+    def decide_all(self, envelopes: list[Envelope]) -> list[Output]:
+        """The records that calls make which come in one batch."""
+        items = [self.intake.item(self.intake.read(one), self.control) for one in envelopes]
+        start, end = envelopes[0].offset, envelopes[-1].offset + 1
+        asks = tuple(item.ask for item in items)
+        reply = self.ledger.decide(
+            self.control.position, [Share("intents", 3, self.epochs["intents"], 0, start, end, asks)]
+        )
+        return self.publisher.outputs(list(zip(items, reply.decisions[0], strict=True)), reply, {}, Rollups())
 
     def look_again(self, reading):
         """What the run remembers once it is decided."""
