@@ -57,7 +57,7 @@ def people(needs: ApprovalTerms) -> str:
 
 def about(duration_ms: int) -> str:
     """How long something takes or took, no finer than people care: seconds, then minutes, then hours."""
-    step_ms = 1_000 if duration_ms < 60_000 else 60_000 if duration_ms < 86_400_000 else 3_600_000
+    step_ms = 1_000 if duration_ms < 60_000 else 60_000 if duration_ms < 10_800_000 else 3_600_000
     return duration(max(step_ms, duration_ms - duration_ms % step_ms))
 
 
