@@ -37,6 +37,7 @@ COMMANDS: dict[str, Entry] = {
     "submit": Entry("toolgate.cli.submit", "Try it", "Send one intent and wait for the verdict."),
     "gate": Entry("toolgate.cli.gate", "Run it", "Decide: one worker, or several."),
     "snapshot": Entry("toolgate.cli.snapshot", "Run it", "Write snapshots, so that recovery is quick."),
+    "notify": Entry("toolgate.cli.notify", "Run it", "Tell other systems by signed webhooks."),
     "contract": Entry("toolgate.cli.contract", "Run it", "Say what one run may touch."),
     "tail": Entry("toolgate.cli.tail", "Look", "Read a topic: denials, audit, commands, ..."),
     "explain": Entry("toolgate.cli.explain", "Look", "Everything the log knows of one intent."),

@@ -63,22 +63,47 @@ class Queue:
         return of_waiting(waiting, now_ms) if waiting else None
 
 
-def read(readers: Readers, registry: Registry | None = None) -> Queue:
-    """The queue as the topics are now; where the audit may not be read, it is among what is `missing`.
+class Following:
+    """Keeps a queue up with the topics. For one thread.
 
-    Raises:
-        RefusedError: holds or drafts may not be read.
-        UnreachableError: Kafka does not answer.
+    Args:
+        readers: of the topics.
+        registry: where schema ids come from.
     """
-    queue = Queue(registry)
-    since_ms = time.time_ns() // 1_000_000 - KEPT_MS
-    for topic in TOPICS:
-        try:
-            reader = readers(topic)
-            stretch = since(reader, since_ms) if topic == AUDIT else whole(reader)
-            queue.take(topic, records(reader, stretch))
-        except RefusedError as error:
-            if topic != AUDIT:
-                raise
-            queue.missing.append(f"{topic}: {error.what}")
-    return queue
+
+    def __init__(self, readers: Readers, registry: Registry | None = None) -> None:
+        self.queue = Queue(registry)
+        self._readers = readers
+        self._at: dict[str, dict[int, int]] = {}
+        self._since_ms = time.time_ns() // 1_000_000 - KEPT_MS
+
+    def catch_up(self) -> Queue:
+        """The queue as the topics are now; where the audit may not be read, it is among what is `missing`.
+
+        Raises:
+            RefusedError: holds or drafts may not be read.
+            UnreachableError: Kafka does not answer.
+        """
+        self.queue.missing.clear()
+        for topic in TOPICS:
+            try:
+                self._read(topic)
+            except RefusedError as error:
+                if topic != AUDIT:
+                    raise
+                self.queue.missing.append(f"{topic}: {error.what}")
+        return self.queue
+
+    def _read(self, topic: str) -> None:
+        reader = self._readers(topic)
+        if topic in self._at:
+            stretch = {p: (at, reader.span(p)[1]) for p, at in self._at[topic].items()}
+        else:
+            stretch = since(reader, self._since_ms) if topic == AUDIT else whole(reader)
+        self.queue.take(topic, records(reader, stretch))
+        self._at[topic] = {partition: end for partition, (_, end) in stretch.items()}
+
+
+def read(readers: Readers, registry: Registry | None = None) -> Queue:
+    """The queue as the topics are now, as `Following.catch_up`."""
+    return Following(readers, registry).catch_up()
