@@ -41,7 +41,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.OK: "done; `submit`: approved, and with `--result` ended ok",
     Exit.STOPPED: "broken off",
     Exit.USAGE: "wrong arguments, or a setting that is missing or unusable",
-    Exit.UNREACHABLE: "Kafka, Redis or the schema registry does not answer; `submit`: no answer in time",
+    Exit.UNREACHABLE: "Kafka, Redis or the schema registry does not answer; `submit`: no answer in time; "
+    "`notify --once`: an endpoint takes nothing",
     Exit.REFUSED: "Kafka or Redis is set up in a way that would break a promise, or refuses this user",
     Exit.CODE_MISMATCH: "the ledger runs other scripts than this version has",
     Exit.LOCAL_STACK: "the local Kafka or Valkey could not be fetched, started or kept running",
