@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Decision
 
 OPEN = "open"
+_BETWEEN = ", "  # names of owners have neither
 
 
 def id_of(record: Hold | Draft) -> str:
@@ -49,7 +50,12 @@ def draft_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Dra
 
 def _owned(hold: OpenHold, terms: ApprovalTerms) -> dict[str, Any]:
     """What is said only when it opens: the gate itself makes nothing of it, so no vote is held against it."""
-    return {"owner": ", ".join(terms.owners), "answer_by": hold.time_ms + terms.answer_ms}
+    return {"owner": _BETWEEN.join(terms.owners), "answer_by": hold.time_ms + terms.answer_ms}
+
+
+def owners_of(record: Hold | Draft) -> tuple[str, ...]:
+    """Who sees to it, as its policy names them."""
+    return tuple(record.owner.split(_BETWEEN)) if record.owner else ()
 
 
 def told_of(hold: OpenHold, decision: Decision, reasons: tuple[Reason, ...]) -> dict[str, Any]:
