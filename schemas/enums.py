@@ -1,4 +1,4 @@
-"""The fixed words that records use: kinds of intents, verdicts, how a command ended, what a vote says."""
+"""The fixed words that records use: kinds of intents, verdicts, how a command ended, what votes and alerts say."""
 
 from __future__ import annotations
 
@@ -57,3 +57,17 @@ class Choice(StrEnum):
     REJECT = "reject"
     WITHDRAW = "withdraw"
     RELEASE = "release"
+
+
+class AlertKind(StrEnum):
+    """What has happened that people on call should see."""
+
+    BREAK_GLASS = "break_glass"
+
+
+class Severity(StrEnum):
+    """How soon a person must look at an alert: some day, today, now."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"

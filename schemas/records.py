@@ -372,3 +372,20 @@ class Tick:
     what: str  # hold_expiry, reservation_expiry
     ref: str
     due_at: int
+
+
+@frozen
+class Alert:
+    """What people on call should see (`toolgate.alerts`): what has one cause has one id, however often it is told."""
+
+    alert_id: str  # key of the record
+    kind: str  # AlertKind; readers meet others too
+    severity: str  # Severity
+    tenant: str  # "" where it is about no single one; likewise workflow_id and run_id
+    workflow_id: str
+    run_id: str
+    subject: str  # id of what it is about: a command, or a control record; "" for none
+    summary: str  # one sentence for people
+    evidence: str  # JSON object; never parameters of a call
+    seq: int  # of its cause; 0 for none
+    clk: int

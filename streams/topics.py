@@ -238,13 +238,13 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name="alerts",
-        key="alert",
-        value="alert",
-        about="What people on call should see.",
+        key="alert_id",
+        value="Alert",
+        about="What people on call should see: what was done under a grant.",
         writers=("gate", "watch"),
-        readers=("on-call",),
+        readers=("on-call", "auditor"),
         retention_ms=30 * DAY_MS,
-        bytes_max=INPUT_BYTES_MAX,
+        bytes_max=OUTPUT_BYTES_MAX,
         co_partitioned=False,
     ),
 )

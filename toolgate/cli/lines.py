@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from toolgate.inspection.decoding import Entry
     from toolgate.schemas.records import (
+        Alert,
         AuditEvent,
         Command,
         Control,
@@ -151,6 +152,11 @@ def _pulse(record: Pulse) -> tuple[str, str]:
     return "", f"{record.tenant}/{record.workflow_id} {record.intents:,} intents: {shown}  {spent}  {codes}"
 
 
+def _alert(record: Alert) -> tuple[str, str]:
+    about = " ".join(filter(None, (record.tenant, record.workflow_id, record.run_id)))
+    return record.severity, f"{record.kind} {record.alert_id} {about}: {record.summary}"
+
+
 def _fields(record: Any) -> tuple[str, str]:
     """Any other record: its fields by name."""
     named = ((name, getattr(record, name)) for name in names_of(type(record)))
@@ -168,4 +174,5 @@ _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "drafts": _draft,
     "audit": _audit,
     "pulse": _pulse,
+    "alerts": _alert,
 }

@@ -30,6 +30,8 @@ STYLES = {
     "started": "dim",
     "kill": "bold red",
     "lift": "green",
+    "warning": "yellow",
+    "critical": "bold red",
 }
 _CUT = "…"
 
