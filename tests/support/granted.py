@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ import checker
 import universe
 from universe_policies import PROPOSING_FILES
 
-from toolgate.schemas.records import Control
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import Alert, Control
 from toolgate.streams.ports import Output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from toolgate.schemas.records import AuditEvent
+    from toolgate.schemas.records import AuditEvent, Command
 
 RATES: Mapping[str, float] = MappingProxyType({"grant": 0.01})
 TOOLS = (("pay",), ("pay",), ("pa*", "look"), ("*",), ("loo?",), ())
@@ -35,6 +37,7 @@ class Granted(universe.Universe):
         self, seed: int, files: Mapping[str, bytes] = MappingProxyType(PROPOSING_FILES), **kwargs: Any
     ) -> None:
         super().__init__(seed, files=files, **kwargs)
+        self.alerts = Codec(Alert)
 
     def grant(self) -> None:
         """Operators give or end a grant: sometimes alone, too late, for too long, or with an old word."""
@@ -71,8 +74,14 @@ class Granted(universe.Universe):
 
     def violations(self) -> list[str]:
         """What is wrong with the history, grants included."""
-        events = sorted(self.audit(), key=lambda event: event.seq)
-        return [*super().violations(), *_grants(events, self._counted(), self.operators.words())]
+        events, counted = sorted(self.audit(), key=lambda event: event.seq), self._counted()
+        alerts = [self.alerts.decode(e.value) for e in self.broker.visible(("alerts", 0), 0)]
+        return [
+            *super().violations(),
+            *_grants(events, counted, self.operators.words()),
+            *_late(self.commands(), counted),
+            *_alerts(events, counted, alerts),
+        ]
 
 
 def _versions(words: Any) -> dict[Target, int]:
@@ -123,6 +132,25 @@ def _grants(
         named = json.loads(event.captured).get("params.id", [])
         if event.verdict == "APPROVE" and event.tool == "pay" and PEOPLE & set(named) and not event.grant:
             yield f"{at} is approved without people and without a grant"
+
+
+def _late(commands: list[Command], counted: Mapping[int, Control]) -> Iterator[str]:
+    """No command may begin after the end of its grant."""
+    ends: dict[str, int] = {}
+    for word in counted.values():  # a copied record has the same id and end
+        ends[word.control_id] = word.expires_at or 0
+    for command in commands:
+        if command.grant and command.expires_at > ends[command.grant]:
+            yield f"command {command.command_id} may begin until {command.expires_at}, after the end of {command.grant}"
+
+
+def _alerts(events: list[AuditEvent], counted: Mapping[int, Control], alerts: list[Alert]) -> Iterator[str]:
+    """One alert for each grant, each end of one, and each command under one."""
+    wanted = Counter(f"control/{offset}" for offset in counted)
+    wanted.update(f"command/{e.command_id}" for e in events if e.grant and e.command_id)
+    told = Counter(alert.alert_id for alert in alerts)
+    if told != wanted:
+        yield f"alerts {dict(told - wanted)} tell of nothing, and {dict(wanted - told)} are missing"
 
 
 def _standing(event: AuditEvent, counted: Mapping[int, Control]) -> list[Control]:
