@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from toolgate.processors.amounts import duration
-from toolgate.processors.names import compile_globs, glob_fault
+from toolgate.processors.names import compile_globs, glob_fault, id_fault
 
 if TYPE_CHECKING:
     import re
@@ -23,7 +23,7 @@ GRANT = "grant"
 SCOPES = ("workflow", "run")
 LIFE_MS_MAX = 4 * 3_600_000  # who needs it longer changes the policy, or grants again
 TOOLS_MAX = 64
-SIGNERS_MIN = 2
+SIGNERS_MIN, ISSUERS_MAX = 2, 8
 REASON_CHARS_MAX = 1_000
 
 
@@ -67,15 +67,29 @@ def malformed_grant(control: Control) -> str:
     """What is wrong with the shape of a record of kind grant, or ""."""
     if control.scope not in SCOPES:
         return f"a grant is for scope {' or '.join(SCOPES)}, not {control.scope}"
-    if not ends(control) and len(set(control.issued_by)) < SIGNERS_MIN:
-        return f"a grant is issued by {SIGNERS_MIN} people, this one by {len(set(control.issued_by))}"
+    people = len(set(control.issued_by))
+    if not ends(control) and people < SIGNERS_MIN:
+        return f"a grant is issued by {SIGNERS_MIN} people, this one by {people}"
+    if fault := _bounds_fault(control):
+        return fault
     if not control.reason.strip():
         return "a grant needs a reason"
-    if len(control.reason) > REASON_CHARS_MAX:
-        return f"its reason has {len(control.reason):,} characters, at most {REASON_CHARS_MAX:,} are allowed"
     if ends(control) != (control.expires_at is None):
         return "it has an expiry and names no tools" if ends(control) else "it has no expiry"
     return _tools_fault(control)
+
+
+def _bounds_fault(control: Control) -> str:
+    """All of this stands in what is written about each command: an output that is too large would fail for ever."""
+    if fault := id_fault(control.control_id):
+        return f"control_id {fault}"
+    if len(control.issued_by) > ISSUERS_MAX:
+        return f"it is issued by {len(control.issued_by):,} people, at most {ISSUERS_MAX} are allowed"
+    if fault := next((fault for kid in control.issued_by if (fault := id_fault(kid))), ""):
+        return f"issued_by {fault}"
+    if len(control.reason) > REASON_CHARS_MAX:
+        return f"its reason has {len(control.reason):,} characters, at most {REASON_CHARS_MAX:,} are allowed"
+    return ""
 
 
 def _tools_fault(control: Control) -> str:
