@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from toolgate.processors.strict_yaml import Document
 
 LATER: dict[str, frozenset[str]] = {"": frozenset()}
-READ = "read"
+READ, IRREVERSIBLE = "read", "irreversible"
 PROPOSAL = "proposal"
 _OWN_UNITS = frozenset({"usd", "usd_micros", "calls", "records"})
 

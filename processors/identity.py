@@ -15,6 +15,7 @@ from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
+from toolgate.processors.grants import GRANT, ends, life_fault
 from toolgate.processors.keyring import APPROVER, DEV_KID, STARTER, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Choice
@@ -116,9 +117,10 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:
     """Why this control record does not count, or None: whole, signed by all it names, with the roles.
 
-    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens.
+    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens. How long
+    a grant stands counts from its append.
     """
-    if fault := malformed(control):
+    if fault := malformed(control) or life_fault(control, envelope.time_ms):
         return fault
     if keyring.insecure_dev:
         return None
@@ -134,11 +136,12 @@ def _role_fault(control: Control, signers: list[OperatorKey], before: ControlSta
     """Which role is missing among those who signed, or None."""
     operators = sum("operator" in key.roles for key in signers)
     watch = any("watch" in key.roles for key in signers)
-    if control.kind in {"lift", "grant"}:
+    widens = control.kind == GRANT and not ends(control)
+    if control.kind == "lift" or widens:
         return None if operators >= 2 else f"{control.kind} needs two operators, {operators} signed"
     if control.kind == "activate":
         return None if any("publisher" in key.roles for key in signers) else "activate needs a publisher"
-    if control.kind not in {"kill", "mode", "demote", "alert"}:
+    if control.kind not in {"kill", "mode", GRANT, "demote", "alert"}:
         return f"unknown kind of control {control.kind!r}"
     # The watch may only tighten.
     tightens = control.kind != "mode" or not before.loosens(control)

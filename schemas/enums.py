@@ -62,7 +62,9 @@ class Choice(StrEnum):
 class AlertKind(StrEnum):
     """What has happened that people on call should see."""
 
-    BREAK_GLASS = "break_glass"
+    GRANT = "grant"  # a grant was given
+    GRANT_ENDED = "grant_ended"  # ... or was ended by people before its time
+    BREAK_GLASS = "break_glass"  # a command was approved under one
 
 
 class Severity(StrEnum):

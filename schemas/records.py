@@ -71,6 +71,7 @@ class Command:
     reserved_cost_micros: int
     records: tuple[str, ...] = ()
     system: str = ""  # the tool's system of record; "" when the catalogue names none
+    grant: str = ""  # control id of the grant without which it would not be allowed; "" for none
 
 
 @frozen
@@ -148,15 +149,18 @@ class Control:
     scope: str  # all, tenant, workflow, run, agent, tool, system
     value: str  # which one; "" for scope all
     reason: str
-    issued_by: tuple[str, ...]  # key ids; lift and grant need two
+    issued_by: tuple[str, ...]  # key ids; a lift and a grant of tools need two
     policy_digest: str = ""  # activate
     mode: str = ""  # mode
-    version: int = 0  # activate, mode: one more than that of the word it replaces; lift: see control_state.py
+    version: int = (
+        0  # activate, mode, grant: one more than that of the word it replaces; lift: see control_state.py
+    )
     policies_end: int = 0  # activate: the set stands whole below this offset of the policies topic
     rollback: bool = False  # activate: the set may have been in force before
     checked_by: str = ""  # activate: who has loaded the set: toolgate's version, with its extras
     expires_at: int | None = None  # grant
     evidence: str = ""  # JSON; the figures that caused a demotion
+    tools: tuple[str, ...] = ()  # grant: globs; none end the grant that stands
 
 
 @frozen
@@ -234,6 +238,8 @@ class AuditEvent:
     body_key_id: str | None = None  # reserved for sealing bodies per run
     would_have: str = ""  # the verdict if nothing were in shadow; "" where nothing is
     shadow_reasons: tuple[Reason, ...] = ()  # those that did not count, the most severe first
+    grant: str = ""  # control id of the grant that the call was judged under; "" for none
+    waived: tuple[Reason, ...] = ()  # those that did not count because of it, the most severe first
 
 
 @frozen

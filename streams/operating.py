@@ -167,14 +167,14 @@ class Operating:
         _refuse(fault, self._settings.topic(CONTROL))
 
     def _signed(self, word: Control, signers: Mapping[str, SigningKey]) -> Envelope:
-        """The record as the topic will have it."""
+        """The record as the topic will have it, about now."""
         key, value = f"{word.scope}/{word.value}".encode(), self._codec.encode(word)
         headers = [*event_headers("toolgate.control.v1", word.control_id, _SOURCE)]
         for place, (kid, pair) in enumerate(signers.items(), start=1):
             suffix = "" if place == 1 else f"-{place}"
             signature = pair.sign(framed(CONTROL, key, value)).signature
             headers += [(KID + suffix, kid.encode()), (MAC + suffix, signature)]
-        return Envelope(CONTROL, 0, 0, 0, key, value, tuple(headers))
+        return Envelope(CONTROL, 0, 0, time.time_ns() // 1_000_000, key, value, tuple(headers))
 
     def _read_control(self) -> int:
         self._steering.follow()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.capture import captured
 from toolgate.processors.case import place_of
-from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.repairs import repair
 from toolgate.processors.verdicts import retryable
@@ -19,6 +18,7 @@ from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.headers import event_headers, trace_of
 from toolgate.schemas.records import (
+    Alert,
     AuditEvent,
     Command,
     Control,
@@ -30,7 +30,7 @@ from toolgate.schemas.records import (
     Pulse,
     RunContract,
 )
-from toolgate.streams.gate import audited, voted
+from toolgate.streams.gate import alerting, audited, voted
 from toolgate.streams.gate.contracted import outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
 from toolgate.streams.gate.rollups import roll_up
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Decision, Reply
 
 SOURCE = "/toolgate/gate"
-_METERED = frozenset({Charge, Count, Spend, Distinct})  # claims on accounts that fill up
 
 
 @frozen
@@ -73,6 +72,7 @@ class Publisher:
         self._hold = Codec(Hold, registry)
         self._draft = Codec(Draft, registry)
         self._pulse = Codec(Pulse, registry)
+        self._alert = Codec(Alert, registry)
 
     def outputs(
         self,
@@ -127,12 +127,16 @@ class Publisher:
             whence = (("tg-source", f"{envelope.topic}-{envelope.partition}-{envelope.offset}".encode()),)
             yield Output("quarantine", envelope.partition, envelope.key, envelope.value, why + whence)
         yield from self._of_words(item, decision, reasons, source)
+        if alert := alerting.of_word(item, decision):
+            yield self._alert_output(alert, source)
         if case is None or decision.verdict == Verdict.DUPLICATE or (item.hold and decision.conflict):
             return
         intent = case.intent
         command_id = audited.command_id(case, decision)
         if command_id:
             yield self._command_output(case, decision, command_id, source)
+            if alert := alerting.of_call(case, decision, command_id):
+                yield self._alert_output(alert, source)
         if decision.verdict == Verdict.DENY:
             yield self._denial_output(case, decision, reasons, source)
         held = decision.verdict == Verdict.HOLD and not intent.dry_run
@@ -181,6 +185,10 @@ class Publisher:
         headers = event_headers(f"toolgate.{kind}.v1", source.event_id, SOURCE, source.trace)
         return Output(topic, envelope.partition, envelope.key, value, headers)
 
+    def _alert_output(self, alert: Alert, source: Source) -> Output:
+        headers = event_headers("toolgate.alert.v1", alert.alert_id, SOURCE, source.trace)
+        return Output("alerts", 0, alert.alert_id.encode(), self._alert.encode(alert), headers)
+
     def _command_output(self, case: Case, decision: Decision, command_id: str, source: Source) -> Output:
         intent, tool = case.intent, case.tool
         if tool is None:
@@ -201,10 +209,11 @@ class Publisher:
             policy_digest=decision.policy_digest,
             idempotent=tool.idempotent,
             approved_at=decision.clk,
-            expires_at=decision.clk + HOLD_MS,
+            expires_at=_until(case, decision),
             reserved_cost_micros=case.cost_micros,
             records=case.records,
             system=tool.system,
+            grant=case.grant.control_id if case.grant else "",
         )
         return self._output("commands", "command", source, self._command.encode(command))
 
@@ -288,6 +297,8 @@ class Publisher:
             first_seq=decision.first_seq,
             would_have=told.would_have,
             shadow_reasons=told.shadow_reasons,
+            grant=told.grant,
+            waived=told.waived,
         )
         return self._output("audit", "audit", source, self._audit.encode(event))
 
@@ -312,6 +323,12 @@ class Publisher:
         )
         headers = event_headers("toolgate.pulse.v1", f"{tenant}/{workflow}/{rollup.clk}", SOURCE)
         return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)
+
+
+def _until(case: Case, decision: Decision) -> int:
+    """When a command may no longer begin; under a grant not after that has ended."""
+    until = decision.clk + HOLD_MS
+    return min(until, case.grant.expires_at) if case.grant else until
 
 
 def _source(item: Item, decision: Decision) -> Source:

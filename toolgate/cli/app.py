@@ -46,6 +46,8 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry("toolgate.cli.export", "Look", "Write the topics to a file."),
     "kill": Entry("toolgate.cli.kill", "People", "Stop something at once."),
     "lift": Entry("toolgate.cli.lift", "People", "Let go what was stopped."),
+    "grant": Entry("toolgate.cli.grant", "People", "Allow for a short time what a policy does not."),
+    "revoke": Entry("toolgate.cli.revoke", "People", "End a grant before its time."),
     "queue": Entry("toolgate.cli.queue", "People", "What waits for people."),
     "approve": Entry("toolgate.cli.approve", "People", "Approve a held call."),
     "promote": Entry("toolgate.cli.promote", "People", "Let a draft happen."),

@@ -25,6 +25,8 @@ Signers = Annotated[
     ),
 ]
 Why = Annotated[str, typer.Option("--reason", help="Why, for people.")]
+TIMEOUT_S = 30.0
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the audit.")]
 
 
 def load(keys_file: Path, kids: list[str]) -> dict[str, SigningKey]:
