@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,8 +34,3 @@ def load(keys_file: Path, kids: list[str]) -> dict[str, SigningKey]:
 def operating(settings: Settings, keys_file: Path) -> Operating:
     """How things stand, by the operators of a keyring. Raises LoadError."""
     return Operating(settings, keys.load_operators(keys_file), connection.registry(settings))
-
-
-def control_id(kind: str) -> str:
-    """A new one."""
-    return f"{kind}-{secrets.token_hex(8)}"
