@@ -52,7 +52,7 @@ def console(  # noqa: PLR0913 - one parameter for each option
     idle: Annotated[str, typer.Option(help="A session ends when nothing is done for so long.")] = "15m",
     recent: Annotated[
         str, typer.Option(help="How old denials and decisions may be that are read at the start.")
-    ] = "7d",
+    ] = "30d",
     users_file: UsersFile = USERS,
     keys_file: KeysFile = KEYRING,
     config: Config = None,

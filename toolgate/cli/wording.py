@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolgate.inspection.wording import because, joined, safe
+from toolgate.inspection.wording import about, because, joined, safe
 from toolgate.processors.amounts import amount, duration
 from toolgate.processors.problems import LoadError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.approval_terms import ApprovalTerms
 
-__all__ = ["STYLES", "because", "joined", "located", "people", "safe"]
+__all__ = ["STYLES", "about", "because", "joined", "located", "people", "safe"]
 STYLES = {
     "APPROVE": "green",
     "DENY": "red",
@@ -38,12 +38,6 @@ STYLES = {
 def people(needs: ApprovalTerms) -> str:
     """What a held call needs, as `2 approvals by cfo or lead within 4h`."""
     return f"{amount(needs.approvers, 'approvals')} by {' or '.join(needs.roles)} within {duration(needs.wait_ms)}"
-
-
-def about(duration_ms: int) -> str:
-    """How long something takes or took, no finer than people care: seconds, then minutes, then hours."""
-    step_ms = 1_000 if duration_ms < 60_000 else 60_000 if duration_ms < 10_800_000 else 3_600_000
-    return duration(max(step_ms, duration_ms - duration_ms % step_ms))
 
 
 def located(error: LoadError, directory: Path) -> LoadError:

@@ -10,7 +10,8 @@ from toolgate.console.people import OPERATOR
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers
 from toolgate.review import orders
-from toolgate.review.voting import Reviewer
+from toolgate.review.releasing import Releaser
+from toolgate.review.voting import TIMEOUT_S, Reviewer
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Intent
 from toolgate.streams.operating import Operating
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
     from toolgate.processors.keyring import Keyring, StarterKey
     from toolgate.processors.policy import PolicySet
     from toolgate.processors.policy_store import Files
+    from toolgate.review.items import Item
+    from toolgate.review.releasing import Word
     from toolgate.review.voting import Cast
     from toolgate.review.waiting import Waiting
     from toolgate.schemas.enums import Choice
-    from toolgate.schemas.records import Control
+    from toolgate.schemas.records import AuditEvent, Control
     from toolgate.schemas.registry import Registry
     from toolgate.streams.operating import Said, Signer
     from toolgate.streams.settings import Settings
@@ -52,6 +55,9 @@ class Desk(Protocol):
 
     def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
         """Vote on what waits, and see what came of it."""
+
+    def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
+        """Say what happened to a command, or put a record aside; what the audit says of it."""
 
     def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
         """Stop something; the seq after which it holds."""
@@ -131,6 +137,12 @@ class KafkaDesk:
         """As the protocol says, by the mechanism that the command line has."""
         with Reviewer(self._settings, key, self._registry) as reviewer:
             return reviewer.vote(waiting, choice, comment)
+
+    def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
+        """As the protocol says, by the mechanism that the command line has."""
+        with Readers(self._settings) as readers:
+            releaser = Releaser(self._settings, readers, key, self._registry)
+            return releaser.release(item, word, comment, TIMEOUT_S)
 
     def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
         """As the protocol says."""

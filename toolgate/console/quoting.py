@@ -14,8 +14,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from toolgate.inspection.decoding import as_time
-from toolgate.inspection.wording import because, joined, safe
-from toolgate.processors.amounts import amount, duration, usd
+from toolgate.inspection.wording import about, because, joined, safe
+from toolgate.processors.amounts import amount, usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ def environment() -> Environment:
     )
     made.filters = {name: made.filters[name] for name in _FILTERS} | {
         "usd": usd,
-        "duration": short,
+        "about": about,
         "time": as_time,
         "moment": moment,
         "because": because,
@@ -58,16 +58,6 @@ def as_value(value: Any) -> str:
     """A value of JSON as one line, cut where it is long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return safe(text, _VALUE_CHARS_MAX)
-
-
-def short(duration_ms: int) -> str:
-    """About how long, for people: the largest two units, such as 2h 5m."""
-    seconds = max(0, duration_ms) // 1_000
-    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
-    parts = [
-        f"{n}{unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "m"), (seconds % 60, "s")) if n
-    ]
-    return " ".join(parts[:2]) or duration(0)
 
 
 def moment(time_ms: int) -> str:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from toolgate.console.balances import Balances
 from toolgate.console.near_misses import NearMisses
 from toolgate.console.runs import Runs
-from toolgate.review.waiting import Board
+from toolgate.review.queue import Queue
 from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.records import AuditEvent, Denial
+from toolgate.streams.ledger.taking import UNRESOLVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,7 +57,7 @@ class Views:
         self, registry: Registry | None = None, changed: Callable[[Iterable[str]], None] = lambda _: None
     ) -> None:
         self.lock = threading.RLock()
-        self.board = Board(registry)
+        self.queue = Queue(registry)
         self.near = NearMisses()
         self.runs = Runs()
         self.balances = Balances()
@@ -73,14 +75,16 @@ class Views:
         records = self._decoded(topic, envelopes) if topic in self._codecs else []
         with self.lock:
             if topic in {"holds", "drafts"}:
-                self.board.take(envelopes)
+                self.queue.take(topic, envelopes)
             for record, time_ms in records:
                 if topic == "denials":
                     self.near.take(record, time_ms)
                 else:
+                    self.queue.unresolved.see(record)
                     self.runs.take(record)
                     self.balances.take(record)
-        self.changed(VIEWS_OF[topic])
+        queued = topic == "audit" and any(map(_may_wait, records))
+        self.changed((*VIEWS_OF[topic], "queue") if queued else VIEWS_OF[topic])
 
     def says(self, topic: str, *, whole: bool | None = None, problem: str = "") -> None:
         """How the reading of a topic stands."""
@@ -95,7 +99,7 @@ class Views:
         """Why a view may lack something, in sentences; empty when it is current."""
         told = []
         for topic, following in self.following.items():
-            if view in VIEWS_OF[topic]:
+            if view in VIEWS_OF[topic] or (view, topic) == ("queue", "audit"):
                 if following.problem:
                     told.append(f"{topic}: {following.problem}")
                 elif not following.whole:
@@ -109,6 +113,12 @@ class Views:
             with suppress(DecodeError):
                 found.append((self._codecs[topic].decode(envelope.value), envelope.time_ms))
         return found
+
+
+def _may_wait(seen: tuple[AuditEvent, int]) -> bool:
+    """Whether an event may begin or end something that waits; most are about neither."""
+    event = seen[0]
+    return event.verdict == Verdict.QUARANTINE or event.topic == "votes" or event.note == UNRESOLVED
 
 
 def now_ms() -> int:

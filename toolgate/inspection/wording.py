@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.amounts import amount
+from toolgate.processors.amounts import amount, duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,12 @@ def because(reason: Reason) -> str:
 def joined(reasons: Iterable[Reason]) -> str:
     """Several reasons as one line."""
     return "; ".join(map(because, reasons))
+
+
+def about(duration_ms: int) -> str:
+    """How long something takes or took, no finer than people care: seconds, then minutes, then hours."""
+    step_ms = 1_000 if duration_ms < 60_000 else 60_000 if duration_ms < 10_800_000 else 3_600_000
+    return duration(max(step_ms, duration_ms - duration_ms % step_ms))
 
 
 def _escaped(character: str) -> str:
