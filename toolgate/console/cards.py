@@ -30,7 +30,7 @@ class Card:
         self.id = item.id
         self.kind = item.kind.value
         self.heading = item.tool or _HEADINGS[item.kind]
-        self.says = _HEADINGS.get(item.kind, "")
+        self.says = _HEADINGS[item.kind] if item.kind == ItemKind.OUTCOME else ""
         self.waiting = item.subject if isinstance(item.subject, Waiting) else None
         self.begun = item.subject if isinstance(item.subject, Begun) else None
         self.place = f"{item.place[0]}[{item.place[1]}]@{item.place[2]}"

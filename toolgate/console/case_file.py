@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from toolgate.processors.policy import PolicySet
     from toolgate.schemas.records import Denial, Intent, Reason
 
-BEFORE_MAX = 30
+BEFORE_MAX = 60
+_WHERE = "Made of a denial. Put it into cases/ beside the policy; `toolgate policy test DIR` runs it."
+_UNTRIED = "It was not tried: the policy set that denied it is not published, or does not load here."
+_AS_WRITTEN = "Tried under the policy set that denied it: it comes out as it is written here."
+_OTHERWISE = (
+    "A case begins with empty accounts, and this one comes out otherwise: some of what filled them is missing. Add it",
+    "under `before`, or expect what you want of the policy. Tried under the set that denied it:",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,32 +38,32 @@ class Asked:
     at_ms: int
 
 
-def cases_file(denial: Denial, asked: Asked, before: Sequence[Asked]) -> str:
+def cases_file(denial: Denial, asked: Asked, before: Sequence[Asked], policies: PolicySet | None) -> str:
     """A cases file, in YAML, of one case: the denial is expected again.
+
+    A case begins with empty accounts. So it is tried: alone, then with what was approved in its run before, then in its
+    workflow; the first that comes out as it was decided is taken. What comes of it stands above it, as comments.
 
     Args:
         denial: what the gate said.
         asked: the intent that it said it of.
-        before: what was approved in the run before, in order.
-    """
-    return "".join(f"{line}\n" for line in _lines(denial, asked, before))
-
-
-def tried(text: str, policies: PolicySet | None) -> str:
-    """The cases file with what comes of it on empty accounts written above it, as comments.
-
-    Args:
-        text: as `cases_file` makes it.
+        before: what was approved in the workflow before, in order.
         policies: the set that the denial was decided under; None where it cannot be had.
     """
-    return "".join(f"# {line}\n" for line in _remarks(text, policies)) + text
+    of_run = [one for one in before if one.intent.run_id == asked.intent.run_id]
+    text, remarks = "", [_UNTRIED]
+    for earlier in ([], of_run, before):
+        text = "".join(f"{line}\n" for line in _lines(denial, asked, earlier))
+        if policies is None:
+            break
+        remarks = _tried(text, policies)
+        if remarks == [_AS_WRITTEN]:
+            break
+    return "".join(f"# {line}\n" for line in (_WHERE, *remarks)) + text
 
 
-def _remarks(text: str, policies: PolicySet | None) -> Iterator[str]:
-    yield "Made of a denial. Put it into cases/ beside the policy; `toolgate policy test DIR` runs it."
-    if policies is None:
-        yield "It was not tried: the policy set that denied it is not published, or does not load here."
-        return
+def _tried(text: str, policies: PolicySet) -> list[str]:
+    """What comes of a case."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cases" / "denial.yaml"
         path.parent.mkdir()
@@ -65,15 +72,11 @@ def _remarks(text: str, policies: PolicySet | None) -> Iterator[str]:
             [case] = cases.find(Path(folder), policies)
             faults = cases.run(case, policies).faults
         except LoadError as error:
-            yield from ("It does not load:", *(f"  {_escaped(problem.what)}" for problem in error.problems))
-            return
+            return ["It does not load:", *(f"  {_escaped(problem.what)}" for problem in error.problems)]
     if not faults:
-        yield "Tried under the policy set that denied it: it comes out as it is written here."
-        return
-    yield "A case begins with empty accounts, so this one comes out otherwise: what filled them is missing. Add it"
-    yield "under `before`, or expect what you want of the policy. Tried under the set that denied it:"
-    for fault in faults:
-        yield f"  {fault.what}: {_escaped(fault.found)}, here {_escaped(fault.expected)}"
+        return [_AS_WRITTEN]
+    told = (f"  {fault.what}: {_escaped(fault.found)}, here {_escaped(fault.expected)}" for fault in faults)
+    return [*_OTHERWISE, *told]
 
 
 def _lines(denial: Denial, asked: Asked, before: Sequence[Asked]) -> Iterator[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.console.lifting import half_signed
 from toolgate.console.people import OPERATOR
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers
+from toolgate.inspection.stretches import records
 from toolgate.review import orders
 from toolgate.review.releasing import Releaser
 from toolgate.review.voting import TIMEOUT_S, Reviewer
@@ -17,7 +19,7 @@ from toolgate.schemas.records import Intent
 from toolgate.streams.operating import Operating
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from toolgate.console.lifting import Half
     from toolgate.processors.control_state import ControlState
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 
+Place = tuple[int, int]  # partition and offset on the topic of intents
+
+
 class Desk(Protocol):
     """What pages need. Every method blocks until Kafka has answered, and raises ToolgateError with what went wrong."""
 
@@ -50,8 +55,8 @@ class Desk(Protocol):
     def policies(self, digest: str) -> PolicySet | None:
         """The set itself, where it was published and loads here."""
 
-    def intent(self, partition: int, offset: int) -> Intent | None:
-        """The intent at a place; None where it is no longer kept or cannot be read."""
+    def intents(self, places: Iterable[Place]) -> dict[Place, Intent]:
+        """The intents at some places; those that are no longer kept, or cannot be read, are left out."""
 
     def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
         """Vote on what waits, and see what came of it."""
@@ -116,22 +121,20 @@ class KafkaDesk:
         """As the protocol says."""
         return published(self._settings, digest)
 
-    def intent(self, partition: int, offset: int) -> Intent | None:
+    def intents(self, places: Iterable[Place]) -> dict[Place, Intent]:
         """As the protocol says."""
+        found: dict[Place, Intent] = {}
+        codec = Codec(Intent, self._registry)
         with Readers(self._settings) as readers:
             reader = readers("intents")
-            if partition not in reader.partitions:
-                return None
-            first, end = reader.span(partition)
-            if not first <= offset < end:
-                return None
-            for envelopes in reader.read({partition: offset}, {partition: offset + 1}):
-                for envelope in envelopes:
-                    try:
-                        return Codec(Intent, self._registry).decode(envelope.value)
-                    except DecodeError:
-                        return None
-        return None
+            for partition, offset in sorted(set(places)):
+                first, end = reader.span(partition) if partition in reader.partitions else (0, 0)
+                if first <= offset < end:
+                    stretch = {partition: (offset, offset + 1)}
+                    for envelope in records(reader, stretch):
+                        with suppress(DecodeError):
+                            found[partition, offset] = codec.decode(envelope.value)
+        return found
 
     def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
         """As the protocol says, by the mechanism that the command line has."""

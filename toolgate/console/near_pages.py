@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from toolgate.console.case_file import BEFORE_MAX, Asked, cases_file, tried
+from toolgate.console.case_file import BEFORE_MAX, Asked, cases_file
 from toolgate.console.near_misses import FAR, Filters
 from toolgate.processors.capture import redacted
 from toolgate.schemas.frozen import changed
@@ -52,22 +52,22 @@ async def case(visit: Visit) -> Response:
         return visit.missing("this names no place of an intent")
     with visit.site.views.lock:
         miss = visit.site.views.near.find(int(place[0]), int(place[1]))
-        run = visit.site.views.runs.find(miss.denial.run_id) if miss else None
-        earlier = run.approved_before(miss.denial.seq, BEFORE_MAX) if run and miss else []
+        earlier = visit.site.views.runs.approved_before(miss.denial, BEFORE_MAX) if miss else []
     if miss is None:
         return visit.missing("this denial is no longer among those that are kept in memory")
     denial, desk = miss.denial, visit.site.desk
     policies = await visit.ask(desk.policies, denial.policy_digest)
-    intent = await visit.ask(desk.intent, denial.partition, denial.offset)
-    if intent is None:
+    its = (denial.partition, denial.offset)
+    found = await visit.ask(desk.intents, [its, *((event.partition, event.offset) for event in earlier)])
+    if its not in found:
         return visit.missing("the intent is no longer kept")
-    before = []
-    for event in earlier:
-        found = await visit.ask(desk.intent, event.partition, event.offset)
-        if found is not None:
-            before.append(Asked(shown(found, policies), event.append_time))
-    text = cases_file(denial, Asked(shown(intent, policies), miss.time_ms), before)
-    text = await visit.ask(tried, text, policies)
+    before = [
+        Asked(shown(found[at], policies), event.append_time)
+        for event in earlier
+        if (at := (event.partition, event.offset)) in found
+    ]
+    asked = Asked(shown(found[its], policies), miss.time_ms)
+    text = await visit.ask(cases_file, denial, asked, before, policies)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", denial.intent_id)[:80]
     headers = {"content-disposition": f'attachment; filename="{name}.yaml"'}
     return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
-    from toolgate.schemas.records import AuditEvent
+    from toolgate.schemas.records import AuditEvent, Denial
 
 EVENTS_MAX = 20_000
 
@@ -35,13 +35,6 @@ class Run:
     def count(self, verdict: Verdict) -> int:
         """How many of its decisions were so."""
         return sum(event.verdict == verdict for event in self.events)
-
-    def approved_before(self, seq: int, most: int) -> list[AuditEvent]:
-        """Calls that were approved before a decision, the last `most` of them."""
-        made = [
-            e for e in self.ordered() if e.seq < seq and e.verdict == Verdict.APPROVE and e.topic == "intents"
-        ]
-        return made[-most:]
 
 
 class Runs:
@@ -76,6 +69,18 @@ class Runs:
             if len(found) == most:
                 break
         return found
+
+    def approved_before(self, denial: Denial, most: int) -> list[AuditEvent]:
+        """Calls of the same workflow, in whatever run, that were approved before a denial: the last `most`."""
+        whose = (denial.tenant, denial.workflow_id)
+        found = [
+            event
+            for run in self._runs.values()
+            for event in run.events
+            if event.topic == "intents" and event.verdict == Verdict.APPROVE and event.seq < denial.seq
+            if (event.tenant, event.workflow_id) == whose
+        ]
+        return sorted(found, key=lambda event: event.seq)[-most:]
 
     def _drop(self, run_id: str) -> None:
         run = self._runs[run_id]
