@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PASSWORD = "correct horse battery"
 NOW = 1_790_000_000_000
+DAY_MS = 86_400_000
 LATER = 9_000_000_000_000  # holds of tests do not expire
 _KINDS = {Hold: "holds", Draft: "drafts", Denial: "denials", AuditEvent: "audit"}
 

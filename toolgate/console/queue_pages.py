@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from toolgate.console.cards import Card, digest_of
 from toolgate.console.quoting import href
-from toolgate.console.views import now_ms
 from toolgate.processors.amounts import parse_usd
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.items import ItemKind
@@ -31,7 +30,7 @@ ASIDE = "aside"
 
 async def queue(visit: Visit) -> Response:
     """What waits, what should be answered first before the rest."""
-    at_ms = now_ms()
+    at_ms = visit.site.now_ms()
     kind, workflow, role, overdue = map(visit.query, ("kind", "workflow", "role", "overdue"))
     with visit.site.views.lock:
         items = visit.site.views.queue.items(at_ms)
@@ -63,7 +62,7 @@ async def queue(visit: Visit) -> Response:
 
 async def item(visit: Visit) -> Response:
     """One of them, also a hold or a draft that is over."""
-    at_ms = now_ms()
+    at_ms = visit.site.now_ms()
     with visit.site.views.lock:
         found = visit.site.views.queue.find(visit.query("id"), at_ms)
     if found is None:
@@ -80,7 +79,7 @@ async def decide(visit: Visit, fields: dict[str, str]) -> str:
     """
     wanted, choice, key = fields.get("id", ""), fields.get("choice", ""), visit.session.person.key
     with visit.site.views.lock:
-        found = visit.site.views.queue.find(wanted, now_ms())
+        found = visit.site.views.queue.find(wanted, visit.site.now_ms())
     if found is None:
         raise VoteRefusedError("nothing waits under this id", wanted)
     if key is None:

@@ -6,6 +6,7 @@ Every expression of every template passes `quoted` before it is escaped: there i
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -31,8 +32,9 @@ def quoted(value: Any) -> Any:
     return value if isinstance(value, Markup) else safe(str(value))
 
 
+@cache
 def environment() -> Environment:
-    """The templates' environment. Undefined names are errors, and nothing is marked as safe from outside."""
+    """The templates' environment, made once. Undefined names are errors, and nothing is marked as safe from outside."""
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,

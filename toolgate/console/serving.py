@@ -17,7 +17,7 @@ from toolgate.console.sessions import Sessions
 from toolgate.console.site import Site
 from toolgate.console.tailing import Tailing
 from toolgate.console.users import LocalUsers
-from toolgate.console.views import Views
+from toolgate.console.views import Views, now_ms
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the parts of a console
         Sessions(time.monotonic, idle_s),
         Attempts(time.monotonic),
         Proposals(time.monotonic),
+        now_ms,
     )
     views.changed = site.hub.publish
     config = uvicorn.Config(

@@ -52,6 +52,7 @@ class Site:
     sessions: Sessions
     attempts: Attempts
     proposals: Proposals
+    now_ms: Callable[[], int]  # the wall clock: ages are told by it, nothing is decided
     hub: Hub = field(default_factory=Hub)
     templates: Environment = field(default_factory=environment)
 
@@ -150,7 +151,7 @@ def done(
         try:
             goes_to = await handler(visit, fields)
         except TROUBLE as error:
-            session.tell("refused", str(error))
+            session.tell("refused", getattr(error, "what", "") or str(error))
             goes_to = fields.get("back", "")
         return RedirectResponse(local(goes_to), 303)
 

@@ -122,5 +122,5 @@ def _may_wait(seen: tuple[AuditEvent, int]) -> bool:
 
 
 def now_ms() -> int:
-    """This machine's clock: ages and what is left are told by it, nothing is decided."""
+    """This machine's clock, in epoch milliseconds."""
     return time.time_ns() // 1_000_000

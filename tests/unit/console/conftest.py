@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from console_site import Clock, Desk, Front, opened
+from console_site import DAY_MS, NOW, Clock, Desk, Front, opened
 
 from toolgate.console.app import application
 from toolgate.console.attempts import Attempts
@@ -31,7 +31,9 @@ def site(clock: Clock, desk: Desk) -> Site:
     views = Views()
     for topic in TOPICS:
         views.says(topic, whole=True)
-    return Site(views, desk, desk.door, Sessions(clock), Attempts(clock), Proposals(clock))
+    return Site(
+        views, desk, desk.door, Sessions(clock), Attempts(clock), Proposals(clock), lambda: NOW + DAY_MS
+    )
 
 
 @pytest.fixture
