@@ -35,10 +35,11 @@ async def _stream(site: Site, session: Session) -> AsyncIterator[str]:
     subscriber = site.hub.subscribe()
     try:
         yield "retry: 3000\n\n"
-        while site.sessions.find(session.id, used=False) is not None:
+        while not site.hub.over and site.sessions.find(session.id, used=False) is not None:
             names = await subscriber.changed(_BEAT_S)
             yield "".join(f"event: {name}\ndata: \n\n" for name in names) or ": still here\n\n"
-        yield "event: ended\ndata: \n\n"
+        if not site.hub.over:  # else the page tries again until the server is back
+            yield "event: ended\ndata: \n\n"
     finally:
         site.hub.leave(subscriber)
         session.streams -= 1

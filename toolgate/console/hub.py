@@ -43,6 +43,7 @@ class Hub:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._subscribers: set[Subscriber] = set()
+        self.over = False
 
     def begin(self) -> None:
         """The event loop that runs is the one to tell."""
@@ -53,6 +54,11 @@ class Hub:
         loop = self._loop
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(self._tell, tuple(names))
+
+    def end(self) -> None:
+        """The server stops: every stream ends."""
+        self.over = True
+        self._tell(())
 
     @property
     def full(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from toolgate.streams.errors import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolgate.console.hub import Hub
     from toolgate.processors.keyring import Keyring
     from toolgate.schemas.registry import Registry
     from toolgate.streams.settings import Settings
@@ -56,6 +58,19 @@ def bound(where: Where) -> socket.socket:
             where=f"{where.host}:{where.port}",
             remedy="name another --host or --port",
         ) from None
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of open pages first when it stops: each of them would go on for ever."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._hub.end()
+        await super().shutdown(sockets)
 
 
 def serve(  # noqa: PLR0913, PLR0917 - the parts of a console
@@ -107,8 +122,11 @@ def serve(  # noqa: PLR0913, PLR0917 - the parts of a console
         limit_concurrency=_REQUESTS_MAX,
         h11_max_incomplete_event_size=32 * 1024,
     )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The server handles them while it runs, and raises them again when it is done: then all is said.
+        signal.signal(number, lambda _number, _frame: None)
     try:
         with Tailing(settings, views, recent_ms):
-            uvicorn.Server(config).run([listening])
+            _Server(config, site.hub).run([listening])
     finally:
         desk.close()
