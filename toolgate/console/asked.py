@@ -1,56 +1,86 @@
-"""What somebody is asked to decide about, laid out: what stands now beside what is asked for."""
+"""What somebody is asked to decide about, laid out: what stands now beside what is asked, and how to undo it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from toolgate.schemas.records import Hold
 from toolgate.schemas.strict_json import JsonError, loads_strict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from toolgate.review.waiting import Waiting
+    from toolgate.schemas.records import Draft, Hold
 
 _BYTES_MAX = 1_000_000
-NOTHING = object()  # there is no value, which is not null
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One value: what stands now, where that is known, and what is asked for."""
+    """One parameter: what is asked, and what stands now by `source`; None where that is not known."""
 
     name: str
     asked: Any
-    now: Any = NOTHING
-
-    @property
-    def known(self) -> bool:
-        """Whether it is known what stands now."""
-        return self.now is not NOTHING
+    now: Any = None
+    source: str = ""
 
     @property
     def differs(self) -> bool:
-        """Whether what is asked for is another than what stands now."""
-        return self.known and self.now != self.asked
+        """Whether what is asked is another than what stands now."""
+        return self.now is not None and self.now != self.asked
 
 
-def lines(waiting: Waiting) -> list[Line]:
-    """The lines of what waits, by name; none where it shows nothing."""
-    text = waiting.opened.diff if isinstance(waiting.opened, Hold) else "{}"
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The call that undoes it."""
+
+    tool: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A call that the run has made before, and what it told."""
+
+    tool: str
+    told: tuple[str, ...]
+
+
+def lines_of(opened: Hold | Draft) -> list[Line]:
+    """The parameters of what waits, by name; none where it shows nothing."""
+    shown = _object(getattr(opened, "diff", ""))
+    if isinstance(params := shown.get("params"), dict) and "asked" not in params:
+        return [Line(name, value) for name, value in sorted(params.items())]
+    return [
+        Line(name, one["asked"], one.get("now"), str(one.get("from", "")))
+        for name, one in sorted(shown.items())
+        if isinstance(one, dict) and "asked" in one
+    ]
+
+
+def undo_of(opened: Hold | Draft) -> Undo | None:
+    """How to undo it; None where nothing says."""
+    shown = _object(getattr(opened, "inverse", ""))
+    params = shown.get("params")
+    return Undo(str(shown["tool"]), params if isinstance(params, dict) else {}) if "tool" in shown else None
+
+
+def earlier_of(opened: Hold | Draft) -> list[Earlier]:
+    """What its run has called before, the earliest first."""
+    rows = _read(getattr(opened, "earlier", ""))
+    return [
+        Earlier(str(row["tool"]), tuple(map(str, row.get("told", ()))))
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict) and "tool" in row
+    ]
+
+
+def _object(text: str) -> dict[str, Any]:
+    found = _read(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _read(text: str) -> Any:
     try:
-        shown: Any = loads_strict(text, max_bytes=_BYTES_MAX)
+        # the strict reader takes objects, and one of these is a list
+        return loads_strict(f'{{"it":{text}}}', max_bytes=_BYTES_MAX)["it"]
     except JsonError:
-        return []
-    return list(_lines(shown)) if isinstance(shown, dict) else []
-
-
-def _lines(shown: dict[str, Any]) -> Iterator[Line]:
-    for name, value in sorted(shown.items()):
-        if isinstance(value, dict) and "asked" in value:
-            yield Line(name, value["asked"], value.get("now", NOTHING))
-        elif name == "params" and isinstance(value, dict):
-            yield from (Line(each, given) for each, given in sorted(value.items()))
-        else:
-            yield Line(name, value)
+        return None  # "" for none; only the gate writes here

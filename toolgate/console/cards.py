@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.console.asked import lines
+from toolgate.console.asked import earlier_of, lines_of, undo_of
 from toolgate.console.quoting import href
 from toolgate.processors.identity import RELEASERS
 from toolgate.review.items import ItemKind
@@ -38,7 +38,9 @@ class Card:
         self.answer_ms = item.answer_by_ms - now_ms
         self.left_ms = item.expires_ms - now_ms if item.expires_ms else None
         self.overdue = item.overdue(now_ms)
-        self.lines = lines(self.waiting) if self.waiting else []
+        self.lines = lines_of(self.waiting.opened) if self.waiting else []
+        self.undo = undo_of(self.waiting.opened) if self.waiting else None
+        self.earlier = earlier_of(self.waiting.opened) if self.waiting else []
         self.records = getattr(self.waiting.opened, "records", ()) if self.waiting else ()
         self.reasons = self.waiting.opened.reasons if self.waiting else ()
         self.approvals = self.waiting.latest.approvals if self.waiting else ()
