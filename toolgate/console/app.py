@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
+    from toolgate.console.sessions import Sessions
     from toolgate.console.site import Site
 
+_SWEEP_S = 15
 SHOWN = {
     "/queue": queue_pages.queue,
     "/queue/item": queue_pages.item,
@@ -69,7 +72,9 @@ def application(site: Site, hosts: Sequence[str]) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         site.hub.begin()
+        sweeping = asyncio.create_task(_sweep(site.sessions))
         yield
+        sweeping.cancel()
 
     made = Starlette(
         routes=[
@@ -89,6 +94,12 @@ def application(site: Site, hosts: Sequence[str]) -> ASGIApp:
     )
     made.state.site = site
     return guard.Headers(made)  # around all of it: an answer to a fault has them, too
+
+
+async def _sweep(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_S)
+        sessions.sweep()
 
 
 async def _first_page(_request: Request) -> Response:

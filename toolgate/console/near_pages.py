@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from toolgate.console.case_file import BEFORE_MAX, Asked, cases_file
-from toolgate.console.near_misses import FAR, Filters
+from toolgate.console.near_misses import FAR, KEPT, Filters
 from toolgate.processors.capture import redacted
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
@@ -41,7 +41,7 @@ async def near_misses(visit: Visit) -> Response:
         codes=codes,
         seen=seen,
         far=FAR,
-        most=SHOWN_MAX,
+        kept=KEPT,
     )
 
 

@@ -66,7 +66,6 @@ class Sessions:
     def open(self, person: Person) -> Session:
         """A session under a new id; beyond the limit, the one that was used longest ago ends."""
         now = self._clock()
-        self._sweep(now)
         made = Session(new_id(), person, now, now)
         self._open[made.id] = made
         while len(self._open) > OPEN_MAX:
@@ -99,7 +98,9 @@ class Sessions:
         """Whether a form came from a page of this session."""
         return bool(session_id) and hmac.compare_digest(self.token(session_id).encode(), token.encode())
 
-    def _sweep(self, now: float) -> None:
+    def sweep(self) -> None:
+        """Forget the sessions that have ended, and their keys; who never comes back asks for none of them."""
+        now = self._clock()
         for each in [each for each in self._open.values() if self._over(each, now)]:
             del self._open[each.id]
 

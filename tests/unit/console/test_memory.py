@@ -27,6 +27,17 @@ def test_a_session_has_an_end_whatever_is_done(clock):
     assert kept.find(made.id) is None
 
 
+def test_a_key_is_forgotten_with_its_session(clock):
+    """Also where nobody comes back to it."""
+    kept = sessions.Sessions(clock, idle_s=60)
+    kept.open(PEOPLE["bob"])
+    clock.now += 40
+    late = kept.open(PEOPLE["eve"])
+    clock.now += 30
+    kept.sweep()
+    assert list(kept._open.values()) == [late]
+
+
 def test_so_many_are_open_and_no_more(clock):
     """The one that was used longest ago ends."""
     kept = sessions.Sessions(clock)
