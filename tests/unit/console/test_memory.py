@@ -14,6 +14,7 @@ from toolgate.console.hub import Hub
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
 from toolgate.processors.case import Envelope
+from toolgate.streams import topics
 
 
 def test_a_session_has_an_end_whatever_is_done(clock):
@@ -149,6 +150,12 @@ def test_a_topic_that_fails_is_told_and_tried_again(monkeypatch):
     with Tailing(None, views, 0):
         until(lambda: len(tried) >= 3, "three attempts")
     assert views.not_current("near") == ["denials: ZeroDivisionError while reading"]
+
+
+def test_its_role_has_the_topics_that_it_needs():
+    """It reads what its views are made of and the intents that are voted on; it writes what people say."""
+    assert {topic.name for topic in topics.TOPICS if "console" in topic.readers} == {*TOPICS, "intents"}
+    assert {topic.name for topic in topics.TOPICS if "console" in topic.writers} == {"votes", "control"}
 
 
 @pytest.mark.parametrize("topic", TOPICS)

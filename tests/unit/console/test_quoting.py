@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.console.app import SHOWN
-from toolgate.console.quoting import about, environment, href
+from toolgate.console.quoting import environment, href
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Balance, Control, Reason
 from toolgate.streams.operating import Said
@@ -108,22 +108,6 @@ def test_no_filter_marks_text_as_html():
         "striptags",
     } & set(made.filters)
     assert made.autoescape is True
-
-
-@pytest.mark.parametrize(
-    ("ms", "words"),
-    [
-        (0, "0s"),
-        (999, "0s"),
-        (61_000, "1m 1s"),
-        (7_500_000, "2h 5m"),
-        (86_400_000, "1d"),
-        (90_061_000, "1d 1h"),
-    ],
-)
-def test_a_time_has_two_units_at_most(ms, words):
-    """The largest ones."""
-    assert about(ms) == words
 
 
 def test_a_link_encodes_what_it_names():
