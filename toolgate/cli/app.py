@@ -54,6 +54,7 @@ COMMANDS: dict[str, Entry] = {
     "reject": Entry("toolgate.cli.reject", "People", "Decide against what waits."),
     "release": Entry("toolgate.cli.release", "People", "Say what really happened."),
     "withdraw": Entry("toolgate.cli.withdraw", "People", "Take back what a run has asked for."),
+    "console": Entry("toolgate.cli.console", "People", "The queue and what belongs to it, in a browser."),
     "policy": Entry("toolgate.cli.policy", "Policies", "Check, test, compare policies, put them in force."),
     "tools": Entry("toolgate.cli.tools", "Policies", "Import tools, and accept what changed in them."),
     "mode": Entry("toolgate.cli.mode", "Policies", "Order a mode for a workflow."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,14 +13,12 @@ from toolgate.cli.granting import listed, target_of
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.saying import Saying
-from toolgate.cli.signing import TIMEOUT_S, Signers, Timeout, Why
+from toolgate.cli.signing import Signers, Timeout, Why  # noqa: TC001
 from toolgate.inspection.decoding import as_time
 from toolgate.processors.amounts import duration
-from toolgate.processors.grants import GRANT, LIFE_MS_MAX, SCOPES
+from toolgate.processors.grants import LIFE_MS_MAX, SCOPES
+from toolgate.review import orders
 from toolgate.streams.errors import SettingsError
-
-if TYPE_CHECKING:
-    from toolgate.processors.control_state import ControlState
 
 app = typer.Typer()
 
@@ -43,7 +41,7 @@ def grant(  # noqa: PLR0913 - one parameter for each option
     tenant: Annotated[str | None, typer.Option(help="Of this tenant only. Default: of every tenant.")] = None,
     signers: Signers = [],  # noqa: B006 - the framework copies it
     reason: Why = "",
-    timeout_s: Timeout = TIMEOUT_S,
+    timeout_s: Timeout = orders.TIMEOUT_S,
     keys_file: KeysFile = KEYRING,
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
@@ -61,20 +59,15 @@ def grant(  # noqa: PLR0913 - one parameter for each option
     if scope is None:
         listed(keys_file, settings, as_json=as_json)
         return
-    target = target_of(GRANT, scope, name, tenant)
+    target = target_of("grant", scope, name, tenant)
     if not tools or not life:
         what, remedy = ("which tools?", "--tools GLOB") if not tools else ("for how long?", "--for 30m")
         raise SettingsError(what, where="arguments", remedy=f"say {remedy}")
     expires_at = deadline(life, "--for")
 
-    def rest(state: ControlState) -> dict[str, Any]:
-        return {
-            "version": state.grant(*target).version + 1,
-            "expires_at": expires_at,
-            "tools": tuple(tools),
-        }
-
-    held = Saying(signers, reason, timeout_s, keys_file, settings).say(GRANT, *target, rest)
+    held = Saying(signers, reason, timeout_s, keys_file, settings).say(
+        lambda state: orders.granting(*target, reason, signers, state, tools=tools, expires_at=expires_at)
+    )
     if as_json:
         found = {"scope": scope, "value": target[1], "tools": tools, "expires_at": expires_at}
         typer.echo(json.dumps({**found, "offset": held.offset, "after": held.after}))

@@ -9,9 +9,10 @@ import typer
 from toolgate.cli import connection, logs
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.saying import Saying
-from toolgate.cli.signing import TIMEOUT_S, Signers, Timeout, Why
+from toolgate.cli.signing import Signers, Timeout, Why  # noqa: TC001
 from toolgate.cli.stopping import say, value_of
 from toolgate.processors.control_state import SCOPES
+from toolgate.review.orders import TIMEOUT_S
 
 app = typer.Typer()
 

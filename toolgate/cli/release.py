@@ -17,20 +17,11 @@ from toolgate.processors.amounts import parse_usd
 from toolgate.processors.keyring import StarterKey
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.queue import read
-from toolgate.review.releasing import Releaser, Word
+from toolgate.review.releasing import MEANINGS, Releaser, Word
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
 app = typer.Typer()
-_MEANINGS = {
-    "void": "what was reserved for it is free again",
-    "settled": "it is settled with what you said",
-    "late": "it is settled with what you said",
-    "uncovered": "it is settled; it cost more than was there",
-    "ended": "it had been settled before: that stays",
-    "unknown": "the ledger has forgotten its reservation: it stays spent in full",
-    "released": "it is put aside; nothing was done",
-}
 
 
 @app.command(
@@ -75,7 +66,7 @@ def release(  # noqa: PLR0913 - one parameter for each option
             json.dumps({"id": wanted, "vote_id": event.intent_id, "note": event.note, "seq": event.seq})
         )
     else:
-        typer.echo(f"{item.kind} {wanted}: {_MEANINGS[event.note]}, seq {event.seq}")
+        typer.echo(f"{item.kind} {wanted}: {MEANINGS[event.note]}, seq {event.seq}")
     say_next("toolgate queue", as_json=as_json)
 
 

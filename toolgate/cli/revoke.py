@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +12,14 @@ from toolgate.cli.granting import target_of
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.saying import Saying
-from toolgate.cli.signing import TIMEOUT_S, Signers, Timeout, Why
-from toolgate.processors.grants import GRANT, SCOPES
+from toolgate.cli.signing import Signers, Timeout, Why  # noqa: TC001
+from toolgate.processors.grants import SCOPES
+from toolgate.review import orders
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
+    from toolgate.schemas.records import Control
 
 app = typer.Typer()
 
@@ -30,7 +32,7 @@ def revoke(  # noqa: PLR0913 - one parameter for each option
     tenant: Annotated[str | None, typer.Option(help="As the grant named it.")] = None,
     signers: Signers = [],  # noqa: B006 - the framework copies it
     reason: Why = "",
-    timeout_s: Timeout = TIMEOUT_S,
+    timeout_s: Timeout = orders.TIMEOUT_S,
     keys_file: KeysFile = KEYRING,
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
@@ -45,16 +47,16 @@ def revoke(  # noqa: PLR0913 - one parameter for each option
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     target = target_of("revoke", scope, name, tenant)
 
-    def rest(state: ControlState) -> dict[str, Any]:
+    def word(state: ControlState) -> Control:
         if not state.grant(*target).tools:
             raise SettingsError(
                 f"nothing is granted to {' '.join(target)}",
                 where="arguments",
                 remedy="see what is: toolgate grant",
             )
-        return {}
+        return orders.revoking(*target, reason, signers)
 
-    held = Saying(signers, reason, timeout_s, keys_file, settings).say(GRANT, *target, rest)
+    held = Saying(signers, reason, timeout_s, keys_file, settings).say(word)
     if as_json:
         found = {"scope": scope, "value": target[1], "offset": held.offset, "after": held.after}
         typer.echo(json.dumps(found))

@@ -12,6 +12,7 @@ from toolgate.cli.hints import say_next
 from toolgate.cli.wording import safe
 from toolgate.processors.control_state import ALL, SCOPES
 from toolgate.processors.problems import nearest
+from toolgate.review import orders
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ def say(kind: str, scope: str, value: str, saying: Saying, *, as_json: bool) -> 
     """Say the word, and wait until its audit event is committed: from its seq on it holds."""
     if scope not in SCOPES:
         raise SettingsError(f"{scope!r} is no scope", where="arguments", remedy=nearest(scope, SCOPES))
-    # A lift is said in sight of the kill.
-    held = saying.say(kind, scope, value, lambda state: {"version": state.position})
+    held = saying.say(lambda state: orders.stopping(kind, scope, value, saying.reason, saying.signers, state))
     target = f"{scope} {value}".strip()
     if as_json:
         found = {"kind": kind, "scope": scope, "value": value, "offset": held.offset, "after": held.after}

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from toolgate.schemas.registry import Registry
     from toolgate.streams.settings import Settings
 
+# What the gate has made of a release that counts, by the note of its audit event.
+MEANINGS = {
+    "void": "what was reserved for it is free again",
+    "settled": "it is settled with what you said",
+    "late": "it is settled with what you said",
+    "uncovered": "it is settled; it cost more than was there",
+    "ended": "it had been settled before: that stays",
+    "unknown": "the ledger has forgotten its reservation: it stays spent in full",
+    "released": "it is put aside; nothing was done",
+}
 _WHY = {
     "running": "its executor has time until the command expires; then it counts",
     "mismatch": "it names another call than the one that was commanded",
