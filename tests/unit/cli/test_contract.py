@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from toolgate.cli import contract
@@ -21,16 +19,3 @@ def test_a_value_has_a_name(word: str):
     """Else nobody could look at it."""
     with pytest.raises(SettingsError, match="has no name"):
         contract._values([word])
-
-
-def test_a_deadline_counts_from_now():
-    """In epoch milliseconds."""
-    before = time.time_ns() // 1_000_000
-    assert before + 1_800_000 <= contract._deadline("30m") <= time.time_ns() // 1_000_000 + 1_800_000
-
-
-@pytest.mark.parametrize("text", ["", "30", "-1m", "1w"])
-def test_a_deadline_is_a_duration(text: str):
-    """And nothing else."""
-    with pytest.raises(SettingsError, match="--within"):
-        contract._deadline(text)
