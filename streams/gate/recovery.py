@@ -52,7 +52,7 @@ class History:
         yield "read"
         self.committed = self._log.committed(self._inputs)
         self.control = [envelope.offset for envelope in self._log.read("control")]
-        self.snapshot = snapshots.latest(self._log)
+        self.snapshot = yield from snapshots.look(self._log)
         base, start = 0, None
         if self.snapshot is not None:
             base, start = self.snapshot.seq, self.snapshot.read_from

@@ -21,7 +21,7 @@ from toolgate.streams.ledger.fold import Fold
 from toolgate.streams.ports import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Iterator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
@@ -50,22 +50,34 @@ class Snapshot:
 
 
 def latest(log: Log) -> Snapshot | None:
-    """The newest complete snapshot, or None; looked for from the topic's end."""
+    """The newest complete snapshot, or None."""
+    reading = look(log)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as done:
+            found: Snapshot | None = done.value
+            return found
+
+
+def look(log: Log) -> Generator[str, None, Snapshot | None]:
+    """Look for the newest complete snapshot from the topic's end; yields between pieces, a large one has hundreds."""
     first, end = log.bounds((TOPIC, 0))
     span = FIRST_LOOK
     while True:
         start = max(first, end - span)
-        found = _newest(log, start)
+        found = yield from _newest(log, start)
         if found is not None or start <= first:
             return found
         span *= 8
 
 
-def _newest(log: Log, start: int) -> Snapshot | None:
+def _newest(log: Log, start: int) -> Generator[str, None, Snapshot | None]:
     """The newest snapshot that is complete from `start` on; what cannot be read is passed over."""
     name, parts = b"", list[dict[str, Any]]()
     newest: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
     for envelope in log.read(TOPIC, {0: start}):
+        yield "read"
         row = _row(envelope)
         if row is None:
             continue
