@@ -48,11 +48,6 @@ def captured(case: Case) -> str:
     return _bounded(shown)
 
 
-def shown_params(case: Case) -> str:
-    """A JSON object of the parameters as people may see them, under `params`; bounded as `captured` is."""
-    return _bounded({"params": _redacted(case)})
-
-
 def _redacted(case: Case) -> Any:
     by_policy = case.policy.redact if case.policy else ()
     return redacted(case.params or {}, (*by_policy, *(case.tool.redact if case.tool else ())))

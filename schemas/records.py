@@ -275,7 +275,7 @@ class Hold:
     expires_at: int
     state: str  # open, approved, denied, rejected, expired, withdrawn
     reasons: tuple[Reason, ...] = ()
-    diff: str = "{}"
+    diff: str = "{}"  # JSON: what is asked beside what stands now
     cost_micros: int = 0
     records: tuple[str, ...] = ()
     body_topic: str = "intents"
@@ -287,6 +287,8 @@ class Hold:
     choice: str = ""
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
+    inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
+    earlier: str = "[]"  # JSON: the run's last calls that told something
 
 
 @frozen
@@ -337,6 +339,11 @@ class Draft:
     choice: str = ""
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
+    diff: str = "{}"  # JSON: what is asked beside what stands now
+    cost_micros: int = 0
+    records: tuple[str, ...] = ()
+    inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
+    earlier: str = "[]"  # JSON: the run's last calls that told something
 
 
 @frozen

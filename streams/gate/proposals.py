@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.approval_terms import terms_of
-from toolgate.processors.capture import shown_params
 from toolgate.processors.holds import opened
+from toolgate.processors.shown import diff_of, earlier_of, inverse_of
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold
     return Hold(
         hold_id=hold.hold_id,
         state=OPEN,
-        diff=shown_params(case),
-        cost_micros=case.cost_micros,
-        records=case.records,
+        **_asked(case),
         **told_of(hold, decision, reasons),
     )
 
@@ -39,7 +37,20 @@ def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold
 def draft_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Draft:
     """The draft that a write became, open."""
     hold = opened(case, decision.policy_digest, terms_of(case))
-    return Draft(draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **told_of(hold, decision, reasons))
+    return Draft(
+        draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **_asked(case), **told_of(hold, decision, reasons)
+    )
+
+
+def _asked(case: Case) -> dict[str, Any]:
+    """What is said of the call once, when its hold or draft is opened: votes are about nothing else."""
+    return {
+        "diff": diff_of(case),
+        "cost_micros": case.cost_micros,
+        "records": case.records,
+        "inverse": inverse_of(case),
+        "earlier": earlier_of(case),
+    }
 
 
 def told_of(hold: OpenHold, decision: Decision, reasons: tuple[Reason, ...]) -> dict[str, Any]:
