@@ -87,12 +87,13 @@ def inverse_of(case: Case) -> str:
 
 
 def earlier_of(case: Case) -> str:
-    """The run's last calls that have told something, the earliest first, as a JSON list.
+    """The run's last calls that have told something, the earliest first, as a JSON list; "" where none is known.
 
     Each is `{"tool": name, "result": offset, "told": [kinds of facts]}`: it has landed, and its result lies at that
     offset of the run's partition.
     """
-    return dumps_canonical(case.known.get("earlier", []))
+    earlier = case.known.get("earlier")
+    return dumps_canonical(earlier) if earlier else ""
 
 
 def _earlier(texts: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -288,7 +288,7 @@ class Hold:
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
     inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
-    earlier: str = "[]"  # JSON: the run's last calls that told something
+    earlier: str = ""  # JSON: the run's last calls that told something; "" where none is known
 
 
 @frozen
@@ -343,7 +343,7 @@ class Draft:
     cost_micros: int = 0
     records: tuple[str, ...] = ()
     inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
-    earlier: str = "[]"  # JSON: the run's last calls that told something
+    earlier: str = ""  # JSON: the run's last calls that told something; "" where none is known
 
 
 @frozen

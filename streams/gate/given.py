@@ -52,7 +52,8 @@ def wants_run(intent: Intent, policy: WorkflowPolicy, world: World) -> bool:
     sheet = policy.rules.get(intent.tool)
     if policy.written.contract or (sheet and sheet.facts):
         return True
-    if not world.policies.remembers:
+    tool = world.policies.tools.get(intent.tool)
+    if tool is None or not tool.current:
         return False
     if intent.tool in policy.waits:
         return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolgate.cli import connection, logs, tables
+from toolgate.cli.asked import asked_lines
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.cli.wording import because, safe
@@ -119,7 +120,9 @@ def _whole(one: Waiting, now_ms: int) -> None:
 
 
 def _asked(held: Any) -> list[str]:
-    if not isinstance(held, Hold):
-        return [f"draft      made by {safe(held.twin)}" if held.twin else "draft      a proposal"]
-    touched = f", touches {', '.join(map(safe, held.records))}" if held.records else ""
-    return [f"asks       {safe(held.diff)}", f"costs      ${held.cost_micros / 1_000_000:.6f}{touched}"]
+    draft = (
+        []
+        if isinstance(held, Hold)
+        else [f"draft      {f'made by {held.twin}' if held.twin else 'a proposal'}"]
+    )
+    return [*map(safe, draft), *asked_lines(held)]

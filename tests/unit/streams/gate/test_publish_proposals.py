@@ -122,7 +122,7 @@ def test_a_hold_is_published_with_everything_that_people_need():
     assert json.loads(hold.diff) == {
         name: {"asked": value, "now": None, "from": ""} for name, value in asked.items()
     }
-    assert (hold.inverse, hold.earlier) == ("", "[]")
+    assert (hold.inverse, hold.earlier) == ("", "")
     assert (hold.body_topic, hold.body_partition, hold.body_offset) == ("intents", 3, 0)
     assert hold.digest == outcome.digest == event.digest
     assert hold.policy_digest == event.policy_digest

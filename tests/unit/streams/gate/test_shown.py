@@ -138,7 +138,7 @@ def test_more_parameters_than_can_be_shown():
 
 def test_only_the_last_calls_are_listed():
     """The earliest first; of a run that has learned nothing, none."""
-    assert asked(Desk(READS, TOOLS)).earlier == "[]"
+    assert asked(Desk(READS, TOOLS)).earlier == ""
     desk = Desk(READS, TOOLS)
     for n in range(10):
         told(desk, f"INV-{n}")
