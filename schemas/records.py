@@ -252,6 +252,7 @@ class Pulse:
     cost_micros: int
     codes: dict[str, int]  # reason code -> count
     tools: dict[str, int]  # tool -> count
+    would_have: dict[str, int] = {}  # verdict if nothing were in shadow -> count  # noqa: RUF012
 
 
 @frozen

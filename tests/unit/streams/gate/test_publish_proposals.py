@@ -281,6 +281,7 @@ def test_the_pulse_counts_holds_drafts_and_shadow():
     (output,) = shadow.publisher.pulses(shadow.rollups)
     pulse = Codec(Pulse).decode(output.value)
     assert (pulse.intents, pulse.approved, pulse.codes, pulse.cost_micros) == (1, 0, {"SHADOWED": 1}, 0)
+    assert pulse.would_have == {"APPROVE": 1}
 
 
 def test_two_people_decide_in_the_highest_tier():
