@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml
 	@echo "Installing into $(VENV); the first time this takes a minute"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --quiet --editable '.[local]' --group dev
+	@$(BIN)/python -m pip install --quiet --quiet --editable '.[local,console]' --group dev
 	@touch $@
 
 $(DOCS_STAMP): $(STAMP)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 QUIX_PYTHON = ROOT / ".venv-quix" / "bin" / "python"
-_THIS = sys.executable
+THIS = sys.executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class Entrant:
     transactional: bool = True
 
 
-COPY = Entrant("copy", "bare copy", (_THIS, "-m", "bench.contenders.bare_copy"), 40_000, ("commands",))
-ECHO = Entrant("echo", "echo", (_THIS, "-m", "bench.contenders.echo"), 40_000)
+COPY = Entrant("copy", "bare copy", (THIS, "-m", "bench.contenders.bare_copy"), 40_000, ("commands",))
+ECHO = Entrant("echo", "echo", (THIS, "-m", "bench.contenders.echo"), 40_000)
 FAUST = Entrant(
     "faust",
     "Faust",
-    (_THIS, "-m", "bench.contenders.faust_app", "worker", "--without-web", "-l", "warn"),
+    (THIS, "-m", "bench.contenders.faust_app", "worker", "--without-web", "-l", "warn"),
     10_000,
     transactional=False,
 )
@@ -54,7 +54,7 @@ QUIX = Entrant(
 GATE = Entrant(
     "gate",
     "gate",
-    (_THIS, "-m", "toolgate.cli", "gate", "--slot", "0"),
+    (THIS, "-m", "toolgate.cli", "gate", "--slot", "0"),
     40_000,
     ("commands", "audit", "outcomes"),
 )

@@ -36,11 +36,15 @@ class Site:
         stack: a broker and a Redis.
         directory: an existing folder, for files and logs.
         batch_size: intents of a batch.
+        partitions: of each topic that has several.
     """
 
-    def __init__(self, stack: Stack, directory: Path, batch_size: int = BATCH_SIZE) -> None:
+    def __init__(
+        self, stack: Stack, directory: Path, batch_size: int = BATCH_SIZE, partitions: int = PARTITIONS
+    ) -> None:
         self.stack = stack
         self.batch_size = batch_size
+        self.partitions = partitions
         self.logs = directory / "logs"
         self.files = directory / "files"
         for folder in (self.logs, self.files):
@@ -54,7 +58,7 @@ class Site:
             bootstrap_servers=self.stack.bootstrap,
             redis_url=self.stack.redis_url,
             prefix=f"{name}-{secrets.token_hex(3)}",
-            partitions=PARTITIONS,
+            partitions=self.partitions,
             batch_size=self.batch_size,
             policies_dir=self.files,
             keys_file=self.files / workload.KEYRING,

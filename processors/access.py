@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolgate.processors.case import weigh
-from toolgate.processors.modes import DRAFT_ONLY, READ_ONLY, SHADOW
+from toolgate.processors.modes import DRAFT_ONLY, READ_ONLY, RULE, SHADOW
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Kind
 from toolgate.schemas.records import Reason
@@ -50,10 +50,10 @@ def _about_writes(policy: WorkflowPolicy, tool: Tool, mode: str, ordered: str) -
     by = f" ({ordered})" if ordered else ""
     if mode == READ_ONLY:
         because = f"the workflow may only read{by}, and {tool.name} is {tool.effect}"
-        yield Reason(Code.READ_ONLY, "mode", because)
+        yield Reason(Code.READ_ONLY, RULE, because)
     elif mode == DRAFT_ONLY:
         because = f"the workflow may only draft{by}, and {tool.name} is {tool.effect}"
-        yield Reason(Code.DRAFTED, "mode", because)
+        yield Reason(Code.DRAFTED, RULE, because)
     if policy.holds_writes:
         because = f"tier {policy.written.tier} holds every write, and {tool.name} is {tool.effect}"
         yield Reason(Code.HELD_BY_RULE, "tier", because)

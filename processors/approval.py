@@ -11,6 +11,7 @@ from toolgate.processors.fields import RULES_MAX, DurationMs, Id, Roles, StrictM
 
 APPROVERS_MAX = 8
 WAIT_MS_MIN, WAIT_MS_MAX = 60_000, DAY_MS
+ANSWER_MS = 3_600_000  # within which somebody should answer, where no policy says it
 
 
 def _wait(wait_ms: int) -> int:
@@ -47,9 +48,21 @@ class Approval(StrictModel):
         description="how long after the append of the intent it can be approved, 1m to 24h; default: 24h",
     )
 
+    owner: Id | None = Field(
+        default=None,
+        description="who sees to it that somebody answers: a team or a person, shown in the queue; default: the roles",
+    )
+    answer_ms: Wait | None = Field(
+        default=None,
+        alias="answer_within",
+        description="how long after the append of the intent somebody should have answered, 1m to 24h: what waits "
+        "longer is overdue; default: 1h, or until it expires where that is sooner",
+    )
+
     @model_validator(mode="after")
     def _says_something(self) -> Approval:
-        if self.rules is not None and (self.approvers, self.roles, self.expires_ms) == (None, None, None):
+        said = (self.approvers, self.roles, self.expires_ms, self.owner, self.answer_ms)
+        if self.rules is not None and not any(said):
             what = "an entry with rules holds nothing itself, and this one says nothing of what they hold"
             raise refused((), what, "add approvers, roles or expires, or remove it")
         return self

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from toolgate.processors.approval import WAIT_MS_MAX
+from toolgate.processors.approval import ANSWER_MS, WAIT_MS_MAX
 from toolgate.processors.names import compile_globs
 from toolgate.processors.problems import nearest
 from toolgate.processors.reasons import Code
@@ -37,6 +37,8 @@ class ApprovalEntry:
     approvers: int
     roles: tuple[str, ...]  # () where it names none
     wait_ms: int
+    owner: str  # "" where it names none
+    answer_ms: int  # 0 where it says none
 
     @property
     def holds(self) -> bool:
@@ -48,12 +50,15 @@ class ApprovalEntry:
 class ApprovalTerms:
     """What a held call needs: so many different people, each with one of the roles, within so many milliseconds.
 
-    `wait_ms` counts from the append of the intent, and is never longer than the intent's own `ttl_ms`.
+    `wait_ms` counts from the append of the intent, and is never longer than the intent's own `ttl_ms`; so does
+    `answer_ms`, after which it is overdue. `owners` see to it; () where the policy names none.
     """
 
     approvers: int
     roles: tuple[str, ...]
     wait_ms: int
+    owners: tuple[str, ...] = ()
+    answer_ms: int = ANSWER_MS
 
 
 def terms_of(case: Case) -> ApprovalTerms:
@@ -75,10 +80,13 @@ def terms_of(case: Case) -> ApprovalTerms:
     waits_ms = [entry.wait_ms for entry in entries]
     if intent.ttl_ms is not None:
         waits_ms.append(intent.ttl_ms)
+    wait_ms = min([WAIT_MS_MAX, *waits_ms])
     return ApprovalTerms(
         approvers=max([policy.approvers, *(entry.approvers for entry in entries)]),
         roles=named or _joined(*(rule.roles for rule in rules)) or APPROVERS,
-        wait_ms=min([WAIT_MS_MAX, *waits_ms]),
+        wait_ms=wait_ms,
+        owners=_joined(tuple(entry.owner for entry in entries if entry.owner)),
+        answer_ms=min([wait_ms, *([entry.answer_ms for entry in entries if entry.answer_ms] or [ANSWER_MS])]),
     )
 
 
@@ -93,6 +101,8 @@ def compile_approvals(policy: Policy, tools: list[Tool]) -> dict[str, tuple[Appr
             one.approvers or approvers_of(policy),
             tuple(one.roles or ()),
             one.expires_ms or WAIT_MS_MAX,
+            one.owner or "",
+            one.answer_ms or 0,
         )
         for tool in _about(policy, one, tools):
             found[tool.name] = (*found.get(tool.name, ()), entry)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.catalogue import Tool
     from toolgate.processors.claims import Claim, Count, Rate, Remember, Reserve
+    from toolgate.processors.grants import Grant
     from toolgate.processors.policy import WorkflowPolicy
     from toolgate.processors.slots import Missing
     from toolgate.schemas.records import Intent, Reason
@@ -76,6 +77,8 @@ class Case:
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known
     shadow_reasons: tuple[Reason, ...] = ()  # those that only show what would have been
+    grant: Grant | None = None  # because of which others do not count
+    waived: tuple[Reason, ...] = ()  # those
 
 
 def place_of(case: Case) -> str:

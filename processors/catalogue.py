@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 CurrentPath = Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)]
 LATER: dict[str, frozenset[str]] = {"": frozenset()}
-READ = "read"
+READ, IRREVERSIBLE = "read", "irreversible"
 PROPOSAL = "proposal"
 _OWN_UNITS = frozenset({"usd", "usd_micros", "calls", "records"})
 

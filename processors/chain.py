@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from toolgate.processors.access import access
 from toolgate.processors.approval_terms import terms_of
+from toolgate.processors.break_glass import break_glass
 from toolgate.processors.case import Approved, Case, deny
 from toolgate.processors.cedar import cedar
 from toolgate.processors.claims import Remember
@@ -31,7 +32,9 @@ from toolgate.schemas.records import Reason
 
 Processor = Callable[[Case, World], Case]
 
-CHAIN: tuple[Processor, ...] = (identity, control, contract, access, run_contract, rules, cedar, limits, size)
+CHAIN: tuple[Processor, ...] = (
+    identity, control, contract, access, run_contract, rules, cedar, break_glass, limits, size,
+)  # fmt: skip
 
 
 def judge(case: Case, world: World) -> Case:

@@ -174,11 +174,15 @@ class Reserve:
     tool: str
 
 
+ENDED, UNKNOWN, RELEASED = 0, 1, 2  # Settle.says
+
+
 @frozen
 class Settle:
     """What a result says of a reservation. `actuals` by unit; a unit that is not named costs what was reserved.
 
-    `records` are those it really touched: they count in every sliding set that the approval added to.
+    `records` are those it really touched: they count in every sliding set that the approval added to. `says` is whose
+    word it is: a result that tells its end, one that does not know it, or people who say later what really happened.
     """
 
     reservation_id: str
@@ -187,3 +191,4 @@ class Settle:
     void: bool  # the effect never happened: everything is given back
     actuals: tuple[tuple[str, int], ...] = ()
     records: tuple[str, ...] = ()
+    says: int = ENDED

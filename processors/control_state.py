@@ -3,8 +3,9 @@
 A kill names a scope and a value: a bare name (`billing`) stops it in every tenant, `tenant/name` in one. It stands
 until a lift of exactly the same scope and value, whose version is above the kill's offset: said in sight of it. An
 activation names the policy set that is in force from then on; an order names the loosest mode that a workflow, a tenant
-or everything may be in. Kinds of control that this version does not act on change nothing; `supported` says so, and
-whoever reads the topic puts such records aside.
+or everything may be in; a grant allows a workflow or a run for a short time what its policy does not (grants.py). Kinds
+of control that this version does not act on change nothing; `supported` says so, and whoever reads the topic puts such
+records aside.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from toolgate.processors import modes
+from toolgate.processors import grants, modes
+from toolgate.processors.grants import GRANT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolgate.processors.grants import Grant
     from toolgate.schemas.records import Control
 
 ALL = "all"
 SCOPES = (ALL, "tenant", "workflow", "run", "agent", "tool", "system")
 ACTIVATE, MODE = "activate", "mode"
-_SUPPORTED = frozenset({"kill", "lift", ACTIVATE, MODE})
+_SUPPORTED = frozenset({"kill", "lift", ACTIVATE, MODE, GRANT})
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
 
@@ -41,9 +44,8 @@ def malformed(control: Control) -> str:
         return f"scope all takes no value, but names {control.value!r}"
     if control.scope != ALL and not control.value:
         return f"scope {control.scope} names no {control.scope}"
-    if control.kind == ACTIVATE:
-        return _malformed_activation(control)
-    return _malformed_order(control) if control.kind == MODE else ""
+    fault_of = {ACTIVATE: _malformed_activation, MODE: _malformed_order, GRANT: grants.malformed_grant}
+    return fault_of[control.kind](control) if control.kind in fault_of else ""
 
 
 def _malformed_activation(control: Control) -> str:
@@ -96,29 +98,33 @@ class ControlState:
     kills: Mapping[tuple[str, str], Kill] = field(default_factory=lambda: MappingProxyType({}))
     orders: Mapping[tuple[str, str], Order] = field(default_factory=lambda: MappingProxyType({}))
     policy: Activation = field(default_factory=Activation)
+    grants: Mapping[tuple[str, str], Grant] = field(default_factory=lambda: MappingProxyType({}))
 
     def apply(self, control: Control, offset: int) -> ControlState:
         """The state after the record at `offset`; a record that was applied before changes nothing."""
         if offset < self.position:
             return self
-        after = replace(self, position=offset + 1)
         target = (control.scope, control.value)
+        changes: dict[str, Any] = {}
         match control.kind:
             case "kill":
                 kill = Kill(control.control_id, control.reason, offset)
-                return replace(after, kills=MappingProxyType({**self.kills, target: kill}))
+                changes = {"kills": MappingProxyType({**self.kills, target: kill})}
             case "lift":
                 kept = {
                     key: kill
                     for key, kill in self.kills.items()
                     if key != target or control.version <= kill.offset
                 }
-                return replace(after, kills=MappingProxyType(kept))
+                changes = {"kills": MappingProxyType(kept)}
             case "mode":
-                return replace(after, orders=MappingProxyType({**self.orders, target: self._order(control)}))
+                changes = {"orders": MappingProxyType({**self.orders, target: self._order(control)})}
             case "activate":
-                return replace(after, policy=self._activation(control))
-        return after
+                changes = {"policy": self._activation(control)}
+            case "grant":
+                given = grants.grant_of(control, self.grant(*target).version + 1)
+                changes = {"grants": MappingProxyType({**self.grants, target: given})}
+        return replace(self, position=offset + 1, **changes)
 
     def _order(self, control: Control) -> Order:
         version = self.order(control.scope, control.value).version + 1
@@ -132,8 +138,9 @@ class ControlState:
     def stale(self, control: Control) -> str:
         """Why a well-formed record does not follow on what holds now, or "".
 
-        A kill and an order that tightens always do: whatever was said meanwhile, they hold. A signed record that lets
-        through more, and that somebody copies to the topic again, does not: its version has passed.
+        A kill, an order that tightens and the end of a grant always do: whatever was said meanwhile, they hold. A
+        signed record that lets through more, and that somebody copies to the topic again, does not: its version has
+        passed.
         """
         if control.kind == "lift":
             kill = self.kills.get((control.scope, control.value))
@@ -145,6 +152,10 @@ class ControlState:
                 return (
                     f"version {control.version} cannot follow on version {standing.version}, {standing.mode}"
                 )
+        if control.kind == GRANT and not grants.ends(control):
+            last = self.grant(control.scope, control.value).version
+            if control.version != last + 1:
+                return f"version {control.version} cannot follow on version {last} of what was granted here"
         if control.kind == ACTIVATE:
             now = self.policy
             if control.version != now.version + 1:
@@ -157,6 +168,10 @@ class ControlState:
         """Whether an order lets through more than the one that stands for exactly the same, or takes it back."""
         standing = self.order(control.scope, control.value).mode
         return control.mode == modes.ENFORCE or modes.looser(control.mode, standing)
+
+    def grant(self, scope: str, value: str) -> Grant:
+        """The grant that was given last for exactly this, ended or not; version 0 where none ever was."""
+        return self.grants.get((scope, value), grants.NONE)
 
     def order(self, scope: str, value: str) -> Order:
         """The order that stands for exactly this; `enforce` in version 0 where none ever was."""

@@ -142,7 +142,7 @@ def problems(
 
 def _was_not_meant(item: Any, items: Iterable[Any]) -> bool:
     """Whether it misses a word where a mapping stands, which could be one and whose own mistakes are told."""
-    *place, branch = item["loc"]
+    *place, branch = item["loc"] or ("",)  # of the whole file: no place
     return (
         str(branch).startswith("literal[")
         and isinstance(item["input"], dict)

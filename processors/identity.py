@@ -15,7 +15,8 @@ from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
-from toolgate.processors.keyring import DEV_KID, STARTER, framed, mac
+from toolgate.processors.grants import GRANT, ends, life_fault
+from toolgate.processors.keyring import APPROVER, DEV_KID, STARTER, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Choice
 from toolgate.schemas.frozen import changed, frozen
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Control, Result, Vote
 
 SIGNERS_MAX = 8
+RELEASERS = ("operator", APPROVER)  # roles of which one may say what really happened
 
 
 @frozen
@@ -86,8 +88,8 @@ def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
 def check_vote(keyring: Keyring, envelope: Envelope, vote: Vote) -> Voter | str:
     """Who votes; or why nobody vouches for this vote, as a sentence.
 
-    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs. The name in the
-    vote proves nothing: it must be the key's.
+    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs, a release that
+    of an operator or an approver. The name in the vote proves nothing: it must be the key's.
     """
     if keyring.insecure_dev:
         return Voter(vote.approver, None)
@@ -103,7 +105,9 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
         return "a vote is one person's: it is signed twice"
     if vote.choice == Choice.WITHDRAW and STARTER not in key.roles:
         return f"key {key.kid} is no starter's: only whoever starts runs may withdraw"
-    if vote.choice != Choice.WITHDRAW and not key.approves_as:
+    if vote.choice == Choice.RELEASE and not key.roles & set(RELEASERS):
+        return f"key {key.kid} is neither an operator's nor an approver's"
+    if vote.choice not in {Choice.WITHDRAW, Choice.RELEASE} and not key.approves_as:
         return f"key {key.kid} is no approver's"
     if vote.approver != key.kid:
         return f"it names {vote.approver[:128]!r} and is signed with key {key.kid}"
@@ -113,9 +117,10 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:
     """Why this control record does not count, or None: whole, signed by all it names, with the roles.
 
-    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens.
+    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens. How long
+    a grant stands counts from its append.
     """
-    if fault := malformed(control):
+    if fault := malformed(control) or life_fault(control, envelope.time_ms):
         return fault
     if keyring.insecure_dev:
         return None
@@ -131,11 +136,12 @@ def _role_fault(control: Control, signers: list[OperatorKey], before: ControlSta
     """Which role is missing among those who signed, or None."""
     operators = sum("operator" in key.roles for key in signers)
     watch = any("watch" in key.roles for key in signers)
-    if control.kind in {"lift", "grant"}:
+    widens = control.kind == GRANT and not ends(control)
+    if control.kind == "lift" or widens:
         return None if operators >= 2 else f"{control.kind} needs two operators, {operators} signed"
     if control.kind == "activate":
         return None if any("publisher" in key.roles for key in signers) else "activate needs a publisher"
-    if control.kind not in {"kill", "mode", "demote", "alert"}:
+    if control.kind not in {"kill", "mode", GRANT, "demote", "alert"}:
         return f"unknown kind of control {control.kind!r}"
     # The watch may only tighten.
     tightens = control.kind != "mode" or not before.loosens(control)

@@ -81,6 +81,8 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "approvers": "approvers: 2",
         "roles": "roles: [refunds_lead]",
         "expires": "expires: 4h",
+        "owner": "owner: refunds-team",
+        "answer_within": "answer_within: 30m",
     },
     "ContractTerms": {"required": "required: false", "values": "values: [recipients, orders]"},
     "Attempts": {"run": "run: {max: 60, per: 1m}", "agent": "agent: {max: 600, per: 1m}"},

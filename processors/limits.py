@@ -37,7 +37,7 @@ from toolgate.schemas.records import Reason
 from toolgate.schemas.strict_json import digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from toolgate.processors.case import Case
     from toolgate.processors.plans import RatePlan, Standing
@@ -54,6 +54,7 @@ _LATCHED = Label(Code.RUN_LATCHED, "run", "run", "")
 _FINISHED = Label(Code.RUN_FINISHED, "run", "run", "")
 _DENIALS = Label(Code.TOO_MANY_DENIALS, "limits.max_denials", "run", "denials")
 _EXPIRED = Label(Code.EXPIRED, "ttl_ms", "", "ms")
+_GRANT_ENDED = Label(Code.GRANT_ENDED, "grant", "", "ms")
 _DEFAULT = standing(None)
 
 
@@ -79,7 +80,7 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
     if intent.kind == Kind.FINISH:
         finished = Count(f"run:{intent.run_id}:finished", 1, 1, _FINISHED, RUN_KEEP_MS)
         return changed(case, claims=(_reported(intent), finished), always=always, on_deny=on_deny)
-    tool, params, plan = case.tool, case.params, policy.plans.get(intent.tool)
+    tool, params, plan = case.tool, case.params, policy.plans.get(intent.tool) or _plan_beyond(case)
     if tool is None or params is None or plan is None:
         raise AssertionError("a call came here without tool, parameters or plan and was not refused")
     try:
@@ -87,8 +88,7 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         own = _named(params, tool.records or ())
         records = _distinct_names((*own, *intent.declared_records))
         claims = _run_claims(intent, policy)
-        if intent.ttl_ms is not None:
-            claims.append(Deadline(case.envelope.time_ms + intent.ttl_ms, _EXPIRED))
+        claims += _deadlines(case)
         claims += _charges(plan, intent, cost, len(records))
         claims += call_terms(case, cost)
         claims += [_rate(rate, intent) for rate in plan.rates]
@@ -110,6 +110,19 @@ def limits(case: Case, world: World) -> Case:  # noqa: ARG001 - one signature fo
         on_deny=on_deny,
         reserve=reserve,
     )
+
+
+def _plan_beyond(case: Case) -> Plan | None:
+    """The plan of a tool that a grant alone allows."""
+    return case.policy.plan_for(case.tool) if case.policy and case.tool and case.grant else None
+
+
+def _deadlines(case: Case) -> Iterator[Deadline]:
+    """Until when a call may be decided. Of a grant that is the ledger's to say: its clock may be past what we know."""
+    if case.intent.ttl_ms is not None:
+        yield Deadline(case.envelope.time_ms + case.intent.ttl_ms, _EXPIRED)
+    if case.grant is not None:
+        yield Deadline(case.grant.expires_at, _GRANT_ENDED)
 
 
 def _untold(error: CostError | HistoryError | RecordsError) -> Reason:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ENFORCE, DRAFT_ONLY, READ_ONLY, SHADOW = "enforce", "draft_only", "read_only", "shadow"
+RULE = "mode"  # how reasons call what a mode makes of a call
 MODES = (ENFORCE, DRAFT_ONLY, READ_ONLY, SHADOW)  # the loosest first: shadow commands nothing at all
 SCOPES = ("all", "tenant", "workflow")  # what an operator's order can be about
 CANARY_PATTERN = r"^canary: ?([1-9]|[1-9][0-9])%$"

@@ -73,6 +73,21 @@ class WorkflowPolicy:
         """Whether denied_tools names this tool."""
         return tool in self.denied_names or self.denied_globs.fullmatch(tool) is not None
 
+    def plan_for(self, tool: Tool) -> Plan | None:
+        """The plan of any tool, allowed or not; None where one of the limits could not be kept for it.
+
+        Policies load only if each limit can be kept for every tool that they allow.
+        """
+        if plan := self.plans.get(tool.name):
+            return plan
+        written = self.written
+        counted: list[Budget | BlastRadius] = [*written.budgets, *written.blast_radius]
+        of_system = any(limit.scope == "system" for limit in (*counted, *written.rates))
+        silent = tool.writes and tool.records is None and any(map(_by_tool_records, counted))
+        if silent or (of_system and not tool.system):
+            return None
+        return call_plan(written, tool)
+
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:

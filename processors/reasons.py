@@ -35,6 +35,7 @@ class Code(_Named):
     RUN_LATCHED = auto()
     TOO_MANY_DENIALS = auto()
     EXPIRED = auto()
+    GRANT_ENDED = auto()
     HOLD_REJECTED = auto()
     HOLD_WITHDRAWN = auto()
     HOLD_EXPIRED = auto()
@@ -83,6 +84,7 @@ class Entry:
     ends_case: bool = False  # nothing further can be said about such an intent
     effect: Effect = Effect.DENY
     do: Do = Do.STOP
+    waivable: bool = False  # a grant may waive it: the policy says no, and nothing else does
 
 
 TABLE: dict[Code, Entry] = {
@@ -163,6 +165,13 @@ TABLE: dict[Code, Entry] = {
         "The intent expired before it was decided. Send it again under a new id if it is still wanted.",
         do=Do.AGAIN,
     ),
+    Code.GRANT_ENDED: Entry(
+        76,
+        "the grant without which the policy does not allow this call ended before it was decided",
+        "An exception for this call ended before it was decided. Send it again under a new id if it is still wanted.",
+        retryable=True,
+        do=Do.AGAIN,
+    ),
     Code.HOLD_REJECTED: Entry(
         72,
         "people have decided against this call",
@@ -225,11 +234,13 @@ TABLE: dict[Code, Entry] = {
         15,
         "the policy's denied_tools names this tool",
         "This workflow must not use this tool. Find another way or report back to a person.",
+        waivable=True,
     ),
     Code.TOOL_NOT_ALLOWED: Entry(
         16,
         "the policy's allowed_tools does not name this tool",
         "This workflow may not use this tool. Find another way or report back to a person.",
+        waivable=True,
     ),
     Code.READ_ONLY: Entry(
         17,
@@ -259,6 +270,7 @@ TABLE: dict[Code, Entry] = {
         "a rule of the policy denies this call",
         "A rule of this workflow does not allow this call as it is. Change what the rule names or report back.",
         do=Do.CHANGE,
+        waivable=True,
     ),
     Code.HISTORY_EXCEEDED: Entry(
         50,
@@ -276,6 +288,7 @@ TABLE: dict[Code, Entry] = {
         "the workflow's Cedar policies do not allow this call: a forbid matches, or no permit does",
         "A policy of this workflow does not allow this call as it is. Change what it names or report back.",
         do=Do.CHANGE,
+        waivable=True,
     ),
     Code.COST_INVALID: Entry(
         20,
@@ -353,6 +366,7 @@ TABLE: dict[Code, Entry] = {
         "People decide about this call. Do not send it again; go on with other work or report back.",
         effect=Effect.HOLD,
         do=Do.ASK,
+        waivable=True,
     ),
     Code.DRAFTED: Entry(
         33,
@@ -360,6 +374,7 @@ TABLE: dict[Code, Entry] = {
         "This call became a draft that people may carry out. Nothing was changed. Do not send it again.",
         effect=Effect.DRAFT,
         do=Do.NOTHING,
+        waivable=True,
     ),
     Code.SHADOWED: Entry(
         34,

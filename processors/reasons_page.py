@@ -25,13 +25,16 @@ def table() -> str:
         "",
         "`repair` is the word that an agent finds in its outcome; [repairs](repairs.md) says what stands beside it.",
         "",
-        "| code | number | effect | retryable | repair | meaning | what the agent is told |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "What is waivable does not count for a call that a [grant](../guides/break-glass.md) covers.",
+        "",
+        "| code | number | effect | retryable | waivable | repair | meaning | what the agent is told |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for code in Code:
         entry = TABLE[code]
         again = "yes" if entry.retryable else "no"
-        fixed = f"{entry.number} | {entry.effect} | {again} | {entry.do}"
+        waivable = "yes" if entry.waivable else "no"
+        fixed = f"{entry.number} | {entry.effect} | {again} | {waivable} | {entry.do}"
         lines.append(f"| `{code}` | {fixed} | {entry.meaning} | {entry.for_agent} |")
     return "\n".join(lines) + "\n"
 

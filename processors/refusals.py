@@ -38,6 +38,7 @@ _STOPPED = {  # by code, or by rule where a code has several
 _TIMES = {
     Code.CONTRACT_EXPIRED.value: "the deadline of its run",
     Code.VOTE_REFUSED.value: "the time that people had to decide",
+    Code.GRANT_ENDED.value: "the time of the grant that allows it",
 }
 
 

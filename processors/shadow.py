@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.modes import SHADOW
+from toolgate.processors.modes import RULE, SHADOW
 from toolgate.processors.reasons import Code
 from toolgate.processors.verdicts import ordered, verdict_of
 from toolgate.schemas.enums import Kind, Verdict
@@ -36,7 +36,7 @@ def shadowed(case: Case, because: str) -> Case:
     return changed(
         case,
         verdict=Verdict.RECORDED,
-        reasons=(Reason(Code.SHADOWED, "mode", because),),
+        reasons=(Reason(Code.SHADOWED, RULE, because),),
         shadow_reasons=ordered(case.reasons + case.shadow_reasons),
         claims=() if case.verdict == Verdict.DENY else case.always + case.claims,
         always=(),

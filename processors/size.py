@@ -63,6 +63,7 @@ def decision_bytes(case: Case) -> int:
         + named * ENTRY_BYTES_MAX
         + (len(case.always) + len(case.claims)) * CLAIM_BYTES_MAX
         + sum(
-            len(reason.because.encode()) + REASON_BYTES_MAX for reason in case.reasons + case.shadow_reasons
+            len(reason.because.encode()) + REASON_BYTES_MAX
+            for reason in case.reasons + case.shadow_reasons + case.waived
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.holds import approved_by, ended, in_time, kept
@@ -92,7 +92,7 @@ def step_of_vote(vote: Vote, hold: OpenHold, envelope: Envelope, world: World) -
     voter = check_vote(world.keys, envelope, vote)
     if isinstance(voter, str):
         return Step(Reason(Code.BAD_IDENTITY, "identity", voter))
-    if fault := _form_fault(vote) or _fault(vote, hold, voter, world):
+    if fault := form_fault(vote) or _fault(vote, hold, voter, world):
         return Step(refused(fault), voter.kid)
     if vote.choice != Choice.APPROVE:
         return Step(None, voter.kid, None, (in_time(hold), ended(hold)))
@@ -129,7 +129,8 @@ def astray_fault(envelope: Envelope, run_id: str, hold_id: str, partitions: int)
     return "" if home == str(envelope.partition) else f"what it is about lies in partition {home[:20]}"
 
 
-def _form_fault(vote: Vote) -> str:
+def form_fault(vote: Vote) -> str:
+    """What is wrong with what every vote has, or ""."""
     if fault := id_fault(vote.vote_id):
         return f"vote_id {fault}"
     if len(vote.comment) > COMMENT_CHARS_MAX:
@@ -164,7 +165,7 @@ def _approval_fault(vote: Vote, hold: OpenHold, voter: Voter, world: World) -> s
     return ""
 
 
-def carrying(intent: Envelope) -> dict[str, str]:
+def carrying(intent: Envelope) -> dict[str, Any]:
     """The fields of a vote that carry an intent, as it lies on its topic."""
     headers = dict(intent.headers)
     return {

@@ -24,8 +24,8 @@ OUTPUT_BYTES_MAX = 990_000
 class Subject:
     """A record and its topic.
 
-    `stem` names the files, `<stem>.v<version>.avsc`; `topic` has no prefix. `gate_writes` tells what only the
-    gate writes from its inputs (ticks are inputs), and so how large a value may be.
+    `stem` names the files, `<stem>.v<version>.avsc`; `topic` has no prefix. `gate_writes` tells what the gate writes
+    from its inputs (ticks are inputs; alerts the watch writes too), and so how large a value may be.
     """
 
     stem: str
@@ -55,6 +55,7 @@ SUBJECTS = (
     Subject("draft", "drafts", records.Draft, gate_writes=True),
     Subject("run_contract", "contracts", records.RunContract, gate_writes=False),
     Subject("tick", "ticks", records.Tick, gate_writes=False),
+    Subject("alert", "alerts", records.Alert, gate_writes=True),
 )
 
 

@@ -1,4 +1,4 @@
-"""The fixed words that records use: kinds of intents, verdicts, how a command ended, what a vote says."""
+"""The fixed words that records use: kinds of intents, verdicts, how a command ended, what votes and alerts say."""
 
 from __future__ import annotations
 
@@ -48,8 +48,28 @@ class ResultStatus(StrEnum):
 
 
 class Choice(StrEnum):
-    """What a vote says. To withdraw is for whoever starts runs: it needs no approver."""
+    """What a vote says. To withdraw is for whoever starts runs: it needs no approver.
+
+    To release is about what no approval is asked for: it says what really happened, and approves nothing.
+    """
 
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
+    RELEASE = "release"
+
+
+class AlertKind(StrEnum):
+    """What has happened that people on call should see."""
+
+    GRANT = "grant"  # a grant was given
+    GRANT_ENDED = "grant_ended"  # ... or was ended by people before its time
+    BREAK_GLASS = "break_glass"  # a command was approved under one
+
+
+class Severity(StrEnum):
+    """How soon a person must look at an alert: some day, today, now."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"

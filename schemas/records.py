@@ -71,6 +71,7 @@ class Command:
     reserved_cost_micros: int
     records: tuple[str, ...] = ()
     system: str = ""  # the tool's system of record; "" when the catalogue names none
+    grant: str = ""  # control id of the grant without which it would not be allowed; "" for none
 
 
 @frozen
@@ -102,13 +103,10 @@ class Denial:
 
 @frozen
 class Outcome:
-    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds.
-
-    An id may be used by somebody else as well: an outcome is an intent's only when the digest is its own too.
-    """
+    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds."""
 
     intent_id: str
-    digest: str
+    digest: str  # an id may be used by somebody else as well: it is an intent's outcome only with its digest
     seq: int
     verdict: str
     codes: tuple[str, ...] = ()
@@ -148,27 +146,26 @@ class Control:
     scope: str  # all, tenant, workflow, run, agent, tool, system
     value: str  # which one; "" for scope all
     reason: str
-    issued_by: tuple[str, ...]  # key ids; lift and grant need two
+    issued_by: tuple[str, ...]  # key ids; a lift and a grant of tools need two
     policy_digest: str = ""  # activate
     mode: str = ""  # mode
-    version: int = 0  # activate, mode: one more than that of the word it replaces; lift: see control_state.py
+    version: int = (
+        0  # activate, mode, grant: one more than that of the word it replaces; lift: see control_state.py
+    )
     policies_end: int = 0  # activate: the set stands whole below this offset of the policies topic
     rollback: bool = False  # activate: the set may have been in force before
     checked_by: str = ""  # activate: who has loaded the set: toolgate's version, with its extras
     expires_at: int | None = None  # grant
     evidence: str = ""  # JSON; the figures that caused a demotion
+    tools: tuple[str, ...] = ()  # grant: globs; none end the grant that stands
 
 
 @frozen
 class Op:
-    """One change of the ledger; the fold of these in seq order is the ledger's state.
+    """One change of the ledger; the fold of these in seq order is the ledger's state."""
 
-    `op` names the branch of the Avro union and decides which of `args` are there, in the order of the branch's
-    fields: reserve, settle, spend, rate, window, count, own, remember.
-    """
-
-    op: str
-    args: tuple[Any, ...]
+    op: str  # branch of the Avro union: reserve, settle, spend, rate, window, count, own, remember
+    args: tuple[Any, ...]  # in the order of the branch's fields
 
 
 @frozen
@@ -226,12 +223,16 @@ class AuditEvent:
     code_version: str
     kid: str  # who wrote the input; "" unknown
     captured: str = "{}"  # JSON: what the policy's logging.capture asks for
-    note: str = ""  # results: settled, void, late, uncovered, started, unknown, ended, mismatch, refused
+    note: str = (
+        ""  # results: settled, void, late, uncovered, unresolved, started, unknown, ended, mismatch, refused
+    )
     after: int | None = None  # control: the seq after which it holds
     first_seq: int | None = None  # duplicate: the first decision's seq
     body_key_id: str | None = None  # reserved for sealing bodies per run
     would_have: str = ""  # the verdict if nothing were in shadow; "" where nothing is
     shadow_reasons: tuple[Reason, ...] = ()  # those that did not count, the most severe first
+    grant: str = ""  # control id of the grant that the call was judged under; "" for none
+    waived: tuple[Reason, ...] = ()  # those that did not count because of it, the most severe first
 
 
 @frozen
@@ -288,16 +289,18 @@ class Hold:
     choice: str = ""
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
+    owner: str = ""  # as it was opened: who sees to it that somebody answers; "" none named
+    answer_by: int = 0  # as it was opened: until when somebody should have; 0 unknown
     inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
     earlier: str = ""  # JSON: the run's last calls that told something; "" where none is known
 
 
 @frozen
 class Vote:
-    """An approver's word on a hold or draft (`toolgate.votes`)."""
+    """A person's word on what waits for people (`toolgate.votes`)."""
 
     vote_id: str
-    hold_id: str
+    hold_id: str  # release: the command, or the place of the record that could not be read
     run_id: str
     approver: str  # key id
     choice: str  # Choice
@@ -307,6 +310,9 @@ class Vote:
     intent: str = ""  # approve: the intent's value, base64; the gate judges it again
     intent_kid: str = ""
     intent_mac: str = ""  # hex
+    tool: str = ""  # release: the command's
+    happened: bool | None = None  # release of a command: whether its effect did
+    cost_micros: int | None = None  # release: what it really cost; None: what was reserved
 
 
 @frozen
@@ -340,6 +346,8 @@ class Draft:
     choice: str = ""
     comment: str = ""
     refused: str = ""  # why that vote changed nothing; "" where it counts
+    owner: str = ""  # as it was opened: who sees to it that somebody answers; "" none named
+    answer_by: int = 0  # as it was opened: until when somebody should have; 0 unknown
     diff: str = "{}"  # JSON: what is asked beside what stands now
     cost_micros: int = 0
     records: tuple[str, ...] = ()
@@ -371,3 +379,20 @@ class Tick:
     what: str  # hold_expiry, reservation_expiry
     ref: str
     due_at: int
+
+
+@frozen
+class Alert:
+    """What people on call should see (`toolgate.alerts`): what has one cause has one id, however often it is told."""
+
+    alert_id: str  # key of the record
+    kind: str  # AlertKind; readers meet others too
+    severity: str  # Severity
+    tenant: str  # "" where it is about no single one; likewise workflow_id and run_id
+    workflow_id: str
+    run_id: str
+    subject: str  # id of what it is about: a command, or a control record; "" for none
+    summary: str  # one sentence for people
+    evidence: str  # JSON object; never parameters of a call
+    seq: int  # of its cause; 0 for none
+    clk: int

@@ -80,6 +80,9 @@ def _groups(prefix: str) -> Iterator[Grant]:
     )
     executors = f"{prefix}-executor-"
     yield Grant("executor", "group", executors, "prefixed", ("Read",), "one group for each executor id")
+    yield Grant(
+        "notifier", "group", f"{prefix}-notify-", "prefixed", ("Read",), "one group for each endpoint"
+    )
     yield Grant("watch", "group", f"{prefix}-watch", "prefixed", ("Read",), "its consumer group")
 
 

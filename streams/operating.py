@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from confluent_kafka import KafkaException, Producer
 
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from confluent_kafka import KafkaError, Message
-    from nacl.signing import SigningKey
 
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
+    from toolgate.processors.policy_store import Files
     from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
     from toolgate.streams.settings import Settings
@@ -59,6 +59,21 @@ class Said:
     time_ms: int
     word: Control
     refused: str
+
+
+class Signed(Protocol):
+    """A signed message."""
+
+    @property
+    def signature(self) -> bytes:
+        """Ed25519, 64 bytes."""
+
+
+class Signer(Protocol):
+    """A private key, or what somebody has signed with theirs before."""
+
+    def sign(self, message: bytes) -> Signed:
+        """The message with its signature."""
 
 
 class _NoLedger:
@@ -116,6 +131,11 @@ class Operating:
                 found.append(Said(envelope.offset, envelope.time_ms, word, because))
         return found
 
+    def files(self, digest: str) -> Files | None:
+        """The files of a policy set; None where it does not stand whole. Raises LogError: Kafka does not answer."""
+        self._read_policies()
+        return self._store.files(digest)
+
     def publish(self, files: Mapping[str, bytes]) -> int:
         """Publish a policy set, unless it stands already; the offset of the policies topic below which it stands.
 
@@ -134,7 +154,7 @@ class Operating:
             raise AssertionError("a set was published that does not stand whole")
         return below
 
-    def say(self, word: Control, signers: Mapping[str, SigningKey]) -> int:
+    def say(self, word: Control, signers: Mapping[str, Signer]) -> int:
         """Sign a word, write it to control, and see what became of it; its offset.
 
         Args:
@@ -158,7 +178,7 @@ class Operating:
         _refuse(self._steering.refused(offset), f"{self._settings.topic(CONTROL)} at {offset}")
         return offset
 
-    def check(self, word: Control, signers: Mapping[str, SigningKey]) -> None:
+    def check(self, word: Control, signers: Mapping[str, Signer]) -> None:
         """Whether a word may be said by these, as things stand; of an activation all but its set. Raises as `say`."""
         self._check(self._signed(word, signers), word)
 
@@ -166,15 +186,22 @@ class Operating:
         fault = self._intake.control_fault(envelope, word, self.standing())
         _refuse(fault, self._settings.topic(CONTROL))
 
-    def _signed(self, word: Control, signers: Mapping[str, SigningKey]) -> Envelope:
-        """The record as the topic will have it."""
-        key, value = f"{word.scope}/{word.value}".encode(), self._codec.encode(word)
+    def message(self, word: Control) -> bytes:
+        """What is signed of a word: whoever has all of its signatures may say it."""
+        return framed(CONTROL, *self._record(word))
+
+    def _record(self, word: Control) -> tuple[bytes, bytes]:
+        return f"{word.scope}/{word.value}".encode(), self._codec.encode(word)
+
+    def _signed(self, word: Control, signers: Mapping[str, Signer]) -> Envelope:
+        """The record as the topic will have it, about now."""
+        key, value = self._record(word)
         headers = [*event_headers("toolgate.control.v1", word.control_id, _SOURCE)]
         for place, (kid, pair) in enumerate(signers.items(), start=1):
             suffix = "" if place == 1 else f"-{place}"
             signature = pair.sign(framed(CONTROL, key, value)).signature
             headers += [(KID + suffix, kid.encode()), (MAC + suffix, signature)]
-        return Envelope(CONTROL, 0, 0, 0, key, value, tuple(headers))
+        return Envelope(CONTROL, 0, 0, time.time_ns() // 1_000_000, key, value, tuple(headers))
 
     def _read_control(self) -> int:
         self._steering.follow()

@@ -91,7 +91,7 @@ class Decision:
     visible: tuple[Visible, ...]
     first_seq: int | None  # of a duplicate, or of the decision whose id this one reuses with other content
     conflict: bool  # same intent_id, other digest: denied
-    note: str  # results: "settled", "void", "late", "uncovered", "unknown", "ended", "mismatch"; else ""
+    note: str  # what results and releases do to reservations, see ledger/taking.py; else ""
     policy_digest: str
     given: str = ""
 

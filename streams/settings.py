@@ -323,6 +323,29 @@ def executor_consumer_config(settings: Settings, executor_id: str) -> dict[str, 
     }
 
 
+def notify_consumer_config(settings: Settings, endpoint: str) -> dict[str, Any]:
+    """For whoever tells one endpoint: a group of its own, so that no endpoint waits for another.
+
+    Where a place is gone, retention has taken what was there: it goes on with the oldest that is left.
+    """
+    return {
+        **reader_config(settings),
+        "client.id": notify_group_id(settings, endpoint),
+        "group.id": notify_group_id(settings, endpoint),
+        "group.protocol": "classic",
+        "partition.assignment.strategy": "range",
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
+        "session.timeout.ms": settings.session_timeout_ms,
+        "heartbeat.interval.ms": settings.session_timeout_ms // 3,
+    }
+
+
+def notify_group_id(settings: Settings, endpoint: str) -> str:
+    """The consumer group of one endpoint of webhooks."""
+    return f"{settings.prefix}-notify-{endpoint}"
+
+
 def executor_producer_config(settings: Settings, executor_id: str, nonce: str) -> dict[str, Any]:
     """For an executor's transactions; the group's generation fences it, so each process takes a `nonce` of its own.
 

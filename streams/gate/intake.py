@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors import voting
 from toolgate.processors.case import Approved, Case
 from toolgate.processors.chain import judge
-from toolgate.processors.claims import AMOUNT_MAX, Settle
 from toolgate.processors.control_state import ACTIVATE, supported
 from toolgate.processors.holds import ended, fields_of, hold_of, in_time, open_hold
 from toolgate.processors.identity import check_contract, check_control, check_result
-from toolgate.processors.limits import record_names
 from toolgate.processors.memos import told_by
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
+from toolgate.processors.releasing import release_of
 from toolgate.processors.run_contract import accepting, contract_fault, seen_id
+from toolgate.processors.settling import cost_fault, settle_of
 from toolgate.processors.shown import known_of
 from toolgate.processors.voting import nothing_waits, step_of_tick, step_of_vote
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.enums import WAITS, ResultStatus, Verdict
+from toolgate.schemas.enums import WAITS, Choice, ResultStatus, Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Intent, Reason, Result, RunContract, Tick, Vote
 from toolgate.schemas.strict_json import dumps_canonical, loads_strict
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from toolgate.processors.case import Envelope
-    from toolgate.processors.claims import Claim
+    from toolgate.processors.claims import Claim, Settle
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.holds import OpenHold
     from toolgate.processors.keyring import Keyring
@@ -254,14 +254,7 @@ class Intake:
         settle: Settle | None = None
         told: tuple[Claim, ...] = ()
         if refused is None and result.status != ResultStatus.STARTED:
-            settle = Settle(
-                reservation_id=result.command_id,
-                digest=result.digest,
-                tool=result.tool,
-                void=result.status == ResultStatus.VOID,
-                actuals=_actuals(result),
-                records=record_names(result.actual_records or ()),
-            )
+            settle = settle_of(result)
             tool, facts = (
                 self.in_force(control).tools.get(result.tool) if look.facts else None,
                 look.facts.get(result.run_id),
@@ -286,10 +279,19 @@ class Intake:
         )
         return Item(reading, ask)
 
+    def _release(self, reading: Reading, vote: Vote, control: ControlState) -> Item:
+        plain = self._plain(reading, Verdict.RECORDED, control)
+        released = release_of(vote, reading.envelope, self._world(control))
+        if isinstance(released, Reason):
+            return Item(reading, plain, refused=released)
+        return Item(reading, changed(plain, settle=released.settle), voter=released.voter)
+
     def _word(
         self, reading: Reading, word: Vote | Tick, control: ControlState, look: Look, given: str | None
     ) -> Item:
         """What a vote or a tick asks, by the hold as it stood when it was first judged."""
+        if isinstance(word, Vote) and word.choice == Choice.RELEASE:
+            return self._release(reading, word, control)
         plain = self._plain(reading, Verdict.RECORDED, control)
         hold_id = word.hold_id if isinstance(word, Vote) else word.ref
         if fault := voting.astray_fault(reading.envelope, word.run_id, hold_id, self._partitions):
@@ -364,18 +366,4 @@ class Intake:
         """Why a result does not count: its command then expires as spent in full."""
         if fault := check_result(self._keys, envelope, result):
             return Reason(Code.BAD_IDENTITY, "identity", fault)
-        cost = result.actual_cost_micros
-        if cost is not None and not 0 <= cost <= AMOUNT_MAX:
-            return Reason(
-                Code.COST_INVALID, "actual_cost_micros", f"{cost} is not between 0 and {AMOUNT_MAX}"
-            )
-        return None
-
-
-def _actuals(result: Result) -> tuple[tuple[str, int], ...]:
-    actuals = []
-    if result.actual_cost_micros is not None:
-        actuals.append(("usd_micros", result.actual_cost_micros))
-    if result.actual_records is not None:
-        actuals.append(("records", len(record_names(result.actual_records))))
-    return tuple(actuals)
+        return cost_fault(result)

@@ -10,12 +10,14 @@ from toolgate.processors.shown import diff_of, earlier_of, inverse_of
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
+    from toolgate.processors.approval_terms import ApprovalTerms
     from toolgate.processors.case import Case
     from toolgate.processors.holds import OpenHold
     from toolgate.schemas.records import Reason
     from toolgate.streams.ports import Decision
 
 OPEN = "open"
+_BETWEEN = ", "  # names of owners have neither
 
 
 def id_of(record: Hold | Draft) -> str:
@@ -25,21 +27,33 @@ def id_of(record: Hold | Draft) -> str:
 
 def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold:
     """The hold of a call, open; whoever votes on it names its digest and its policy's."""
-    hold = opened(case, decision.policy_digest, terms_of(case))
+    terms = terms_of(case)
+    hold = opened(case, decision.policy_digest, terms)
     return Hold(
         hold_id=hold.hold_id,
         state=OPEN,
         **_asked(case),
         **told_of(hold, decision, reasons),
+        **_owned(hold, terms),
     )
 
 
 def draft_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Draft:
     """The draft that a write became, open."""
-    hold = opened(case, decision.policy_digest, terms_of(case))
-    return Draft(
-        draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **_asked(case), **told_of(hold, decision, reasons)
-    )
+    terms = terms_of(case)
+    hold = opened(case, decision.policy_digest, terms)
+    told = told_of(hold, decision, reasons) | _asked(case) | _owned(hold, terms)
+    return Draft(draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **told)
+
+
+def _owned(hold: OpenHold, terms: ApprovalTerms) -> dict[str, Any]:
+    """What is said only when it opens: the gate itself makes nothing of it, so no vote is held against it."""
+    return {"owner": _BETWEEN.join(terms.owners), "answer_by": hold.time_ms + terms.answer_ms}
+
+
+def owners_of(record: Hold | Draft) -> tuple[str, ...]:
+    """Who sees to it, as its policy names them."""
+    return tuple(record.owner.split(_BETWEEN)) if record.owner else ()
 
 
 def _asked(case: Case) -> dict[str, Any]:

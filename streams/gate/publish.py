@@ -6,23 +6,20 @@ without the other. What could not be read goes to quarantine byte for byte.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from toolgate.processors import voting
 from toolgate.processors.capture import captured
 from toolgate.processors.case import place_of
-from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.repairs import repair
-from toolgate.processors.run_contract import seen_id
 from toolgate.processors.verdicts import retryable
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.enums import Kind, ResultStatus, Verdict
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import frozen
-from toolgate.schemas.headers import event_headers, kid_of, trace_of
+from toolgate.schemas.headers import event_headers, trace_of
 from toolgate.schemas.records import (
+    Alert,
     AuditEvent,
-    Balance,
     Command,
     Control,
     Denial,
@@ -31,13 +28,10 @@ from toolgate.schemas.records import (
     Intent,
     Outcome,
     Pulse,
-    Result,
     RunContract,
-    Tick,
-    Vote,
 )
-from toolgate.streams.gate import voted
-from toolgate.streams.gate.contracted import REFUSED, note_of, outcome_of
+from toolgate.streams.gate import alerting, audited, voted
+from toolgate.streams.gate.contracted import outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
 from toolgate.streams.gate.rollups import roll_up
 from toolgate.streams.gate.told import DisagreementError, told_of
@@ -55,7 +49,6 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Decision, Reply
 
 SOURCE = "/toolgate/gate"
-_METERED = frozenset({Charge, Count, Spend, Distinct})  # claims on accounts that fill up
 
 
 @frozen
@@ -79,6 +72,7 @@ class Publisher:
         self._hold = Codec(Hold, registry)
         self._draft = Codec(Draft, registry)
         self._pulse = Codec(Pulse, registry)
+        self._alert = Codec(Alert, registry)
 
     def outputs(
         self,
@@ -133,12 +127,16 @@ class Publisher:
             whence = (("tg-source", f"{envelope.topic}-{envelope.partition}-{envelope.offset}".encode()),)
             yield Output("quarantine", envelope.partition, envelope.key, envelope.value, why + whence)
         yield from self._of_words(item, decision, reasons, source)
+        if alert := alerting.of_word(item, decision):
+            yield self._alert_output(alert, source)
         if case is None or decision.verdict == Verdict.DUPLICATE or (item.hold and decision.conflict):
             return
         intent = case.intent
-        command_id = _command_id(case, decision)
+        command_id = audited.command_id(case, decision)
         if command_id:
             yield self._command_output(case, decision, command_id, source)
+            if alert := alerting.of_call(case, decision, command_id):
+                yield self._alert_output(alert, source)
         if decision.verdict == Verdict.DENY:
             yield self._denial_output(case, decision, reasons, source)
         held = decision.verdict == Verdict.HOLD and not intent.dry_run
@@ -155,7 +153,7 @@ class Publisher:
             intent_id=intent.intent_id,
             digest=case.digest,
             seq=decision.seq,
-            verdict=_verdict(item, decision),
+            verdict=audited.verdict_of(item, decision),
             codes=tuple(dict.fromkeys(reason.code for reason in reasons)),
             retryable=retryable(reasons),
             repair=repair(case, reasons) if reasons else "",
@@ -187,6 +185,10 @@ class Publisher:
         headers = event_headers(f"toolgate.{kind}.v1", source.event_id, SOURCE, source.trace)
         return Output(topic, envelope.partition, envelope.key, value, headers)
 
+    def _alert_output(self, alert: Alert, source: Source) -> Output:
+        headers = event_headers("toolgate.alert.v1", alert.alert_id, SOURCE, source.trace)
+        return Output("alerts", 0, alert.alert_id.encode(), self._alert.encode(alert), headers)
+
     def _command_output(self, case: Case, decision: Decision, command_id: str, source: Source) -> Output:
         intent, tool = case.intent, case.tool
         if tool is None:
@@ -207,10 +209,11 @@ class Publisher:
             policy_digest=decision.policy_digest,
             idempotent=tool.idempotent,
             approved_at=decision.clk,
-            expires_at=decision.clk + HOLD_MS,
+            expires_at=_until(case, decision),
             reserved_cost_micros=case.cost_micros,
             records=case.records,
             system=tool.system,
+            grant=case.grant.control_id if case.grant else "",
         )
         return self._output("commands", "command", source, self._command.encode(command))
 
@@ -254,7 +257,6 @@ class Publisher:
     ) -> Output:
         reading, case = item.reading, item.case
         envelope, record = source.envelope, reading.record
-        subject = record if isinstance(record, (Intent, Result)) else item.hold
         owner = record if isinstance(record, (Intent, RunContract)) else item.hold
         intent = record if isinstance(record, Intent) else None
         event = AuditEvent(
@@ -269,32 +271,34 @@ class Publisher:
             offset=envelope.offset,
             append_time=envelope.time_ms,
             first=decision.first,
-            verdict=_verdict(item, decision),
-            intent_id=_id(record),
+            verdict=audited.verdict_of(item, decision),
+            intent_id=audited.id_of(record),
             digest=reading.digest,
             params_digest=case.params_digest if case else "",
             tenant=owner.tenant if owner else "",
             workflow_id=owner.workflow_id if owner else "",
-            run_id=_run(record),
+            run_id=audited.run_of(record),
             agent_id=intent.agent_id if intent else item.hold.agent_id if item.hold else "",
-            tool=subject.tool if subject else "",
+            tool=audited.tool_of(item),
             tool_version=case.tool.version if case and case.tool else "",
             dry_run=bool(intent and intent.dry_run),
-            command_id=_command_of(item, decision),
+            command_id=audited.command_of(item, decision),
             cost_micros=case.cost_micros if case else 0,
             reasons=told.reasons,
             ops=decision.ops,
-            balances=_balances(case, decision) if case else (),
+            balances=audited.balances_of(case, decision) if case else (),
             policy_digest=decision.policy_digest,
             schema_id=reading.schema_id,
             code_version=self._code_version,
-            kid=_kid(item),
+            kid=audited.writer_of(item),
             captured=captured(case) if case else "{}",
-            note=_note(item, decision, told.reasons),
+            note=audited.note_of(item, decision, told.reasons),
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,
             would_have=told.would_have,
             shadow_reasons=told.shadow_reasons,
+            grant=told.grant,
+            waived=told.waived,
         )
         return self._output("audit", "audit", source, self._audit.encode(event))
 
@@ -322,77 +326,12 @@ class Publisher:
         return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)
 
 
+def _until(case: Case, decision: Decision) -> int:
+    """When a command may no longer begin; under a grant not after that has ended."""
+    until = decision.clk + HOLD_MS
+    return min(until, case.grant.expires_at) if case.grant else until
+
+
 def _source(item: Item, decision: Decision) -> Source:
     envelope = item.reading.envelope
     return Source(envelope, str(decision.seq), trace_of(envelope.headers))
-
-
-def _id(record: object) -> str:
-    match record:
-        case Intent() | Result():
-            return record.intent_id
-        case RunContract():
-            return seen_id(record)
-        case Vote():
-            return voting.seen_id(record)
-    return ""
-
-
-def _run(record: object) -> str:
-    return record.run_id if isinstance(record, Intent | Result | RunContract | Vote | Tick) else ""
-
-
-def _verdict(item: Item, decision: Decision) -> str:
-    """Only calls are approved, since an approval is what a command comes from; all else is recorded."""
-    if item.case is None or (item.hold and decision.conflict):
-        word = isinstance(item.reading.record, RunContract | Vote | Tick)
-        return Verdict.RECORDED.value if word and decision.verdict != Verdict.DUPLICATE else decision.verdict
-    reported = item.case.intent.kind != Kind.CALL
-    return Verdict.RECORDED.value if reported and decision.verdict == Verdict.APPROVE else decision.verdict
-
-
-def _command_id(case: Case, decision: Decision) -> str:
-    """The command's id, or "" when the decision makes none."""
-    makes = decision.verdict == Verdict.APPROVE and case.intent.kind == Kind.CALL and not case.intent.dry_run
-    return case.reserve.reservation_id if makes and case.reserve else ""
-
-
-def _command_of(item: Item, decision: Decision) -> str:
-    if isinstance(item.reading.record, Result):
-        return item.reading.record.command_id
-    if item.hold:
-        return item.hold.hold_id
-    return _command_id(item.case, decision) if item.case else ""
-
-
-def _note(item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> str:
-    record = item.reading.record
-    if isinstance(record, Vote | Tick):
-        return voted.note_of(item, decision, reasons)
-    if isinstance(record, RunContract):
-        return note_of(item, decision)
-    if not isinstance(record, Result):
-        return ""
-    if item.refused:
-        return REFUSED
-    return decision.note or (ResultStatus.STARTED.value if record.status == ResultStatus.STARTED else "")
-
-
-def _kid(item: Item) -> str:
-    """The key id of who wrote it; nothing was proven of what does not count or cannot be read."""
-    if item.hold:
-        return item.voter
-    if item.case:
-        return item.case.kid
-    if item.refused or item.reading.record is None:
-        return ""
-    return kid_of(item.reading.envelope.headers)
-
-
-def _balances(case: Case, decision: Decision) -> tuple[Balance, ...]:
-    found = []
-    claim: Any  # the type checker does not see that only what fills up has a limit
-    for claim, (account, used) in zip(case.claims, decision.after, strict=False):
-        if type(claim) in _METERED and claim.max is not None:
-            found.append(Balance(account, claim.label.unit, used, claim.max))
-    return tuple(found)

@@ -16,6 +16,7 @@ from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Command, Hold, Intent, Result, RunContract
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
+from toolgate.streams.gate.proposals import owners_of
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.recovery import recover
 from toolgate.streams.ledger.memory import MemoryLedger
@@ -54,7 +55,14 @@ class Decided:
         hold = self.hold
         if hold is None:
             return None
-        return ApprovalTerms(hold.approvals_needed, hold.roles, hold.expires_at - self.event.append_time)
+        since_ms = self.event.append_time
+        return ApprovalTerms(
+            approvers=hold.approvals_needed,
+            roles=hold.roles,
+            wait_ms=hold.expires_at - since_ms,
+            owners=owners_of(hold),
+            answer_ms=hold.answer_by - since_ms,
+        )
 
 
 class _Silence:

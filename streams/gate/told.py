@@ -13,7 +13,7 @@ from toolgate.processors.refusals import refusal
 from toolgate.processors.shadow import would_have
 from toolgate.processors.verdicts import ordered
 from toolgate.schemas.enums import Verdict
-from toolgate.schemas.frozen import frozen
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.records import Reason
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ class Told:
     reasons: tuple[Reason, ...] = ()
     shadow_reasons: tuple[Reason, ...] = ()  # those that did not count
     would_have: str = ""  # the verdict if nothing were in shadow; "" where nothing is
+    grant: str = ""  # control id of the grant that the call was judged under; "" for none
+    waived: tuple[Reason, ...] = ()  # those that did not count because of it
 
 
 NOTHING = Told()
@@ -44,6 +46,13 @@ def told_of(item: Item, decision: Decision) -> Told:
     Raises:
         DisagreementError: a decision stored by an earlier worker is not what this one's chain says.
     """
+    told, case = _told_of(item, decision), item.case
+    if case is None or case.grant is None or decision.verdict == Verdict.DUPLICATE or decision.conflict:
+        return told
+    return changed(told, grant=case.grant.control_id, waived=case.waived)
+
+
+def _told_of(item: Item, decision: Decision) -> Told:
     case = item.case
     if case is None and item.ask.verdict != Verdict.APPROVE:
         return _of_no_case(item, decision)

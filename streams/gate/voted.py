@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 APPROVED, PROMOTED, DENIED = "approved", "promoted", "denied"
 REJECTED, WITHDRAWN, EXPIRED = "rejected", "withdrawn", "expired"
 COUNTED, REFUSED = "counted", "refused"
+RELEASED = "released"  # of a record that could not be read
 
 _CODES = {REJECTED: Code.HOLD_REJECTED, WITHDRAWN: Code.HOLD_WITHDRAWN, EXPIRED: Code.HOLD_EXPIRED}
 

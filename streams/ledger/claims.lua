@@ -193,13 +193,23 @@ local function wanted_of(part, asked)
   return asked[5][part[2]] or part[3]
 end
 
--- What a result {id, digest, tool, void, {unit -> actual}, records} does: says the op, and returns its note.
+-- What a result or a release {id, digest, tool, void, {unit -> actual}, records, says} does: says the op, if there is
+-- one, and returns its note.
+local UNKNOWN, RELEASED = 1, 2
+local function gives_back(parts)
+  for _, part in ipairs(parts) do
+    if part[5] == 'release' then return true end
+  end
+  return false
+end
 local function settle(asked, clk)
   local ended, found = read_reservation(asked[1], clk)
   if not found then return 'unknown' end
   if ended ~= '' then return 'ended' end
   if found[3] ~= asked[2] or found[4] ~= asked[3] then return 'mismatch' end
   local alive, void = found[2] > clk, asked[4]
+  if asked[7] == RELEASED and alive then return 'running' end
+  if asked[7] == UNKNOWN and not gives_back(found[5]) then return 'unresolved' end
   local outcome = void and 'void' or alive and 'settled' or 'late'
   for _, part in ipairs(found[5]) do
     local room = not alive and part[5] == 'release' and part[4] - used_of(slot_for('c', part[1]), clk)

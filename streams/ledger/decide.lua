@@ -184,9 +184,11 @@ local function judge_result(ask, i, row, asked, clk, gives)
   local said = at
   out[said] = 0
   out[row + 5] = settle(asked, clk)
-  local ops = 0
+  local ops = at > said and 1 or 0
   -- What a result tells counts only when it ends something.
-  if at > said then ops = 1 + take_all(ask, i, ask[i + 13], ask[i + 13] + ask[i + 14], clk) end
+  if ops > 0 or out[row + 5] == 'unresolved' then
+    ops = ops + take_all(ask, i, ask[i + 13], ask[i + 13] + ask[i + 14], clk)
+  end
   execute_said(ask, i, said, ops, clk, gives)
   at = at + 1
   out[at] = 0

@@ -11,7 +11,7 @@ from toolgate.processors.claims import Remember
 from toolgate.schemas.enums import WAITS
 from toolgate.schemas.frozen import changed
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
-from toolgate.streams.ledger.taking import level_after, level_against, settle, take
+from toolgate.streams.ledger.taking import UNRESOLVED, level_after, level_against, settle, take
 from toolgate.streams.ports import Decision
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Judging:
         books, clk = self._books, decision.clk
         if ask.settle is not None:
             note, ops = settle(ask.settle, books.accounts, clk)
-            if ops:  # what a result tells counts only when it ends something
+            if ops or note == UNRESOLVED:  # what a result tells counts only when it ends something
                 ops += take(ask.claims, None, books.accounts, clk)
             return changed(decision, note=note, ops=ops), self._execute(ops, clk)
         first = self._first(ask.intent_id, clk) if ask.intent_id else None

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.claims import (
+    RELEASED,
+    UNKNOWN,
     Charge,
     Claim,
     Count,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 OWN_OTHER, OWN_ENDED = 1, 2
+UNRESOLVED = "unresolved"  # the note of a result that ends its command and leaves its reservation open
 
 
 def level_against(claim: Claim, accounts: Accounts, clk: int) -> int | None:
@@ -213,10 +216,11 @@ _AFTER: Mapping[type[Claim], Callable[[Any, Accounts, int], tuple[str, int]]] = 
 
 
 def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, ...]]:
-    """What a result does: a note for the audit and the settle op, or none where nothing is to be done.
+    """What a result or a release does: a note for the audit and the settle op, or none where nothing is to be done.
 
     Notes: settled, void, late, uncovered; unknown (no such reservation), ended (an end was recorded before),
-    mismatch (another digest or tool than the command's).
+    mismatch (another digest or tool than the command's), unresolved (its executor does not know: all stays reserved,
+    and then spent, until somebody does), running (people may not speak of what may still run).
     """
     found = accounts.reservation(asked.reservation_id, clk)
     if found is None:
@@ -225,9 +229,14 @@ def settle(asked: Settle, accounts: Accounts, clk: int) -> tuple[str, tuple[Op, 
         return "ended", ()
     if (found.digest, found.tool) != (asked.digest, asked.tool):
         return "mismatch", ()
+    alive = found.expires_at > clk
+    if asked.says == RELEASED and alive:
+        return "running", ()
+    # What expiry would give back is spent at once: else there would be room that perhaps is none.
+    if asked.says == UNKNOWN and all(part[4] != "release" for part in found.parts):
+        return UNRESOLVED, ()
     actuals = dict(asked.actuals)
     wanted = [0 if asked.void else actuals.get(unit, amount) for _, unit, amount, *_ in found.parts]
-    alive = found.expires_at > clk
     released = [not alive and part[4] == "release" for part in found.parts]
     outcome = "void" if asked.void else "settled" if alive else "late"
     if any(

@@ -132,12 +132,20 @@ def _ask(ask: Ask, terms: TermList, settle: int) -> list[Any]:
 
 def _settle(settle: Settle) -> list[Any]:
     actuals = dict(settle.actuals)
-    return [settle.reservation_id, settle.digest, settle.tool, settle.void, actuals, settle.records]
+    return [
+        settle.reservation_id,
+        settle.digest,
+        settle.tool,
+        settle.void,
+        actuals,
+        settle.records,
+        settle.says,
+    ]
 
 
 def _read_settle(row: Sequence[Any]) -> Settle:
-    reservation, digest, tool, void, actuals, records = row
-    return Settle(reservation, digest, tool, void, tuple(actuals.items()), tuple(records))
+    reservation, digest, tool, void, actuals, records, says = row
+    return Settle(reservation, digest, tool, void, tuple(actuals.items()), tuple(records), says)
 
 
 def events_argument(events: Sequence[AuditEvent]) -> list[Any]:

@@ -263,7 +263,7 @@ def _policies(events: list[AuditEvent], words: Mapping[int, Control], sets: Sets
             found.append(f"{_at(event)} names set {event.policy_digest}, in force at {event.ctl} is {wanted}")
         denied = any(reason.code == "TOOL_DENIED" for reason in event.reasons)
         judged = event.topic == "intents" and event.verdict in {"APPROVE", "DENY"}
-        if event.verdict == "APPROVE" and event.tool in sets.denied[wanted]:
+        if event.verdict == "APPROVE" and event.tool in sets.denied[wanted] and not event.grant:
             found.append(f"{_at(event)} approves {event.tool}, which {wanted} denies")
         if judged and denied and event.tool not in sets.denied[wanted]:
             found.append(f"{_at(event)} denies {event.tool}, which {wanted} allows")
@@ -349,7 +349,7 @@ def _facts(events: list[AuditEvent]) -> list[str]:
             continue
         (thing,) = json.loads(event.captured)["params.id"]
         color = colors.get((event.run_id, thing), "")
-        codes = {reason.code for reason in event.reasons}
+        codes = {reason.code for reason in event.reasons + event.waived}
         judged = codes & {"READ_FIRST", "RULE_DENIED"}
         right = {"red": {"RULE_DENIED"}, "": {"READ_FIRST"}}.get(color, set())
         if judged != right and not codes & {"UNSEEN_RESULTS", "KILLED", "ID_CONFLICT", "CONTRACT_DENIED"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -190,6 +191,26 @@ def _activation(*signers: str, **fields: Any) -> Callable[[Mapping[str, SigningK
     return _word(*signers, **usual | fields)
 
 
+def _grant(
+    *signers: str, life_ms: int = 60_000, **fields: Any
+) -> Callable[[Mapping[str, SigningKey]], RawRecord]:
+    """A grant of every tool to a workflow, signed by these people, that ends so long after it is written."""
+
+    def make(people: Mapping[str, SigningKey]) -> RawRecord:
+        until = time.time_ns() // 1_000_000 + life_ms
+        usual = {
+            "kind": "grant",
+            "scope": "workflow",
+            "value": "w",
+            "version": 1,
+            "expires_at": until,
+            "tools": ("*",),
+        }
+        return _word(*signers, **usual | fields)(people)
+
+    return make
+
+
 def _spoilt(change: Callable[[RawRecord], RawRecord]) -> Callable[[Mapping[str, SigningKey]], RawRecord]:
     """A kill of everything that an operator has signed, changed afterwards."""
     return lambda people: change(_word("ann-1")(people))
@@ -245,8 +266,25 @@ CONTROL_ROWS: tuple[Word, ...] = (
         "a kind that this version does not act on",
         RECORDED,
         "CANNOT_JUDGE",
-        _word("ann-1", "bob-1", kind="grant"),
+        _word("ann-1", "bob-1", kind="demote"),
     ),
+    Word("a grant by one operator", RECORDED, "BAD_IDENTITY", _grant("ann-1")),
+    Word("a grant that one operator signed twice", RECORDED, "BAD_IDENTITY", _grant("ann-1", "ann-1")),
+    Word(
+        "a grant that names two and is signed by one",
+        RECORDED,
+        "BAD_IDENTITY",
+        _grant("ann-1", issued_by=("ann-1", "bob-1")),
+    ),
+    Word("a grant by an operator and the watch", RECORDED, "BAD_IDENTITY", _grant("ann-1", "watch-1")),
+    Word("a grant without a reason", RECORDED, "BAD_IDENTITY", _grant("ann-1", "bob-1", reason=" ")),
+    Word("a grant of no tools", RECORDED, "BAD_IDENTITY", _grant("ann-1", "bob-1", tools=())),
+    Word("a grant for everything", RECORDED, "BAD_IDENTITY", _grant("ann-1", "bob-1", scope="all", value="")),
+    Word("a grant without an end", RECORDED, "BAD_IDENTITY", _grant("ann-1", "bob-1", expires_at=None)),
+    Word("a grant for five hours", RECORDED, "BAD_IDENTITY", _grant("ann-1", "bob-1", life_ms=18_000_000)),
+    Word("a grant that has ended", RECORDED, "BAD_IDENTITY", _grant("ann-1", "bob-1", life_ms=-1)),
+    Word("a grant that skips a version", RECORDED, "CONTROL_REFUSED", _grant("ann-1", "bob-1", version=2)),
+    Word("a grant that is older than any", RECORDED, "CONTROL_REFUSED", _grant("ann-1", "bob-1", version=0)),
     Word("an activation by operators", RECORDED, "BAD_IDENTITY", _activation("ann-1", "bob-1")),
     Word("an activation by the watch", RECORDED, "BAD_IDENTITY", _activation("watch-1")),
     Word(

@@ -74,7 +74,7 @@ class Universe:
         self.random = Random(seed)
         # What happens next is drawn apart: a shorter life of the same seed is the beginning of a longer one.
         self.kinds = Random(f"kinds of {seed}")
-        self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "policies", "snapshots"))
+        self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "policies", "snapshots", "alerts"))
         self.broker.on_commit = self._commit_meets
         self.store = Store() if store is None else store
         self.make_ledger = make_ledger or (lambda: MemoryLedger(self.store))

@@ -115,7 +115,7 @@ def _holds(
     approvers: dict[str, set[str]] = defaultdict(set)
     ended: dict[str, str] = {}
     for event in events:
-        if event.topic not in {"votes", "ticks"} or not event.note or event.note == "refused":
+        if event.topic not in {"votes", "ticks"} or event.note not in {"counted", *ENDS}:
             continue
         at, hold = checker._at(event), opened.get(event.command_id)
         if hold is None or hold.seq > event.seq:

@@ -33,7 +33,7 @@ from toolgate.streams.gate.proposals import id_of
 from toolgate.streams.gate.publish import Publisher
 from toolgate.streams.gate.rollups import Rollups
 from toolgate.streams.ledger.memory import MemoryLedger, Store
-from toolgate.streams.ports import Share
+from toolgate.streams.ports import Output, Share
 
 TOOLS = b"""
 tools:
@@ -67,7 +67,7 @@ CODECS = {
     "pulse": Pulse,
 }
 AGENT = IntentKey("k1", b"s" * 32, "default", "w")
-EXECUTOR = ExecutorKey("x1", b"x" * 32, "x1", ("*",))
+EXECUTOR = ExecutorKey("x1", b"x" * 32, "desk-1", ("*",))
 PAIRS = {name: SigningKey(name.encode().ljust(32, b".")) for name in ("ann", "bob", "a", "ops", "sam", "eve")}
 ROLES = {
     "ann": ({"approver"}, {"cfo"}),
@@ -101,27 +101,33 @@ class Desk:
         self.intake = Intake(self.policies, self.keys)
         self.publisher = Publisher("t")
         self.offsets = {topic: count() for topic in TOPICS}
+        self.words = count()
         self.control = ControlState()
         self.now = TIME
         self.wanted = Envelope("intents", 3, 0, 0, b"r", b"")
 
     def ask(self, cents: int = 700, **fields) -> dict[str, object]:
         """What one call makes."""
+        self.wanted = self.wanted_of("r", cents, **fields)
+        return self.decide(self.wanted)
+
+    def wanted_of(self, run_id: str, cents: int = 700, **fields) -> Envelope:
+        """A call of a run, as it lies on its topic."""
         values = {
             "intent_id": "i0",
             "kind": "call",
             "tenant": "default",
             "workflow_id": "w",
-            "run_id": "r",
+            "run_id": run_id,
             "agent_id": "a",
             "tool": "pay",
             "params": json.dumps({"cents": cents, "id": "INV-1"}, separators=(",", ":")),
             **fields,
         }
         value = Codec(Intent).encode(Intent(**values))
-        headers = ((KID, b"k1"), (MAC, mac(AGENT.secret, "intents", b"r", value)))
-        self.wanted = Envelope("intents", 3, next(self.offsets["intents"]), self.now, b"r", value, headers)
-        return self.decide(self.wanted)
+        key = run_id.encode()
+        headers = ((KID, b"k1"), (MAC, mac(AGENT.secret, "intents", key, value)))
+        return Envelope("intents", 3, next(self.offsets["intents"]), self.now, key, value, headers)
 
     def vote(self, hold, kid: str = "ann", signed_by: str = "", **fields) -> dict[str, object]:
         """What one vote makes."""
@@ -145,15 +151,38 @@ class Desk:
         headers = ((KID, kid.encode()), (MAC, signature))
         return self.decide(Envelope("votes", 3, next(self.offsets["votes"]), self.now, b"r", value, headers))
 
-    def end(self, command: Command, body: str) -> dict[str, object]:
-        """What the result of a command makes that succeeded."""
-        names = ("command_id", "intent_id", "run_id", "tool", "digest")
-        told = {name: getattr(command, name) for name in names}
-        value = Codec(Result).encode(Result(**told, status="ok", executor_id="x1", body=body))
-        headers = ((KID, b"x1"), (MAC, mac(EXECUTOR.secret, "results", b"r", value)))
-        return self.decide(
-            Envelope("results", 3, next(self.offsets["results"]), self.now, b"r", value, headers)
+    def result(self, command: Command, status: str, **fields) -> AuditEvent:
+        """What the audit says of what an executor says."""
+        result = Result(
+            command.command_id,
+            command.intent_id,
+            "r",
+            command.tool,
+            command.digest,
+            status,
+            "desk-1",
+            **fields,
         )
+        value = Codec(Result).encode(result)
+        headers = ((KID, b"x1"), (MAC, mac(EXECUTOR.secret, "results", b"r", value)))
+        at = next(self.offsets["results"])
+        return self.decide(Envelope("results", 3, at, self.now, b"r", value, headers))["audit"]
+
+    def release(self, command: Command, kid: str = "ops", **fields) -> AuditEvent:
+        """What the audit says of a word on what happened."""
+        values = {
+            "vote_id": f"v-{next(self.words)}",
+            "hold_id": command.command_id,
+            "run_id": "r",
+            "approver": kid,
+            "choice": "release",
+            "digest": command.digest,
+            "policy_digest": "",
+            "tool": command.tool,
+            "happened": True,
+            **fields,
+        }
+        return self.say(Vote(**values), kid)["audit"]
 
     def tick(self, hold, what: str = HOLD_EXPIRY) -> dict[str, object]:
         """What a tick makes."""
@@ -174,6 +203,16 @@ class Desk:
         assert again == item or envelope.topic == "results"  # of these only the stored decision counts
         made = self.publisher.outputs([(item, decision)], reply, {}, Rollups())
         return {output.topic: Codec(CODECS[output.topic]).decode(output.value) for output in made}
+
+    def decide_all(self, envelopes: list[Envelope]) -> list[Output]:
+        """The records that calls make which come in one batch."""
+        items = [self.intake.item(self.intake.read(one), self.control) for one in envelopes]
+        start, end = envelopes[0].offset, envelopes[-1].offset + 1
+        asks = tuple(item.ask for item in items)
+        reply = self.ledger.decide(
+            self.control.position, [Share("intents", 3, self.epochs["intents"], 0, start, end, asks)]
+        )
+        return self.publisher.outputs(list(zip(items, reply.decisions[0], strict=True)), reply, {}, Rollups())
 
     def look_again(self, reading):
         """What the run remembers once it is decided."""

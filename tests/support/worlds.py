@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import granted
 import voted
 from contracted import RATES, Contracted
 from universe import Universe
@@ -36,6 +37,7 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         "proposing": World(lambda seed: Universe(seed, files=PROPOSING_FILES)),
         "contracted": World(Contracted, RATES),
         "voted": World(voted.Voted, voted.RATES),
+        "granted": World(granted.Granted, granted.RATES),
         "busy": World(lambda seed: Universe(seed, files=roomy(FILES), **BUSY), CALM),
         "busy proposing": World(lambda seed: Universe(seed, files=roomy(PROPOSING_FILES), **BUSY), CALM),
         "busy contracted": World(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import control_bugs
 import decoding_bugs
 import executor_bugs
+import grant_bugs
 import identity_bugs
 import money_bugs
 import protocol_bugs
@@ -32,6 +33,7 @@ THEMES: Mapping[str, tuple[Bug, ...]] = MappingProxyType(
         "decoding": decoding_bugs.BUGS,
         "rules": rules_bugs.BUGS,
         "people": voting_bugs.BUGS,
+        "grants": grant_bugs.BUGS,
         "executor": executor_bugs.BUGS,
     }
 )

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Annotated
 
 import typer
 
 from toolgate.cli import connection, logs
+from toolgate.cli.deadline import deadline as deadline_of
 from toolgate.cli.hints import say_next
 from toolgate.cli.intent_file import micros
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.wording import safe
 from toolgate.inspection.plain import as_plain
-from toolgate.processors.amounts import parse_duration_ms
 from toolgate.processors.keyring import StarterKey
 from toolgate.sdk.starter import Starter
 from toolgate.streams.errors import SettingsError
@@ -77,7 +76,7 @@ def contract(  # noqa: PLR0913 - one parameter for each option
             values=_values(value or []),
             max_cost_micros=None if max_cost is None else micros(max_cost),
             max_calls=max_calls,
-            deadline=None if within is None else _deadline(within),
+            deadline=None if within is None else deadline_of(within, "--within"),
             contract_id=contract_id,
         )
         outcome = starter.publish(made, timeout_s)
@@ -103,11 +102,3 @@ def _values(words: list[str]) -> dict[str, list[str]]:
             )
         found.setdefault(name, []).extend([text] if text else [])
     return found
-
-
-def _deadline(within: str) -> int:
-    """Epoch milliseconds. Raises SettingsError."""
-    try:
-        return time.time_ns() // 1_000_000 + parse_duration_ms(within)
-    except ValueError as error:
-        raise SettingsError(f"--within: {error}", where="arguments", remedy="write it like 30m") from None

@@ -41,7 +41,8 @@ MEANINGS: dict[Exit, str] = {
     Exit.OK: "done; `submit`: approved, and with `--result` ended ok",
     Exit.STOPPED: "broken off",
     Exit.USAGE: "wrong arguments, or a setting that is missing or unusable",
-    Exit.UNREACHABLE: "Kafka, Redis or the schema registry does not answer; `submit`: no answer in time",
+    Exit.UNREACHABLE: "Kafka, Redis or the schema registry does not answer; `submit`: no answer in time; "
+    "`notify --once`: an endpoint takes nothing",
     Exit.REFUSED: "Kafka or Redis is set up in a way that would break a promise, or refuses this user",
     Exit.CODE_MISMATCH: "the ledger runs other scripts than this version has",
     Exit.LOCAL_STACK: "the local Kafka or Valkey could not be fetched, started or kept running",
@@ -54,7 +55,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.SLOT_IN_USE: "another process took this slot: it has fenced this one",
     Exit.DENIED: "`submit`: the gate decided, and did not approve the intent",
     Exit.FAILED: "`submit --result`: approved, but the command did not end ok",
-    Exit.NOT_FOUND: "`explain`: the log knows no such intent",
+    Exit.NOT_FOUND: "`explain`: the log knows no such intent; `queue ID`: nothing has this id",
     Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`, votes: the gate refuses, and nothing changed",
     Exit.INTERNAL: "a fault of toolgate itself; TOOLGATE_DEBUG=1 shows the traceback",
     Exit.INTERRUPTED: "ended by Ctrl-C where that is not the usual way to end",

@@ -8,9 +8,11 @@ import typer
 
 from toolgate.cli import connection, logs
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
-from toolgate.cli.signing import Signers, Why  # noqa: TC001
-from toolgate.cli.stopping import TIMEOUT_S, say, value_of
+from toolgate.cli.saying import Saying
+from toolgate.cli.signing import Signers, Timeout, Why  # noqa: TC001
+from toolgate.cli.stopping import say, value_of
 from toolgate.processors.control_state import SCOPES
+from toolgate.review.orders import TIMEOUT_S
 
 app = typer.Typer()
 
@@ -25,9 +27,7 @@ def lift(  # noqa: PLR0913 - one parameter for each option
     tenant: Annotated[str | None, typer.Option(help="As the kill named it.")] = None,
     signers: Signers = [],  # noqa: B006 - the framework copies it
     reason: Why = "",
-    timeout_s: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the audit.")
-    ] = TIMEOUT_S,
+    timeout_s: Timeout = TIMEOUT_S,
     keys_file: KeysFile = KEYRING,
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
@@ -40,14 +40,5 @@ def lift(  # noqa: PLR0913 - one parameter for each option
     """
     logs.configure(as_json=as_json)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
-    say(
-        "lift",
-        scope,
-        value_of(scope, value, tenant),
-        signers=signers,
-        reason=reason,
-        timeout_s=timeout_s,
-        keys_file=keys_file,
-        settings=settings,
-        as_json=as_json,
-    )
+    said = Saying(signers, reason, timeout_s, keys_file, settings)
+    say("lift", scope, value_of(scope, value, tenant), said, as_json=as_json)

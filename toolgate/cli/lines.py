@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from toolgate.inspection.decoding import Entry
     from toolgate.schemas.records import (
+        Alert,
         AuditEvent,
         Command,
         Control,
@@ -89,13 +90,16 @@ def _result(record: Result) -> tuple[str, str]:
 
 def _control(record: Control) -> tuple[str, str]:
     target = f"{record.scope} {record.value}".strip()
+    if record.kind == "grant":
+        tools, until = ", ".join(record.tools), as_time(record.expires_at or 0)
+        target += f" {tools} until {until}" if record.tools else " ended"
     return record.kind, f"{target} by {', '.join(record.issued_by)}: {record.reason or 'no reason given'}"
 
 
 def _command(record: Command) -> tuple[str, str]:
     what = f"{record.tool} {safe(record.params, _PARAMS_CHARS)}"
     who = f"intent {record.intent_id} run {record.run_id}"
-    until = f"until {as_time(record.expires_at)}"
+    until = f"until {as_time(record.expires_at)}{_under(record.grant)}"
     return "", f"command {record.command_id} seq {record.seq} {who}  {what}  {until}"
 
 
@@ -133,7 +137,15 @@ def _audit(record: AuditEvent) -> tuple[str, str]:
     again = "" if record.first_seq is None else f"  first decided at seq {record.first_seq}"
     cost = f"  {usd(record.cost_micros)}" if record.cost_micros and record.first else ""
     would = f"  would have: {record.would_have} {joined(record.shadow_reasons)}" if record.would_have else ""
-    return f"{record.verdict:<10}", f"seq {record.seq} {where} {about}  {what}{cost}{again}{would}".rstrip()
+    under = f"{_under(record.grant)} despite {joined(record.waived)}" if record.grant else ""
+    return (
+        f"{record.verdict:<10}",
+        f"seq {record.seq} {where} {about}  {what}{cost}{again}{would}{under}".rstrip(),
+    )
+
+
+def _under(grant: str) -> str:
+    return f"  under grant {grant}" if grant else ""
 
 
 def _pulse(record: Pulse) -> tuple[str, str]:
@@ -153,6 +165,11 @@ def _pulse(record: Pulse) -> tuple[str, str]:
     return "", f"{what}{'  would have: ' + would if would else ''}"
 
 
+def _alert(record: Alert) -> tuple[str, str]:
+    about = " ".join(filter(None, (record.tenant, record.workflow_id, record.run_id)))
+    return record.severity, f"{record.kind} {record.alert_id} {about}: {record.summary}"
+
+
 def _fields(record: Any) -> tuple[str, str]:
     """Any other record: its fields by name."""
     named = ((name, getattr(record, name)) for name in names_of(type(record)))
@@ -170,4 +187,5 @@ _WORDS: dict[str, Callable[[Any], tuple[str, str]]] = {
     "drafts": _draft,
     "audit": _audit,
     "pulse": _pulse,
+    "alerts": _alert,
 }

@@ -13,9 +13,8 @@ from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, P
 from toolgate.cli.signing import Signers, Why  # noqa: TC001
 from toolgate.cli.wording import safe
 from toolgate.processors import modes
-from toolgate.processors.control_state import ALL, MODE
 from toolgate.processors.problems import nearest
-from toolgate.schemas.records import Control
+from toolgate.review import orders
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
 
 app = typer.Typer()
-EVERY = "*"
 
 
 @app.command(epilog='Example: toolgate mode refunds_v1 read_only --as ann --reason "odd refunds since noon"')
 def mode(  # noqa: PLR0913 - one parameter for each option
     workflow: Annotated[
-        str | None, typer.Argument(help=f"The workflow, or '{EVERY}' for all of a tenant or of everybody.")
+        str | None,
+        typer.Argument(help=f"The workflow, or '{orders.EVERY}' for all of a tenant or of everybody."),
     ] = None,
     to: Annotated[
         str | None,
@@ -58,20 +57,10 @@ def mode(  # noqa: PLR0913 - one parameter for each option
             _list(operating.standing(), as_json=as_json)
         return
     _check(to, signers)
-    scope, value = _target(workflow, tenant)
+    scope, value = orders.target(workflow, tenant)
     private = signing.load(keys_file, signers)
     with signing.operating(settings, keys_file) as operating:
-        version = operating.standing().order(scope, value).version + 1
-        word = Control(
-            control_id=signing.control_id(MODE),
-            kind=MODE,
-            scope=scope,
-            value=value,
-            reason=reason,
-            issued_by=tuple(signers),
-            mode=to or "",
-            version=version,
-        )
+        word = orders.ordering(scope, value, to or "", reason, signers, operating.standing())
         offset = operating.say(word, private)
     if as_json:
         typer.echo(json.dumps({"scope": scope, "value": value, "mode": to, "offset": offset}))
@@ -91,13 +80,6 @@ def _check(to: str | None, signers: list[str]) -> None:
         raise SettingsError(fault, where="arguments", remedy=nearest(to, modes.MODES))
     if not signers:
         raise SettingsError("nobody signs", where="arguments", remedy="name a key: --as KID")
-
-
-def _target(workflow: str, tenant: str | None) -> tuple[str, str]:
-    """Scope and value of a control record."""
-    if workflow == EVERY:
-        return (ALL, "") if tenant is None else ("tenant", tenant)
-    return "workflow", workflow if tenant is None else f"{tenant}/{workflow}"
 
 
 def _list(state: ControlState, *, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from toolgate.processors import loader
 from toolgate.processors.control_state import ACTIVATE, ALL
 from toolgate.processors.policy_store import FILE_BYTES_MAX, loader_of
 from toolgate.processors.problems import LoadError, Problem
+from toolgate.review.orders import control_id
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control
 
@@ -64,7 +65,7 @@ def activate(  # noqa: PLR0913 - one parameter for each option
         offset = None
         if before.digest != policies.digest:
             word = Control(
-                control_id=signing.control_id(ACTIVATE),
+                control_id=control_id(ACTIVATE),
                 kind=ACTIVATE,
                 scope=ALL,
                 value="",

@@ -9,120 +9,123 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolgate.cli import connection, logs, tables
-from toolgate.cli.asked import asked_lines
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
-from toolgate.cli.wording import because, safe
-from toolgate.inspection.decoding import as_time
-from toolgate.inspection.plain import as_plain
+from toolgate.cli.queue_item import as_json_of, lines_of
+from toolgate.cli.wording import about, safe
+from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.search import Readers
-from toolgate.processors.amounts import duration
-from toolgate.review.waiting import read
+from toolgate.review.items import ItemKind
+from toolgate.review.queue import read
+from toolgate.review.waiting import Waiting
 from toolgate.schemas.records import Hold
 
 if TYPE_CHECKING:
-    from toolgate.review.waiting import Waiting
+    from toolgate.review.items import Item
+    from toolgate.review.queue import Queue
 
 app = typer.Typer()
-_PARAMS_CHARS = 80
+_ASKED_CHARS = 80
+_VERBS = {
+    ItemKind.HOLD: "approve",
+    ItemKind.DRAFT: "promote",
+    ItemKind.OUTCOME: "release --did-not",
+    ItemKind.RECORD: "release",
+}
 
 
-@app.command(epilog="Example: toolgate queue --role cfo")
+@app.command(epilog="Example: toolgate queue --role cfo --overdue")
 def queue(  # noqa: PLR0913 - one parameter for each option
     wanted: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="A hold or a draft, also one that is over: all of it."),
+        typer.Argument(metavar="[ID]", help="One of them, also a hold or a draft that is over: all of it."),
     ] = None,
     *,
+    kind: Annotated[ItemKind | None, typer.Option(help="Only of this kind.")] = None,
     role: Annotated[str | None, typer.Option(help="Only what this role may decide about.")] = None,
     workflow: Annotated[str | None, typer.Option(help="Only of this workflow.")] = None,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only what should be answered by now.")] = False,
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
     prefix: Prefix = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what waits for people: held calls and drafts, what expires first before the rest.
+    """Show what waits for people, what should be answered first before the rest.
 
-    What waits has an id; `approve`, `reject`, `promote` and `withdraw` decide about it. With an ID, everything about
-    that one: what is asked, why it waits, who has voted.
+    Four kinds: held calls, drafts, outcomes (commands that may have had their effect, and nobody knows) and records
+    (input that could not be read). Each has an id; `approve`, `reject`, `promote`, `withdraw` and `release` decide
+    about it. With an ID, everything about that one. Exit code 14: nothing has this id.
     """
     logs.configure(as_json=as_json)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     now_ms = time.time_ns() // 1_000_000
     with Readers(settings) as readers:
-        board = read(readers, connection.registry(settings))
+        whole = read(readers, connection.registry(settings))
     if wanted is not None:
-        found = [one for name, one in board.by_id.items() if name == wanted]
+        found = [_found(whole, wanted, now_ms)]
     else:
         found = [
-            one
-            for one in board.waiting(now_ms)
-            if role in {None, *one.opened.roles} and workflow in {None, one.opened.workflow_id}
+            item
+            for item in whole.items(now_ms)
+            if kind in {None, item.kind}
+            and role in {None, *item.roles}
+            and workflow in {None, item.workflow_id}
+            and (not overdue or item.overdue(now_ms))
         ]
+    late = sum(item.overdue(now_ms) for item in found)
     if as_json:
-        typer.echo(json.dumps({"waiting": [_json(one, now_ms) for one in found]}))
-    elif wanted is not None:
-        for one in found:
-            _whole(one, now_ms)
-    else:
-        rows = [_row(one, now_ms) for one in found]
-        tables.show(("id", "left", "needs", "tool", "asked", "by", "why"), rows)
-    if not found and not as_json:
-        typer.echo(f"Nothing ever waited as {safe(wanted)}." if wanted else "Nothing waits.")
-    if found and wanted is None:
-        say_next(f"toolgate approve {found[0].id} --as KID", as_json=as_json)
+        told: dict[str, Any] = {"waiting": [as_json_of(item, now_ms) for item in found]}
+        typer.echo(json.dumps(told | {"overdue": late, "missing": whole.missing}))
+        return
+    for topic in whole.missing:
+        typer.echo(f"not all is shown: {safe(topic)}", err=True)
+    if wanted is not None:
+        typer.echo("\n".join(lines_of(found[0], now_ms)))
+        return
+    columns = ("id", "kind", "age", "answer", "owner", "needs", "tool", "asked", "by", "why")
+    tables.show(columns, [_row(item, now_ms) for item in found])
+    typer.echo(f"{len(found)} waiting, {late} overdue" if found else "Nothing waits.")
+    if found:
+        say_next(f"toolgate {_VERBS[found[0].kind]} {found[0].id} --as KID")
 
 
-def _row(one: Waiting, now_ms: int) -> tuple[str, ...]:
-    held = one.opened
-    needs = f"{len(one.latest.approvals)} of {held.approvals_needed} {' or '.join(held.roles)}"
-    asked = held.diff if isinstance(held, Hold) else f"a draft{' by ' + held.twin if held.twin else ''}"
+def _found(whole: Queue, wanted: str, now_ms: int) -> Item:
+    item = whole.find(wanted, now_ms)
+    if item is None:
+        raise NotFoundError(
+            f"nothing waits, or ever waited, as {wanted!r}",
+            where=", ".join(whole.missing) or "holds, drafts and the last 30 days of the audit",
+            remedy="see what waits: toolgate queue",
+        )
+    return item
+
+
+def _row(item: Item, now_ms: int) -> tuple[str, ...]:
+    left_ms = item.answer_by_ms - now_ms
+    of_run = f"{item.workflow_id}/{item.agent_id} run {item.run_id}" if item.run_id else ""
     return (
-        one.id,
-        duration(held.expires_at - now_ms),
-        needs,
-        safe(held.tool),
-        safe(asked, _PARAMS_CHARS),
-        safe(f"{held.workflow_id}/{held.agent_id} run {held.run_id}"),
-        "; ".join(map(because, held.reasons)),
+        item.id,
+        item.kind,
+        about(item.age_ms(now_ms)),
+        f"in {about(left_ms)}" if left_ms > 0 else f"OVERDUE by {about(-left_ms)}",
+        safe(item.owner),
+        _needs(item),
+        safe(item.tool),
+        safe(_asked(item), _ASKED_CHARS),
+        safe(of_run),
+        safe("; ".join(item.why)),
     )
 
 
-def _json(one: Waiting, now_ms: int) -> dict[str, Any]:
-    return {
-        "id": one.id,
-        "kind": one.kind,
-        "state": one.state(now_ms),
-        "age_ms": now_ms - one.opened_ms,
-        "approvals": list(one.latest.approvals),
-        "opened": as_plain(one.opened),
-        "votes": [as_plain(vote) for vote in one.votes],
-    }
+def _needs(item: Item) -> str:
+    if isinstance(item.subject, Waiting):
+        held = item.subject.latest
+        return f"{len(held.approvals)} of {held.approvals_needed} {' or '.join(item.roles)}"
+    return " or ".join(item.roles)
 
 
-def _whole(one: Waiting, now_ms: int) -> None:
-    held = one.opened
-    lines = [
-        f"{one.kind} {one.id}: {one.state(now_ms)}",
-        f"asked by   {safe(held.workflow_id)}/{safe(held.agent_id)} of tenant {safe(held.tenant)}",
-        f"for        run {safe(held.run_id)}, intent {safe(held.intent_id)}",
-        f"tool       {safe(held.tool)} {safe(held.tool_version)}",
-        *_asked(held),
-        f"needs      {held.approvals_needed} of {', '.join(held.roles)} until {as_time(held.expires_at)}",
-        *(f"why        {because(reason)}" for reason in held.reasons),
-        f"intent     {held.body_topic}[{held.body_partition}]@{held.body_offset} digest {held.digest}",
-        f"policies   {held.policy_digest}",
-    ]
-    for vote in one.votes:
-        said = f"refused: {safe(vote.refused)}" if vote.refused else vote.state
-        lines.append(f"vote       {safe(vote.voter)} {vote.choice}, {said}  {safe(vote.comment)}".rstrip())
-    typer.echo("\n".join(lines))
-
-
-def _asked(held: Any) -> list[str]:
-    draft = (
-        []
-        if isinstance(held, Hold)
-        else [f"draft      {f'made by {held.twin}' if held.twin else 'a proposal'}"]
-    )
-    return [*map(safe, draft), *asked_lines(held)]
+def _asked(item: Item) -> str:
+    if not isinstance(item.subject, Waiting):
+        return "what happened?" if item.kind == ItemKind.OUTCOME else "a look"
+    held = item.subject.opened
+    return held.diff if isinstance(held, Hold) else f"a draft{' by ' + held.twin if held.twin else ''}"

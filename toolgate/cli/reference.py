@@ -52,12 +52,18 @@ def as_markdown() -> str:
 
 
 def _sections(command: Any, name: str, parent: Any) -> Iterator[str]:
-    """A command's section; of a group, one for each of its commands."""
+    """A command's section; of a group, one for each of its commands, and its own where it does something itself."""
     with typer.Context(command, info_name=name, parent=parent) as context:
         if hasattr(command, "list_commands"):
+            if command.invoke_without_command:
+                yield from _section(command, name)
             for each in command.list_commands(context):
                 yield from _sections(command.get_command(context, each), f"{name} {each}", context)
             return
+    yield from _section(command, name)
+
+
+def _section(command: Any, name: str) -> Iterator[str]:
     words = [name, *(_argument(param) for param in command.params if param.param_type_name == "argument")]
     options = [
         param for param in command.params if param.param_type_name == "option" and param.name != "help"

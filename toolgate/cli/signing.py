@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +24,7 @@ Signers = Annotated[
     ),
 ]
 Why = Annotated[str, typer.Option("--reason", help="Why, for people.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the audit.")]
 
 
 def load(keys_file: Path, kids: list[str]) -> dict[str, SigningKey]:
@@ -35,8 +35,3 @@ def load(keys_file: Path, kids: list[str]) -> dict[str, SigningKey]:
 def operating(settings: Settings, keys_file: Path) -> Operating:
     """How things stand, by the operators of a keyring. Raises LoadError."""
     return Operating(settings, keys.load_operators(keys_file), connection.registry(settings))
-
-
-def control_id(kind: str) -> str:
-    """A new one."""
-    return f"{kind}-{secrets.token_hex(8)}"

@@ -66,12 +66,7 @@ def _decided(console: Console, decided: Decided) -> None:
     _say(console, "by", who)
     signed = f"key {event.kid}" if event.kid else "nobody that the gate believes"
     _say(console, "signed by", signed)
-    for reason in event.reasons:
-        _say(console, "because", because(reason) + _figures(reason), "red")
-    if event.would_have:
-        _say(console, "would have", f"{event.would_have}, if nothing were in shadow")
-    for reason in event.shadow_reasons:
-        _say(console, "in shadow", because(reason) + _figures(reason), "yellow")
+    _because(console, event)
     allowed = f"policy set {event.policy_digest or '(none)'}, gate {event.code_version}"
     _say(console, "decided under", f"{allowed}, control up to {event.ctl}, ledger {event.gen}")
     if decided.outcome is not None and decided.outcome.record is not None:
@@ -84,6 +79,20 @@ def _decided(console: Console, decided: Decided) -> None:
     if event.captured != "{}":
         _say(console, "captured", event.captured)
     _accounts(console, event)
+
+
+def _because(console: Console, event: AuditEvent) -> None:
+    """What counted, what a grant waived, and what did not count in shadow."""
+    for reason in event.reasons:
+        _say(console, "because", because(reason) + _figures(reason), "red")
+    for reason in event.waived:
+        _say(console, "despite", because(reason) + _figures(reason), "yellow")
+    if event.grant:
+        _say(console, "under", f"grant {event.grant}, which waives that", "yellow")
+    if event.would_have:
+        _say(console, "would have", f"{event.would_have}, if nothing were in shadow")
+    for reason in event.shadow_reasons:
+        _say(console, "in shadow", because(reason) + _figures(reason), "yellow")
 
 
 def _proposed(console: Console, decided: Decided) -> None:
@@ -153,6 +162,8 @@ def _command(console: Console, command: Command) -> None:
     _say(console, "does", f"{command.tool} {command.params}")
     _say(console, "until", as_time(command.expires_at))
     _say(console, "reserved", usd(command.reserved_cost_micros))
+    if command.grant:
+        _say(console, "under", f"grant {command.grant}", "yellow")
     if command.records:
         _say(console, "touches", ", ".join(command.records))
 

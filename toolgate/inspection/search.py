@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.explanation import Decided, Explanation, Reported, approves
 from toolgate.inspection.reader import TopicReader
+from toolgate.inspection.stretches import records, whole
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.records import AuditEvent
@@ -21,30 +22,15 @@ from toolgate.streams.errors import RefusedError, SettingsError
 from toolgate.streams.gate.proposals import id_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from types import TracebackType
 
     from toolgate.inspection.decoding import Decoder, Entry
-    from toolgate.processors.case import Envelope
+    from toolgate.inspection.stretches import Readable, Stretch
     from toolgate.streams.settings import Settings
 
 _PROPOSALS = {Verdict.HOLD: "holds", Verdict.DRAFT: "drafts"}
 _SLACK_MS = 10_000  # brokers' clocks may differ by so much
-
-
-class Readable(Protocol):
-    """What is asked of a `TopicReader`."""
-
-    partitions: tuple[int, ...]
-
-    def span(self, partition: int) -> tuple[int, int]:
-        """(first offset, last stable offset)."""
-
-    def at_time(self, partition: int, time_ms: int) -> int:
-        """The first offset at that time or later."""
-
-    def read(self, start: Mapping[int, int], end: Mapping[int, int]) -> Iterator[list[Envelope]]:
-        """The records of a stretch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +77,7 @@ class Search:
             partitions = (partition_of(run_id.encode(), len(partitions)),)
         entries = [
             entry
-            for entry in self._holding(audit, "audit", _whole(audit, partitions), intent_id)
+            for entry in self._holding(audit, "audit", whole(audit, partitions), intent_id)
             if entry.record is not None and entry.record.intent_id == intent_id
         ]
         entries = _of_tenant(entries, intent_id, tenant)
@@ -156,7 +142,7 @@ class Search:
         reader = self._readable("intents")
         if reader is None:
             return ()
-        found = self._holding(reader, "intents", _whole(reader, partitions), intent_id)
+        found = self._holding(reader, "intents", whole(reader, partitions), intent_id)
         return tuple(
             entry
             for entry in found
@@ -204,23 +190,11 @@ class Search:
                     if entry.record is not None:
                         yield entry
 
-    def _holding(
-        self, reader: Readable, topic: str, stretch: dict[int, tuple[int, int]], intent_id: str
-    ) -> list[Entry]:
+    def _holding(self, reader: Readable, topic: str, stretch: Stretch, intent_id: str) -> list[Entry]:
         """The records whose bytes have the id somewhere; only these are decoded, since all must be looked at."""
         needle = intent_id.encode()
-        total = sum(end - first for first, end in stretch.values())
-        at = {partition: first for partition, (first, _) in stretch.items()}
-        found = []
-        ends = {partition: end for partition, (_, end) in stretch.items()}
-        for envelopes in reader.read(dict(at), ends):
-            for envelope in envelopes:
-                at[envelope.partition] = envelope.offset + 1
-                if needle in (envelope.value or b""):
-                    found.append(self.decoder.entry(envelope))
-            done = sum(at[partition] - first for partition, (first, _) in stretch.items())
-            self.notify(Progress(topic, done, total))
-        self.notify(Progress(topic, total, total))
+        told = records(reader, stretch, lambda done, total: self.notify(Progress(topic, done, total)))
+        found = [self.decoder.entry(envelope) for envelope in told if needle in (envelope.value or b"")]
         return sorted(found, key=lambda entry: getattr(entry.record, "seq", 0))
 
     def _readable(self, topic: str) -> Readable | None:
@@ -257,10 +231,6 @@ class Readers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
-
-
-def _whole(reader: Readable, partitions: tuple[int, ...]) -> dict[int, tuple[int, int]]:
-    return {partition: reader.span(partition) for partition in partitions}
 
 
 def _place(event: Any) -> tuple[int, int]:

@@ -26,6 +26,8 @@ _SEEN = frozenset(
         "reasons",
         "shadow_reasons",
         "would_have",
+        "grant",
+        "waived",
         "ops",
         "balances",
         "note",

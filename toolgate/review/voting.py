@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 from toolgate.inspection.awaiting import awaited
 from toolgate.inspection.search import Readers
 from toolgate.processors.voting import carrying
+from toolgate.review.ballot import Ballot
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.waiting import TOPICS, Waiting, read
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import Choice
-from toolgate.schemas.headers import event_headers
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Vote
-from toolgate.sdk.errors import NoAnswerError, NotSentError
-from toolgate.sdk.sender import Sender
+from toolgate.sdk.errors import NoAnswerError
 from toolgate.streams.errors import RefusedError
 from toolgate.streams.gate.proposals import OPEN
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 TIMEOUT_S = 30.0
-VOTES = "votes"
-SOURCE = "/toolgate/approvers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,8 @@ class Reviewer:
         self._settings = settings
         self._key = key
         self._registry = registry
-        self._codec = Codec(Vote, registry)
         self._readers = Readers(settings)
-        self._sender = Sender(settings, key)
+        self._ballot = Ballot(settings, key, registry)
 
     def __enter__(self) -> Self:
         return self
@@ -127,27 +124,16 @@ class Reviewer:
             digest=held.digest,
             policy_digest=held.policy_digest,
             comment=comment,
-            **(carrying(self.intent(waiting)) if choice == Choice.APPROVE else {}),
         )
+        if choice == Choice.APPROVE:
+            vote = changed(vote, **carrying(self.intent(waiting)))
         topic = "holds" if waiting.kind == "hold" else "drafts"
         since = self._readers(topic).span(waiting.partition)[1]
-        self._send(vote, waiting.partition)
+        self._ballot.cast(vote, waiting.partition)
         told = self._told(topic, waiting.partition, since, vote, timeout_s)
         if told.refused:
             raise VoteRefusedError(told.refused, waiting.id)
         return Cast(vote, told)
-
-    def _send(self, vote: Vote, partition: int) -> None:
-        headers = event_headers("toolgate.vote.v1", vote.vote_id, SOURCE, subject=vote.run_id)
-        value = self._codec.encode(vote)
-        sent = self._sender.send(VOTES, vote.run_id.encode(), value, headers, partition)
-        if not self._sender.flush(TIMEOUT_S):
-            raise NotSentError(
-                "Kafka did not take the vote in time",
-                where=self._settings.topic(VOTES),
-                remedy="see that Kafka runs; then vote again",
-            )
-        sent.result()
 
     def _told(self, topic: str, partition: int, since: int, vote: Vote, timeout_s: float) -> Hold | Draft:
         codec: Codec[Any] = Codec(TOPICS[topic], self._registry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolgate.inspection.stretches import records, whole
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Draft, Hold
 from toolgate.streams.gate.proposals import OPEN, id_of
@@ -38,6 +39,11 @@ class Waiting:
     def kind(self) -> str:
         """Hold or draft."""
         return "hold" if isinstance(self.opened, Hold) else "draft"
+
+    @property
+    def cost_micros(self) -> int:
+        """What the call is judged to cost, in micro-dollars; 0 of a draft."""
+        return self.opened.cost_micros if isinstance(self.opened, Hold) else 0
 
     def state(self, now_ms: int) -> str:
         """open, expired, or how it ended. Whether it has expired is the ledger's word; by this machine's clock here."""
@@ -88,8 +94,5 @@ def read(readers: Readers, registry: Registry | None = None) -> Board:
     board = Board(registry)
     for topic in TOPICS:
         reader = readers(topic)
-        spans = {partition: reader.span(partition) for partition in reader.partitions}
-        start = {partition: first for partition, (first, _) in spans.items()}
-        for envelopes in reader.read(start, {partition: end for partition, (_, end) in spans.items()}):
-            board.take(envelopes)
+        board.take(records(reader, whole(reader)))
     return board

@@ -8,14 +8,15 @@ from typing import IO, TYPE_CHECKING, cast
 import orjson
 
 from toolgate.streams.errors import SettingsError
-from toolgate.verification.topics import records
+from toolgate.verification.topics import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from toolgate.inspection.decoding import Decoder
-    from toolgate.verification.topics import Readable, Spans
+    from toolgate.inspection.stretches import Readable
+    from toolgate.verification.topics import Spans
 
 _LEVEL = 6  # of gzip: 9 takes three times as long and saves a hundredth
 
@@ -52,7 +53,7 @@ def export(
         with _open(made, zipped=path.suffix == ".gz") as file:
             for topic, partitions in stretch.items():
                 counts[topic] = 0
-                for envelope in records(open_topic(topic), topic, partitions, notify):
+                for envelope in told(open_topic(topic), topic, partitions, notify):
                     file.write(orjson.dumps(decoder.entry(envelope).as_json()) + b"\n")
                     counts[topic] += 1
         made.replace(path)

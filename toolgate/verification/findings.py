@@ -34,6 +34,7 @@ class Law(StrEnum):
     CAP = "cap"  # no account is ever over what it was allowed
     CONTROL = "control"  # a control record holds for exactly the decisions above its published seq
     KILL = "kill"  # nothing is approved that a kill, or an order to shadow, covers
+    GRANT = "grant"  # what a grant lets through it covers, in time, and people on call are told
     SHADOW = "shadow"  # what is in shadow moves no account and makes nothing
     CONTRACT = "contract"  # a run has one contract at most, from before its first approval, and keeps to it
     LEDGER = "ledger"  # Redis is the fold of the audit, to the integer

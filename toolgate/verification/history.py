@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolgate.schemas.records import (
+    Alert,
     Command,
     Control,
     Denial,
@@ -45,7 +46,14 @@ INPUTS: Mapping[str, type] = MappingProxyType(
 )
 QUARANTINE = "quarantine"
 TOLD: Mapping[str, type] = MappingProxyType(
-    {"commands": Command, "denials": Denial, "holds": Hold, "drafts": Draft, "outcomes": Outcome}
+    {
+        "commands": Command,
+        "denials": Denial,
+        "holds": Hold,
+        "drafts": Draft,
+        "outcomes": Outcome,
+        "alerts": Alert,
+    }
 )
 TOPICS = (AUDIT, *TOLD, QUARANTINE, *INPUTS)  # in the order in which their ends must be taken: see topics.py
 _EVER = 1 << 62  # what lies on quarantine names no seq: once some of it was deleted, nothing is missed

@@ -11,6 +11,7 @@ from toolgate.verification.book import Book
 from toolgate.verification.contracts import Contracts
 from toolgate.verification.control import Shadow, Stops
 from toolgate.verification.firsts import Firsts
+from toolgate.verification.grants import Grants
 from toolgate.verification.history import AUDIT
 from toolgate.verification.money import Caps, Reservations
 from toolgate.verification.order import Order, Totality
@@ -93,12 +94,13 @@ def _batches(history: History, upto: int) -> Iterator[list[AuditEvent]]:
 
 
 def _alone(history: History, cut: Cut, findings: Findings) -> tuple[Judge, ...]:
-    """Laws that need no book. Stops comes before the outputs, one of which takes the commands away."""
+    """Laws that need no book. Stops and Grants come before the outputs, one of which takes the commands away."""
     return (
         Totality(history, cut, findings),
         Order(cut, findings),
         Shadow(findings),
         Stops(history, findings),
+        Grants(history, findings),
         *outputs(history, cut, findings),
         Quarantined(history, cut, findings),
     )

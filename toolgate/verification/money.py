@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from toolgate.verification.book import Book, Reservation
 
 _APPROVED = frozenset({"intents", "votes"})  # where what is approved comes from
+_SETTLED = frozenset(
+    {"results", "votes"}
+)  # ... and what ends it: its executor, or people who say what happened
 
 
 class Reservations:
@@ -60,8 +63,8 @@ class Reservations:
             return "which nothing has reserved"
         if found.end or name in settled:
             return f"which has ended before: {found.end or outcome}"
-        if event.topic != "results" or (event.command_id, event.tool) != (name, found.tool):
-            return "and is no result of that command"
+        if stranger := _stranger(event, name, found):
+            return stranger
         if [row[0] for row in actuals] != [part[0] for part in found.parts]:
             return "and not the accounts that were reserved"
         alive = found.expires_at > event.clk
@@ -70,6 +73,15 @@ class Reservations:
         return next(
             filter(None, (_part(found, i, actuals[i], outcome, alive) for i in range(len(actuals)))), ""
         )
+
+
+def _stranger(event: AuditEvent, name: str, found: Reservation) -> str:
+    """Why the writer of an event may not end this reservation, or ""."""
+    if event.topic not in _SETTLED or (event.command_id, event.tool) != (name, found.tool):
+        return "and is no result of that command"
+    if event.topic == "votes" and (not event.kid or found.expires_at > event.clk):
+        return f"by {event.kid or 'nobody'}, and its executor has time until {found.expires_at}"
+    return ""
 
 
 def _part(found: Reservation, i: int, actual: Any, outcome: str, alive: bool) -> str:  # noqa: FBT001

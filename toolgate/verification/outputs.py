@@ -59,8 +59,8 @@ _RULES = (
         Law.COMMAND,
         _CALLS,
         _commands,
-        ("digest", "command_id", "intent_id", "ctl", *_PLACE),
-        ("command_id", "ctl", *_PLACE),
+        ("digest", "command_id", "intent_id", "ctl", "grant", *_PLACE),
+        ("command_id", "ctl", "grant", *_PLACE),
     ),
     _Rule(
         "denials",

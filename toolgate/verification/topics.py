@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from toolgate.inspection.stretches import Stretch, records, whole
 from toolgate.streams.errors import RefusedError
 from toolgate.verification.history import AUDIT, INPUTS, TOPICS
 from toolgate.verification.loading import Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from toolgate.inspection.stretches import Readable
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
     from toolgate.verification.history import History
 
 
-class Readable(Protocol):
-    """What is asked of a topic; see `inspection.reader.TopicReader`."""
-
-    partitions: tuple[int, ...]
-
-    def span(self, partition: int) -> tuple[int, int]:
-        """(first offset, last stable offset)."""
-
-    def read(self, start: Mapping[int, int], end: Mapping[int, int]) -> Iterator[list[Envelope]]:
-        """Committed records of a stretch."""
-
-
-Spans = dict[str, dict[int, tuple[int, int]]]
+Spans = dict[str, Stretch]
 
 
 def spans(open_topic: Callable[[str], Readable], wanted: Sequence[str] = TOPICS) -> Spans:
@@ -50,7 +40,7 @@ def spans(open_topic: Callable[[str], Readable], wanted: Sequence[str] = TOPICS)
             if topic == AUDIT:
                 raise
             continue
-        found[topic] = {partition: reader.span(partition) for partition in reader.partitions}
+        found[topic] = whole(reader)
     return found
 
 
@@ -77,27 +67,16 @@ def read(
         for partition, (first, _) in partitions.items():
             if not first:
                 loader.history.whole(topic, partition)
-        for envelope in records(open_topic(topic), topic, partitions, notify):
+        for envelope in told(open_topic(topic), topic, partitions, notify):
             loader.take(envelope)
     return loader.history
 
 
-def records(
-    reader: Readable,
-    topic: str,
-    partitions: Mapping[int, tuple[int, int]],
-    notify: Callable[[str, int, int], None],
+def told(
+    reader: Readable, topic: str, partitions: Stretch, notify: Callable[[str, int, int], None]
 ) -> Iterator[Envelope]:
-    """The committed records of a stretch of one topic."""
-    start = {partition: first for partition, (first, _) in partitions.items()}
-    at = dict(start)
-    total = sum(end - first for first, end in partitions.values())
-    for envelopes in reader.read(start, {partition: end for partition, (_, end) in partitions.items()}):
-        for envelope in envelopes:
-            at[envelope.partition] = envelope.offset + 1
-            yield envelope
-        notify(topic, sum(at[partition] - first for partition, first in start.items()), total)
-    notify(topic, total, total)
+    """The records of a stretch of one topic; `notify` is told of which."""
+    return records(reader, partitions, lambda done, total: notify(topic, done, total))
 
 
 def grown(open_topic: Callable[[str], Readable], stretch: Spans) -> bool:

@@ -10,8 +10,11 @@ import verified
 from gate_load import WORKFLOW
 from patience import until
 
+from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.records import Command, Hold, Outcome
 from toolgate.sdk import Client
+from toolgate.sdk.reports import Reports, begun, ended
+from toolgate.sdk.wire import Wire
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
@@ -137,6 +140,29 @@ def test_what_waits_ends_without_its_call(desk: Site):
 
 def _states(site: Site) -> dict[str, str]:
     return {one.hold_id: one.state for one in site.read("holds", Hold)}
+
+
+def test_people_say_what_the_gate_cannot_know(desk: Site):
+    """An outcome that nobody knows, a record that nobody can read: each waits and is seen to once."""
+    with Client(desk.settings, desk.agents, "ann") as client:
+        command_id = client.submit(client.intent("r1", "pay", {"id": "small"})).command_id
+    (command,) = desk.read("commands", Command)
+    unknown = ended(begun(command, desk.desk.executor_id), ResultStatus.UNKNOWN, "connection lost")
+    Reports(desk.settings, desk.desk, Wire(desk.settings)).publish(unknown, int(command_id.partition("-")[0]))
+    desk.send_raw("intents", b"r1", b"no record")
+    desk.rest()
+    outcome, record = sorted(queued(desk), key=lambda one: one["kind"])
+    assert (outcome["kind"], outcome["id"], outcome["tool"]) == ("outcome", command_id, "pay")
+    assert (record["kind"], record["owner"], record["overdue"]) == ("record", "operator", False)
+    code, words = said(desk, "release", command_id, "--as", "ann-1", "--did-not")
+    assert (code, "has time until the command expires" in words) == (20, True), words
+    code, words = said(desk, "release", record["id"], "--as", "bob", "--comment", "an old client")
+    assert (code, "put aside" in words) == (0, True), words
+    assert [one["id"] for one in queued(desk, "--workflow", WORKFLOW)] == [command_id]
+    (aside,) = [event for event in desk.audit() if event.note == "released"]
+    assert (aside.kid, aside.command_id, aside.ops) == ("bob", record["id"], ())
+    desk.rest()
+    assert verified.report(desk.settings).findings.listed() == []
 
 
 def test_what_waits_waits_on_after_a_rebuild(desk: Site):

@@ -8,6 +8,9 @@ import pytest
 from ledger_driver import CALLS, MINUTE, T0, TPS, USD, Driver, calls, intent, money, result
 
 from toolgate.processors.claims import (
+    ENDED,
+    RELEASED,
+    UNKNOWN,
     Count,
     Distinct,
     Forbid,
@@ -143,6 +146,45 @@ def test_a_reservation_ends_once(driver: Driver) -> None:
         assert (again.note, again.ops) == (note, ())
     used, uncovered, *_ = driver.ledger.dump()["accounts"]["c:tenant:t:usd"]
     assert (used, uncovered) == (8, 4)
+
+
+def test_an_end_that_nobody_knows_leaves_the_reservation_to_people(driver: Driver) -> None:
+    """What it tells is remembered; people speak once its time is over, and once, as a late result would."""
+    driver.decide(A, intent(money(8, 10), hold="r1"))
+    landed = Count("run:r:landed", 1, None, CALLS)
+    told = Ask(0, T0, "RECORDED", settle=settling("r1", UNKNOWN), claims=(landed,))
+    unknown = driver.decide(R, told)
+    assert (unknown.note, [op.op for op in unknown.ops]) == ("unresolved", ["count"])
+    late = T0 + 10 * MINUTE
+    for time_ms, settle, note, ops in (
+        (late - 1, settling("r1", RELEASED), "running", 0),
+        (late, settling("r1", RELEASED, digest="e"), "mismatch", 0),
+        (late, settling("r1", RELEASED, actuals=(("usd_micros", 3),)), "late", 1),
+        (late, settling("r1", RELEASED), "ended", 0),
+        (late, settling("r1", ENDED), "ended", 0),
+        (late, settling("r1", UNKNOWN), "ended", 0),
+        (late, settling("r9", RELEASED), "unknown", 0),
+    ):
+        said = driver.decide(R, Ask(0, time_ms, "RECORDED", settle=settle))
+        assert (said.note, len(said.ops)) == (note, ops)
+    driver.commit()
+    driver.decide(A)
+    assert driver.ledger.dump()["accounts"]["c:tenant:t:usd"][0] == 3
+
+
+def test_an_end_that_nobody_knows_keeps_what_expiry_would_give_back(driver: Driver) -> None:
+    """It is spent at once: else there would be room that perhaps is none."""
+    driver.decide(A, intent(calls(1, 1), money(8, 10), hold="r1"))
+    unknown = driver.decide(R, Ask(0, T0, "RECORDED", settle=settling("r1", UNKNOWN)))
+    assert (unknown.note, [op.args[1] for op in unknown.ops]) == ("settled", ["settled"])
+    late = T0 + 11 * MINUTE
+    assert driver.decide(A, intent(calls(1, 1), time_ms=late)).verdict == "DENY"
+    assert driver.decide(R, Ask(0, late, "RECORDED", settle=settling("r1", RELEASED))).note == "ended"
+
+
+def settling(reservation: str, says: int, digest: str = "d", actuals: Any = ()) -> Settle:
+    """Whose word it is on a reservation."""
+    return Settle(reservation, digest, "tool", void=False, actuals=actuals, says=says)
 
 
 def test_a_result_may_name_more_records_than_lua_can_unpack(driver: Driver) -> None:

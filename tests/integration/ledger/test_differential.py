@@ -11,6 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from toolgate.processors.claims import (
+    ENDED,
+    RELEASED,
+    UNKNOWN,
     Charge,
     Claim,
     Count,
@@ -124,7 +127,8 @@ class Maker:
         actuals = ((), (("usd_micros", 2),), (("usd_micros", 9), ("calls", 1)), (("calls", 0),), huge)
         which, digest = str(made - r.randint(0, 9)), r.choice(("d1",) * 9 + ("d9",))
         touched = tuple(r.sample("uvwxyz", r.choice((0, 0, 1, 2))))
-        settle = Settle(which, digest, "tool", r.random() < 0.2, r.choice(actuals), touched)
+        says = r.choice((ENDED, ENDED, ENDED, UNKNOWN, RELEASED))
+        settle = Settle(which, digest, "tool", r.random() < 0.2, r.choice(actuals), touched, says)
         told = tuple(self.fact() for _ in range(r.choice((0, 0, 1, 9))))
         counted = (Count("run:a:landed", 1, None, MONEY),) if told else ()
         return Ask(offset, time_ms, "RECORDED", settle=settle, claims=told + counted)

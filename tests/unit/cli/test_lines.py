@@ -10,7 +10,7 @@ from toolgate.cli.lines import line
 from toolgate.inspection.decoding import Decoder
 from toolgate.processors.case import Envelope
 from toolgate.schemas.codec import Codec, EncodeError
-from toolgate.schemas.records import Control, Outcome, Pulse, Reason, Result, Tick
+from toolgate.schemas.records import Alert, Control, Outcome, Pulse, Reason, Result, Tick
 from toolgate.streams.topics import TOPICS
 
 DECODER = Decoder()
@@ -57,6 +57,11 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
             "3 intents: 2 approved, 1 denied  $0.35  X:1",
         ),
         ("outcomes", Outcome("i", "d", 7, "HOLD", ("X",), hold_id="0-1"), "seq 7  X  hold 0-1"),
+        (
+            "alerts",
+            Alert("a-1", "break_glass", "critical", "t", "w", "r", "0-1", "look", "{}", 7, 1),
+            "critical break_glass a-1 t w r: look",
+        ),
         ("ticks", Tick("r", "hold_expiry", "h", 9), "run_id=r  what=hold_expiry  ref=h  due_at=9"),
         (
             "results",

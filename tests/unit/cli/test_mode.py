@@ -9,20 +9,6 @@ from toolgate.streams.errors import SettingsError
 
 
 @pytest.mark.parametrize(
-    ("workflow", "tenant", "target"),
-    [
-        ("refunds", None, ("workflow", "refunds")),
-        ("refunds", "acme", ("workflow", "acme/refunds")),
-        ("*", "acme", ("tenant", "acme")),
-        ("*", None, ("all", "")),
-    ],
-)
-def test_names_what_the_order_is_about(workflow, tenant, target):
-    """One workflow of one tenant or of all, a whole tenant, or everything."""
-    assert mode._target(workflow, tenant) == target
-
-
-@pytest.mark.parametrize(
     ("to", "signers", "says"),
     [
         (None, ["ann"], "no mode is named"),

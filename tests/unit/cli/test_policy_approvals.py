@@ -40,7 +40,13 @@ def test_explains_what_a_held_call_needs(asking):
     assert answer.stdout.startswith("HOLD  create_adjustment_draft")
     assert "\n  needs 2 approvals by lead or cfo within 4h\n" in answer.stdout
     said = json.loads(policy("explain", "-", "--policy", asking, "--json", stdin=json.dumps(DRAFT)).stdout)
-    assert said["needs"] == {"approvers": 2, "roles": ["lead", "cfo"], "wait_ms": 14_400_000}
+    assert said["needs"] == {
+        "approvers": 2,
+        "roles": ["lead", "cfo"],
+        "wait_ms": 14_400_000,
+        "owners": [],
+        "answer_ms": 3_600_000,
+    }
     said = json.loads(policy("explain", "-", "--policy", asking, "--json", stdin=json.dumps(READ)).stdout)
     assert (said["verdict"], said["needs"]) == ("APPROVE", None)
 

@@ -155,6 +155,29 @@ def test_terms_are_the_strictest_of_all_that_speak(n, rules, approvals, terms):
     assert terms_of(case) == ApprovalTerms(*terms)
 
 
+@pytest.mark.parametrize(
+    ("entries", "owners", "answer_ms"),
+    [
+        ([{}], (), H),
+        ([{"expires": "30m"}], (), H // 2),
+        ([{"owner": "desk", "answer_within": "2h"}], ("desk",), 2 * H),
+        ([{"owner": "desk", "answer_within": "2h", "expires": "1h"}], ("desk",), H),
+        (
+            [{"owner": "desk", "answer_within": "2h"}, {"owner": "risk", "answer_within": "20m"}],
+            ("desk", "risk"),
+            H // 3,
+        ),
+        ([{"owner": "desk"}, {"owner": "desk"}], ("desk",), H),
+        ([{}, {"rules": ["large"], "owner": "risk"}], (), H),
+    ],
+    ids=str,
+)
+def test_who_sees_to_it_and_how_soon(entries, owners, answer_ms):
+    """Each owner of the entries about it, the shortest time; never longer than it waits."""
+    terms = terms_of(judged(n=1, rules=[LARGE], approvals=entries))
+    assert (terms.owners, terms.answer_ms) == (owners, answer_ms)
+
+
 def test_an_entry_about_a_rule_speaks_of_every_tool_that_it_holds():
     """Also of one that reads."""
     case = judged("look", 6, rules=[LARGE], approvals=[ABOUT_LARGE])

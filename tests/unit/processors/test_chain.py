@@ -53,6 +53,7 @@ def test_prints_itself_with_a_line_for_each_processor():
         "run_contract",
         "rules",
         "cedar",
+        "break_glass",
         "limits",
         "size",
     ]

@@ -12,6 +12,7 @@ from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import KID, MAC, check_control, check_result, identity
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed, mac
 from toolgate.processors.reasons import Code
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Result
 
 SECRET = b"0123456789abcdef"
@@ -177,6 +178,8 @@ def control(kind="kill", *, by=("ann",), scope="workflow", value="w", mode=""):
     """A control record that names its signers."""
     if kind == "activate":
         return Control("c1", kind, "all", "", "because", tuple(by), "5e" * 16, checked_by="1")
+    if kind == "grant":
+        return Control("c1", kind, scope, value, "because", tuple(by), expires_at=60_000, tools=("pay",))
     return Control("c1", kind, scope, value, "because", tuple(by), mode=mode)
 
 
@@ -201,6 +204,8 @@ def signed(by, *, topic="control", value=b"v"):
         ("lift", "", ("ann", "eye"), "needs two operators"),
         ("grant", "", ("bob", "ann"), None),
         ("grant", "", ("ann", "pub"), "needs two operators"),
+        ("grant", "", ("ann", "eye"), "needs two operators"),
+        ("grant", "", ("eye",), "issued by 2 people, this one by 1"),
         ("activate", "", ("pub",), None),
         ("activate", "", ("ann", "bob"), "needs a publisher"),
         ("activate", "", ("eye",), "needs a publisher"),
@@ -248,6 +253,16 @@ def test_control_counts_only_when_all_it_names_signed_it(envelope, record, refus
 def test_control_that_names_nothing_is_refused_whoever_signed(scope, value, keys):
     """A kill that would silently stop nothing is an error, even on a laptop."""
     assert check_control(keys, signed(("ann",)), control(scope=scope, value=value), NOTHING) is not None
+
+
+@pytest.mark.parametrize(
+    ("by", "refused"), [(("ann",), None), (("eye",), None), (("pub",), "needs an operator")]
+)
+def test_one_can_end_what_two_have_granted(by, refused):
+    """That tightens, so the watch may."""
+    word = changed(control("grant", by=by), tools=(), expires_at=None)
+    answer = check_control(PEOPLE, signed(by), word, NOTHING)
+    assert answer is None if refused is None else refused in str(answer)
 
 
 def test_an_insecure_keyring_believes_control():

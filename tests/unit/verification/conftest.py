@@ -6,12 +6,13 @@ from copy import copy
 from functools import cache
 
 import contracted
+import granted
 import pytest
 from past import Past
 from universe import Universe
 from universe_policies import PROPOSING_FILES
 
-SEEDS = {"proposing": 9, "contracted": 9}  # each has everything that a test looks for
+SEEDS = {"proposing": 9, "contracted": 9, "granted": 16}  # each has everything that a test looks for
 
 
 @cache
@@ -19,6 +20,9 @@ def _lived(kind: str) -> Universe:
     if kind == "contracted":
         made: Universe = contracted.Contracted(SEEDS[kind])
         made.live(2000, contracted.RATES)
+    elif kind == "granted":
+        made = granted.Granted(SEEDS[kind])
+        made.live(2000, granted.RATES)
     else:
         made = Universe(SEEDS[kind], files=PROPOSING_FILES)
         made.live(2500)
@@ -41,6 +45,12 @@ def past() -> Past:
 def contracts() -> Past:
     """A history of runs that may have contracts, to be changed at will."""
     return _fresh("contracted")
+
+
+@pytest.fixture
+def grants() -> Past:
+    """A history with grants, some of them used, to be changed at will."""
+    return _fresh("granted")
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ from past import approved, at, started, with_op
 from toolgate.schemas.codec import Codec, body_digest
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Op
+from toolgate.verification.book import Book
+from toolgate.verification.findings import Findings
 from toolgate.verification.judging import compare
+from toolgate.verification.money import Reservations
 
 # --- money ---
 
@@ -84,6 +87,29 @@ def test_a_result_of_another_command_or_of_another_outcome_settles_nothing(past)
         )
         assert past.wrong().keys() == {"reservation"}, fields
         assert past.wrong()["reservation"][0] == at(event)
+
+
+@pytest.mark.parametrize(("late_ms", "kid", "fine"), [(-1, "ann", False), (0, "", False), (0, "ann", True)])
+def test_people_say_what_happened_when_its_time_is_over_and_sign_it(past, late_ms, kid, fine):
+    """Not while the executor may still speak, and not nobody."""
+    made = past.event(approved)
+    _, expires_at, _, tool, parts, _ = next(op.args for op in made.ops if op.op == "reserve")
+    freed = tuple((part[0], 0, 0 if part[4] == "release" else part[2], 0) for part in parts)
+    void = Op("settle", (made.command_id, "void", freed, ()))
+    word = changed(
+        made,
+        topic="votes",
+        verdict="RECORDED",
+        note="void",
+        tool=tool,
+        ops=(void,),
+        kid=kid,
+        clk=expires_at + late_ms,
+    )
+    book, findings = Book(), Findings()
+    book.apply(made)
+    Reservations(book, findings).see(word)
+    assert (findings.listed() == []) == fine
 
 
 def _settled(event):

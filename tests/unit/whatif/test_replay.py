@@ -99,6 +99,7 @@ def test_other_reasons_alone_are_no_difference_of_verdicts():
 
 def test_other_approvals_are_told_where_verdict_and_reasons_are_the_same():
     """More people for what is held anyhow: no reason shows it, and no verdict differs."""
+    owned = {"owner": "desk", "answer_within": "30m"}
     held, by_two = (
         from_files(
             {
@@ -108,15 +109,21 @@ def test_other_approvals_are_told_where_verdict_and_reasons_are_the_same():
                 ).encode(),
             }
         )
-        for entry in ({"tools": ["pay"]}, {"tools": ["pay"], "approvers": 2, "expires": "4h"})
+        for entry in ({"tools": ["pay"]}, {"tools": ["pay"], "approvers": 2, "expires": "4h"} | owned)
     )
     found = replay(calls("pay"), held, by_two, lambda: None)
     [change] = found.changes
     assert (change.kind, change.rules, found.differs) == (Kind.NEEDS, (), False)
     said = change.as_json()
     assert [said[side]["needs"] for side in ("before", "after")] == [
-        {"approvers": 1, "roles": ("approver",), "wait_ms": 86_400_000},
-        {"approvers": 2, "roles": ("approver",), "wait_ms": 14_400_000},
+        {"approvers": 1, "roles": ("approver",), "wait_ms": 86_400_000, "owners": (), "answer_ms": 3_600_000},
+        {
+            "approvers": 2,
+            "roles": ("approver",),
+            "wait_ms": 14_400_000,
+            "owners": ("desk",),
+            "answer_ms": 1_800_000,
+        },
     ]
 
 

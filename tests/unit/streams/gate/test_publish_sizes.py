@@ -20,7 +20,7 @@ from toolgate.schemas.bundle import INPUT_BYTES_MAX, OUTPUT_BYTES_MAX, SUBJECTS
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Intent, Pulse, Visible
+from toolgate.schemas.records import Control, Intent, Pulse, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
@@ -33,6 +33,7 @@ from toolgate.streams.topics import TOPICS
 
 LONG = "x" * 128
 NOW = 1_790_000_000_000
+NOTHING_SAID = ControlState()
 PATH = "p" * 256
 SCOPES = ("run", "workflow", "agent", "tenant", "tool", "system")
 UNITS = [f"unit_{n:026}" for n in range(3)]
@@ -81,8 +82,8 @@ def largest():
     return judged
 
 
-def _judged(policy: str) -> Case:
-    """The case of the largest intent under a policy."""
+def _judged(policy: str, control: ControlState = NOTHING_SAID) -> Case:
+    """The case of the largest intent under a policy, and under what operators have said."""
     codec = Codec(Intent)
     records = [f"{n:0128}" for n in range(256)]
     intent = Intent(LONG, "call", LONG, LONG, LONG, LONG, LONG, LONG, "", 1, reason="r" * 4_000)
@@ -97,7 +98,7 @@ def _judged(policy: str) -> Case:
     assert len(value) == INPUT_BYTES_MAX
     policies = from_files({"tools.yaml": TOOLS.encode(), "policy.yaml": policy.encode()})
     case = Case(Envelope("intents", 0, 0, 1, LONG.encode(), value), intent, "d" * 32)
-    return judge(case, World(policies, ControlState(), Keyring.insecure()))
+    return judge(case, World(policies, control, Keyring.insecure()))
 
 
 def _with_rules(count: int, more: str) -> str:
@@ -191,6 +192,19 @@ def test_an_approval_with_many_rules_in_shadow_is_within_its_bound():
     case = _judged(_with_rules(RULES_MAX, "mode: shadow"))
     assert (case.verdict, len(case.shadow_reasons)) == (Verdict.APPROVE, RULES_MAX)
     sizes = _outputs(case, Verdict.APPROVE, ())
+    assert sizes["audit"] <= decision_bytes(case) + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
+
+
+def test_an_approval_for_which_many_rules_are_waived_is_within_its_bound():
+    """What was waived is written as well, and told to people on call."""
+    word = Control(
+        LONG, "grant", "workflow", LONG, "r" * 1_000, (LONG,) * 8, version=1, expires_at=NOW, tools=("*",)
+    )
+    case = _judged(_with_rules(RULES_MAX, "then: deny"), NOTHING_SAID.apply(word, 0))
+    assert (case.verdict, len(case.waived)) == (Verdict.APPROVE, RULES_MAX)
+    sizes = _outputs(case, Verdict.APPROVE, ())
+    assert sizes.keys() == {"commands", "alerts", "outcomes", "audit", "pulse"}
+    assert max(sizes["commands"], sizes["alerts"]) <= decision_bytes(case)
     assert sizes["audit"] <= decision_bytes(case) + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
 
 

@@ -43,7 +43,7 @@ INVOICE = {"cents": 500, "payee": "XX-1", "lines": ["a", "b"]}
 def told(desk: Desk, invoice: str = "INV-1", result: dict = INVOICE) -> None:
     """The run has read an invoice."""
     command = desk.ask(intent_id=f"read-{invoice}", tool="read_invoice", params=canonical({"id": invoice}))
-    desk.end(command["commands"], canonical(result))
+    desk.result(command["commands"], "ok", body=canonical(result))
 
 
 def asked(desk: Desk, topic: str = "holds", **params) -> object:

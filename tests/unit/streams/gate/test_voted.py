@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from voting_desk import AGENT, DAY_MS, PEOPLE, POLICY, SECURITY, TIME, Desk, waiting
 
@@ -337,3 +339,17 @@ def test_no_more_waits_than_a_run_may_keep():
             break
     assert [reason.code for reason in made["denials"].reasons] == ["HOLDS_EXCEEDED", "HELD_BY_RULE"]
     assert 50 < len(waiting(desk)) < 200
+
+
+def test_a_flood_of_calls_that_people_should_decide_about():
+    """In one batch each run keeps what it may, and the rest is denied; all is told once, and nothing is commanded."""
+    often = "{max: 1000000, per: 1m}"
+    patient = f"  attempts: {{run: {often}, agent: {often}}}\n  limits: {{max_denials: 100000}}\n  budgets"
+    desk = Desk(POLICY.replace("  budgets", patient))
+    envelopes = [desk.wanted_of(f"r{n % 4}", intent_id=f"i{n}") for n in range(1_000)]
+    made = Counter(output.topic for output in desk.decide_all(envelopes))
+    assert made["holds"] + made["denials"] == made["outcomes"] == made["audit"] == 1_000
+    assert (made["commands"], made["denials"] > 0) == (0, True)
+    facts = desk.ledger.look([f"r{n}" for n in range(4)], []).facts.values()
+    kept = [sum(name.startswith("~hold") for name in texts) for texts in facts]
+    assert (sum(kept), min(kept) > 50) == (made["holds"], True)

@@ -1,0 +1,146 @@
+"""The queue on a terminal and for programs."""
+
+from __future__ import annotations
+
+import pytest
+
+from toolgate.cli import queue as command
+from toolgate.cli.queue_item import as_json_of, lines_of
+from toolgate.cli.release import _word
+from toolgate.review.errors import VoteRefusedError
+from toolgate.review.items import Item, ItemKind, of_outcome, of_record, of_waiting
+from toolgate.review.releasing import Word, release_vote
+from toolgate.review.unresolved import Begun, Unread
+from toolgate.review.waiting import Waiting
+from toolgate.schemas.records import AuditEvent, Hold, Reason
+from toolgate.streams.errors import SettingsError
+
+NOW = 1_790_000_000_000
+HOUR = 3_600_000
+EVENT = AuditEvent(
+    *(
+        1,
+        "g",
+        0,
+        NOW,
+        0,
+        (),
+        "intents",
+        0,
+        7,
+        NOW,
+        True,
+        "APPROVE",
+        "i1",
+        "d",
+        "p",
+        "t",
+        "w",
+        "r",
+        "a",
+        "pay",
+    ),
+    *(
+        "1",
+        False,
+        "0-7",
+        10_000,
+        (Reason("MALFORMED", "decode", "no \x1b[2J record"),),
+        (),
+        (),
+        "set",
+        1,
+        "v",
+        "k1",
+    ),
+)
+HELD = Hold(
+    "0-1", "i1", 1, NOW, "t", "w", "r", "a", "pay", "1", "d", "p", 2, ("cfo",), NOW + 9 * HOUR, "open"
+)
+HOLD = of_waiting(Waiting(HELD, HELD, 0, NOW), NOW)
+OUTCOME = of_outcome(Begun(EVENT, NOW + HOUR // 4, "d", started=True))
+RECORD = of_record(Unread(EVENT))
+
+
+@pytest.mark.parametrize(
+    ("item", "row", "line"),
+    [
+        (
+            HOLD,
+            ("0-1", "hold", "90m", "OVERDUE by 30m", "cfo", "0 of 2 cfo", "pay"),
+            "needs      2 of cfo until",
+        ),
+        (
+            OUTCOME,
+            ("0-7", "outcome", "75m", "OVERDUE by 15m", "operator", "operator or approver", "pay"),
+            "release    ",
+        ),
+        (
+            RECORD,
+            ("intents-0-7", "record", "90m", "in 22h", "operator", "operator or approver", ""),
+            "intents[0]@7",
+        ),
+    ],
+    ids=["hold", "outcome", "record"],
+)
+def test_each_kind_is_shown_whole(item: Item, row: tuple[str, ...], line: str):
+    """In a row, as lines and as JSON; what others wrote moves no cursor."""
+    now_ms = NOW + HOUR * 3 // 2
+    assert command._row(item, now_ms)[: len(row)] == row
+    text = "\n".join(lines_of(item, now_ms))
+    assert (line in text, "\x1b" in text, text.isascii()) == (True, False, True)
+    told = as_json_of(item, now_ms)
+    assert (told["id"], told["kind"], told["overdue"]) == (item.id, item.kind, "OVERDUE" in row[3])
+    assert "\x1b" not in "".join(command._row(item, now_ms))
+
+
+@pytest.mark.parametrize(
+    ("happened", "cost_usd", "word"),
+    [
+        (None, None, None),
+        (True, None, Word(happened=True)),
+        (True, "0.05", Word(happened=True, cost_micros=50_000)),
+        (False, None, Word(happened=False)),
+    ],
+)
+def test_what_people_say_happened(happened, cost_usd, word):
+    """Nothing of a record; of a command whether, and what it cost."""
+    assert _word(happened, cost_usd) == word
+
+
+@pytest.mark.parametrize(
+    ("happened", "cost_usd", "told"),
+    [(None, "1", "without --happened"), (False, "1", "has no cost"), (True, "-1", "must not be negative")],
+)
+def test_words_that_make_no_sense(happened, cost_usd, told):
+    """They are refused before anything is sent."""
+    with pytest.raises(SettingsError, match=told):
+        _word(happened, cost_usd)
+
+
+@pytest.mark.parametrize(
+    ("item", "word", "told"),
+    [
+        (HOLD, Word(happened=True), "it is a hold: approve, promote, reject or withdraw it"),
+        (OUTCOME, None, "say what happened: --happened or --did-not"),
+        (RECORD, Word(happened=False), "it is the record intents-0-7; nothing happened"),
+    ],
+)
+def test_only_what_nobody_knows_can_be_released(item, word, told):
+    """And each as it is."""
+    with pytest.raises(VoteRefusedError, match=told):
+        release_vote(item, "ann", word)
+
+
+def test_a_release_names_the_very_call():
+    """Command, tool and digest, as the approval has them."""
+    vote = release_vote(OUTCOME, "ann", Word(happened=True, cost_micros=5), "asked the provider")
+    assert (vote.hold_id, vote.run_id, vote.tool, vote.digest) == ("0-7", "r", "pay", "d")
+    assert (vote.choice, vote.happened, vote.cost_micros, vote.intent) == ("release", True, 5, "")
+    aside = release_vote(RECORD, "ann", None)
+    assert (aside.hold_id, aside.run_id, aside.happened) == ("intents-0-7", "", None)
+
+
+def test_every_kind_has_its_next_step():
+    """What to type is said of each."""
+    assert command._VERBS.keys() == set(ItemKind)

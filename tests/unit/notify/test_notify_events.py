@@ -1,0 +1,141 @@
+"""What is told of holds, drafts, overdue items and alerts, and how endpoints are signed for and understood."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64decode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from notices import ALERT, DRAFT, HOLD, NOW
+
+from toolgate.notify.answers import LONGEST_S, Meaning, meaning, wait_s
+from toolgate.notify.events import Event, EventType, of_overdue, of_record
+from toolgate.notify.overdue import Overdue
+from toolgate.notify.signing import signed
+from toolgate.processors.case import Envelope
+from toolgate.review.queue import Queue
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import Alert, Draft, Hold
+
+
+def of(record: Hold | Draft | Alert, prefix: str = "toolgate") -> Event:
+    """What a record tells."""
+    event = of_record(record, NOW, prefix)
+    assert event is not None
+    return event
+
+
+def said(event: Event, *, parameters: bool = False) -> dict:
+    """The body of a request."""
+    return json.loads(event.body(parameters=parameters))
+
+
+@pytest.mark.parametrize(
+    ("record", "event_type"),
+    [
+        (HOLD, "hold.opened"),
+        (changed(HOLD, state="rejected", vote_id="v", voter="bob", choice="reject"), "hold.ended"),
+        (changed(HOLD, state="expired"), "hold.ended"),
+        (DRAFT, "draft.opened"),
+        (changed(DRAFT, state="promoted", vote_id="v"), "draft.ended"),
+        (ALERT, "alert.raised"),
+        (changed(HOLD, vote_id="v", choice="approve"), None),
+        (changed(HOLD, vote_id="v", refused="again"), None),
+    ],
+    ids=str,
+)
+def test_what_a_record_tells(record, event_type):
+    """Openings, ends, alerts; a vote that ends nothing tells nothing."""
+    event = of_record(record, NOW, "toolgate")
+    assert (event.type if event else None) == event_type
+
+
+def test_the_same_is_told_under_the_same_id():
+    """However often, by whomever; an end, another hold and another prefix have ids of their own."""
+    again = of_record(HOLD, NOW + 5, "toolgate")
+    assert again is not None
+    assert again.id == of(HOLD).id
+    others = [
+        of(changed(HOLD, state="expired")),
+        of(changed(HOLD, hold_id="0-3")),
+        of(HOLD, "other"),
+        of(ALERT),
+    ]
+    assert len({of(HOLD).id, *(one.id for one in others)}) == 5
+    assert of(changed(ALERT, summary="told again", severity="info")).id == of(ALERT).id
+    assert all(re.fullmatch("msg_[0-9a-f]{32}", one.id) for one in others)
+
+
+def test_what_calls_ask_is_told_only_where_it_may_be():
+    """Neither parameters, nor records, nor sentences that may quote them."""
+    bare = of(HOLD).body(parameters=False)
+    assert b"DE1" not in bare
+    assert b"900000" not in bare
+    assert b"9,000" not in bare
+    data = said(of(HOLD))["data"]
+    assert (data["id"], data["owner"], data["roles"], data["state"]) == (
+        "0-1",
+        "payments-desk",
+        ["cfo"],
+        "open",
+    )
+    assert data["reasons"] == [{"code": "HELD_BY_RULE", "rule": "large"}]
+    whole = said(of(HOLD), parameters=True)["data"]
+    assert whole["asked"] == {"account": "DE1", "cents": 900_000}
+    assert whole["why"] == ["$9,000 is more than $500"]
+    assert said(of(DRAFT), parameters=True) == said(of(DRAFT))
+
+
+def test_an_item_is_told_to_be_overdue_once():
+    """A process that has forgotten tells it again under the same id."""
+    queue = Queue()
+    queue.take("holds", [Envelope("holds", 0, 0, NOW, b"r", Codec(Hold).encode(HOLD))])
+    overdue = Overdue("toolgate")
+    assert overdue.look(queue, NOW + 59_999) == []
+    (event,) = overdue.look(queue, NOW + 60_000)
+    assert (event.type, event.at_ms, event.workflow_id) == (EventType.ITEM_OVERDUE, NOW + 60_000, "w")
+    assert overdue.look(queue, NOW + 61_000) == []
+    assert Overdue("toolgate").look(queue, NOW + 62_000) == [event]
+    assert said(event)["data"]["kind"] == "hold"
+    assert said(event)["timestamp"] == "2026-09-21T14:14:20.000Z"
+    (item,) = queue.items(NOW)
+    assert of_overdue(item, "toolgate") == event
+
+
+def test_the_signature_is_the_one_of_the_standard():
+    """Its own example."""
+    secret = b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    headers = signed(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, b'{"test": 2432232314}')
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+@pytest.mark.parametrize(
+    ("statuses", "what"),
+    [
+        ((200, 201, 202, 204, 299), Meaning.TAKEN),
+        ((400, 409, 410, 413, 415, 422), Meaning.REFUSED),
+        ((None, 301, 302, 307, 308, 401, 403, 404, 408, 429, 500, 502, 503, 504), Meaning.AGAIN),
+    ],
+)
+def test_what_a_status_means(statuses, what):
+    """The message is wrong, or the endpoint is not in order."""
+    assert {meaning(status) for status in statuses} == {what}
+
+
+@given(st.integers(1, 10_000), st.text(max_size=9) | st.integers(0, 10**9).map(str), st.floats(0, 1))
+def test_waiting_has_its_bounds(tries, retry_after, chance):
+    """At least half a second, at most five minutes, whatever the endpoint asks for; longer the more it was tried."""
+    assert 0.5 <= wait_s(tries, retry_after, chance) <= LONGEST_S
+    assert wait_s(tries, "", chance) <= wait_s(tries + 1, "", chance)
+    if retry_after.isascii() and retry_after.isdigit():
+        assert (
+            wait_s(tries, retry_after, chance) >= min(int(retry_after[:6]), LONGEST_S) or len(retry_after) > 6
+        )

@@ -1,0 +1,186 @@
+"""The desk: what pages ask of Kafka beside their views, and what people decide, signed with their own keys."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from toolgate.console.lifting import half_signed
+from toolgate.console.people import OPERATOR
+from toolgate.inspection.policies import published
+from toolgate.inspection.search import Readers
+from toolgate.inspection.stretches import records
+from toolgate.review import orders
+from toolgate.review.releasing import Releaser
+from toolgate.review.voting import TIMEOUT_S, Reviewer
+from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.records import Intent
+from toolgate.streams.operating import Operating
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from toolgate.console.lifting import Half
+    from toolgate.processors.control_state import ControlState
+    from toolgate.processors.keyring import Keyring, StarterKey
+    from toolgate.processors.policy import PolicySet
+    from toolgate.processors.policy_store import Files
+    from toolgate.review.items import Item
+    from toolgate.review.releasing import Word
+    from toolgate.review.voting import Cast
+    from toolgate.review.waiting import Waiting
+    from toolgate.schemas.enums import Choice
+    from toolgate.schemas.records import AuditEvent, Control
+    from toolgate.schemas.registry import Registry
+    from toolgate.streams.operating import Said, Signer
+    from toolgate.streams.settings import Settings
+
+
+Place = tuple[int, int]  # partition and offset on the topic of intents
+
+
+class Desk(Protocol):
+    """What pages need. Every method blocks until Kafka has answered, and raises ToolgateError with what went wrong."""
+
+    def standing(self) -> ControlState:
+        """What holds by the control topic."""
+
+    def history(self) -> list[Said]:
+        """Every control record."""
+
+    def files(self, digest: str) -> Files | None:
+        """The files of a policy set that was published."""
+
+    def policies(self, digest: str) -> PolicySet | None:
+        """The set itself, where it was published and loads here."""
+
+    def intents(self, places: Iterable[Place]) -> dict[Place, Intent]:
+        """The intents at some places; those that are no longer kept, or cannot be read, are left out."""
+
+    def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
+        """Vote on what waits, and see what came of it."""
+
+    def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
+        """Say what happened to a command, or put a record aside; what the audit says of it."""
+
+    def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
+        """Stop something; the seq after which it holds."""
+
+    def order(self, key: StarterKey, scope: str, value: str, mode: str, reason: str) -> int:
+        """Order a mode; the offset of the record."""
+
+    def half_lift(self, key: StarterKey, scope: str, value: str, reason: str) -> dict[str, Half]:
+        """A lift, signed by the first of two, for each who may be the second."""
+
+    def lift(self, key: StarterKey, half: Half) -> int:
+        """Say a lift as the second who signs it; the seq after which it holds."""
+
+
+class KafkaDesk:
+    """The desk of a prefix. For any number of threads. A context manager by `close`.
+
+    Args:
+        settings: where Kafka is and which prefix.
+        keyring: the operators' public keys, as the gate has them.
+        registry: where schema ids come from.
+    """
+
+    def __init__(self, settings: Settings, keyring: Keyring, registry: Registry) -> None:
+        self._settings = settings
+        self._keyring = keyring
+        self._registry = registry
+        self._operating = Operating(settings, keyring, registry)
+        self._lock = threading.Lock()  # of `_operating`
+        self._history: tuple[int, list[Said]] = (-1, [])  # as it was at a control position
+
+    def close(self) -> None:
+        """Close the connections."""
+        with self._lock:
+            self._operating.__exit__(None, None, None)
+
+    def standing(self) -> ControlState:
+        """As the protocol says."""
+        with self._lock:
+            return self._operating.standing()
+
+    def history(self) -> list[Said]:
+        """As the protocol says; read again only when there is more of it."""
+        with self._lock:
+            position = self._operating.standing().position
+            if self._history[0] != position:
+                self._history = (position, self._operating.history())
+            return self._history[1]
+
+    def files(self, digest: str) -> Files | None:
+        """As the protocol says."""
+        with self._lock:
+            return self._operating.files(digest)
+
+    def policies(self, digest: str) -> PolicySet | None:
+        """As the protocol says."""
+        return published(self._settings, digest)
+
+    def intents(self, places: Iterable[Place]) -> dict[Place, Intent]:
+        """As the protocol says."""
+        found: dict[Place, Intent] = {}
+        codec = Codec(Intent, self._registry)
+        with Readers(self._settings) as readers:
+            reader = readers("intents")
+            for partition, offset in sorted(set(places)):
+                first, end = reader.span(partition) if partition in reader.partitions else (0, 0)
+                if first <= offset < end:
+                    stretch = {partition: (offset, offset + 1)}
+                    for envelope in records(reader, stretch):
+                        with suppress(DecodeError):
+                            found[partition, offset] = codec.decode(envelope.value)
+        return found
+
+    def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
+        """As the protocol says, by the mechanism that the command line has."""
+        with Reviewer(self._settings, key, self._registry) as reviewer:
+            return reviewer.vote(waiting, choice, comment)
+
+    def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
+        """As the protocol says, by the mechanism that the command line has."""
+        with Readers(self._settings) as readers:
+            releaser = Releaser(self._settings, readers, key, self._registry)
+            return releaser.release(item, word, comment, TIMEOUT_S)
+
+    def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
+        """As the protocol says."""
+        word = orders.stopping("kill", scope, value, reason, (key.kid,), self.standing())
+        return self._after(word, {key.kid: key.pair})
+
+    def order(self, key: StarterKey, scope: str, value: str, mode: str, reason: str) -> int:
+        """As the protocol says."""
+        word = orders.ordering(scope, value, mode, reason, (key.kid,), self.standing())
+        return self._say(word, {key.kid: key.pair})
+
+    def half_lift(self, key: StarterKey, scope: str, value: str, reason: str) -> dict[str, Half]:
+        """As the protocol says."""
+        others = [
+            kid
+            for kid, known in self._keyring.operators.items()
+            if OPERATOR in known.roles and kid != key.kid
+        ]
+        standing = self.standing()
+        return half_signed(
+            key,
+            others,
+            lambda both: orders.stopping("lift", scope, value, reason, both, standing),
+            self._operating.message,
+        )
+
+    def lift(self, key: StarterKey, half: Half) -> int:
+        """As the protocol says."""
+        first = next(kid for kid in half.word.issued_by if kid != key.kid)
+        return self._after(half.word, {first: half.first, key.kid: key.pair})
+
+    def _say(self, word: Control, signers: Mapping[str, Signer]) -> int:
+        with self._lock:
+            return self._operating.say(word, signers)
+
+    def _after(self, word: Control, signers: Mapping[str, Signer]) -> int:
+        with Readers(self._settings) as readers:
+            return orders.said(lambda: self._say(word, signers), readers, self._registry)[1]

@@ -1,0 +1,127 @@
+"""The queue: what waits for people, and deciding about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolgate.console.cards import Card, digest_of
+from toolgate.console.quoting import href
+from toolgate.processors.amounts import parse_usd
+from toolgate.review.errors import VoteRefusedError
+from toolgate.review.items import ItemKind
+from toolgate.review.releasing import MEANINGS, Word
+from toolgate.review.waiting import Waiting
+from toolgate.schemas.enums import Choice
+from toolgate.streams.gate.proposals import OPEN
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from toolgate.console.site import Visit
+    from toolgate.processors.keyring import StarterKey
+    from toolgate.review.items import Item
+
+SHOWN_MAX = 100
+COMMENT_CHARS_MAX = 500
+_VOTES = {"approve": Choice.APPROVE, "promote": Choice.APPROVE, "reject": Choice.REJECT}
+_HAPPENED = {"happened": True, "did-not": False}
+ASIDE = "aside"
+
+
+async def queue(visit: Visit) -> Response:
+    """What waits, what should be answered first before the rest."""
+    at_ms = visit.site.now_ms()
+    kind, workflow, role, overdue = map(visit.query, ("kind", "workflow", "role", "overdue"))
+    with visit.site.views.lock:
+        items = visit.site.views.queue.items(at_ms)
+    found = [
+        item
+        for item in items
+        if kind in {"", item.kind}
+        and workflow in {"", item.workflow_id}
+        and role in {"", *item.roles}
+        and (not overdue or item.overdue(at_ms))
+    ]
+    return visit.page(
+        "queue.html",
+        "queue",
+        cards=[Card(item, visit.session.person, at_ms) for item in found[:SHOWN_MAX]],
+        total=len(found),
+        all=len(items),
+        late=sum(item.overdue(at_ms) for item in found),
+        kinds=[each.value for each in ItemKind],
+        workflows=sorted({item.workflow_id for item in items if item.workflow_id}),
+        roles=sorted({role for item in items for role in item.roles}),
+        kind=kind,
+        workflow=workflow,
+        role=role,
+        overdue=overdue,
+        back=href("/queue", kind=kind, workflow=workflow, role=role, overdue=overdue),
+    )
+
+
+async def item(visit: Visit) -> Response:
+    """One of them, also a hold or a draft that is over."""
+    at_ms = visit.site.now_ms()
+    with visit.site.views.lock:
+        found = visit.site.views.queue.find(visit.query("id"), at_ms)
+    if found is None:
+        return visit.missing("nothing ever waited under this id, or it is no longer kept")
+    card = Card(found, visit.session.person, at_ms)
+    return visit.page("item.html", "queue", card=card, back=card.href)
+
+
+async def decide(visit: Visit, fields: dict[str, str]) -> str:
+    """Decide about exactly what the page has shown, signed with the session's key.
+
+    Raises:
+        VoteRefusedError: it changes nothing.
+    """
+    wanted, choice, key = fields.get("id", ""), fields.get("choice", ""), visit.session.person.key
+    with visit.site.views.lock:
+        found = visit.site.views.queue.find(wanted, visit.site.now_ms())
+    if found is None:
+        raise VoteRefusedError("nothing waits under this id", wanted)
+    if key is None:
+        raise VoteRefusedError("you have no key to sign with", wanted)
+    if fields.get("digest") != digest_of(found):
+        raise VoteRefusedError("what waits is not what the page has shown", wanted)
+    if found.state != OPEN:
+        raise VoteRefusedError(f"it is over: {found.state}", wanted)
+    comment = fields.get("comment", "").strip()[:COMMENT_CHARS_MAX]
+    if isinstance(found.subject, Waiting) and choice in _VOTES:
+        await _vote(visit, key, found.subject, _VOTES[choice], comment)
+    elif not isinstance(found.subject, Waiting) and choice in {*_HAPPENED, ASIDE}:
+        await _release(visit, key, found, _word(wanted, choice, fields.get("cost", "")), comment)
+    else:
+        raise VoteRefusedError("this is no answer to it", wanted)
+    return fields.get("back", "")
+
+
+async def _vote(visit: Visit, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> None:
+    told = (await visit.ask(visit.site.desk.vote, key, waiting, choice, comment)).told
+    if told.state == OPEN:
+        came = f"{len(told.approvals)} of {told.approvals_needed} approvals; it waits for more"
+    else:
+        why = "; ".join(reason.because or reason.code for reason in told.reasons if told.state == "denied")
+        came = told.state + (f": {why}" if why else "")
+    visit.session.tell(
+        "refused" if told.state == "denied" else "done", f"{waiting.kind} {waiting.id}: {came}."
+    )
+
+
+async def _release(visit: Visit, key: StarterKey, found: Item, word: Word | None, comment: str) -> None:
+    event = await visit.ask(visit.site.desk.release, key, found, word, comment)
+    visit.session.tell("done", f"{found.kind} {found.id}: {MEANINGS.get(event.note, event.note)}.")
+
+
+def _word(wanted: str, choice: str, cost: str) -> Word | None:
+    if choice == ASIDE:
+        return None
+    happened, cost = _HAPPENED[choice], cost.strip()
+    if not cost or not happened:
+        return Word(happened)
+    try:
+        return Word(happened, parse_usd(cost))
+    except ValueError as error:
+        raise VoteRefusedError(f"what it cost: {error}", wanted) from None

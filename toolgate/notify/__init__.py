@@ -1,0 +1,1 @@
+"""Telling other systems what people should know: signed webhooks, at least once."""

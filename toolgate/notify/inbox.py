@@ -1,0 +1,179 @@
+"""The inbox: the records that one endpoint is to be told of, one at a time, each until it is done with."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from toolgate.streams.errors import RefusedError, UnreachableError
+from toolgate.streams.log.messages import envelope
+from toolgate.streams.log.producer import cause
+from toolgate.streams.settings import notify_consumer_config, notify_group_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from confluent_kafka import Message
+
+    from toolgate.processors.case import Envelope
+    from toolgate.streams.log.trouble import Trouble
+    from toolgate.streams.settings import Settings
+
+TOPICS = ("holds", "drafts", "alerts")
+_ASK_S = 10.0
+_STEP_S = 0.2
+_REFUSED = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's public names of client-side errors begin so
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+    }
+)
+_log = structlog.get_logger("toolgate.notify")
+
+
+class Inbox:
+    """A member of an endpoint's group. A place is committed when its record is done with; for one thread.
+
+    A group that is new begins at what comes from then on, and commits that at once: what comes later is not missed.
+
+    Args:
+        settings: where Kafka is and which prefix.
+        endpoint: whose group.
+        trouble: takes the client's errors.
+        stopped: whether the process is to end: then nobody waits.
+    """
+
+    def __init__(
+        self, settings: Settings, endpoint: str, trouble: Trouble, stopped: Callable[[], bool]
+    ) -> None:
+        self._stopped = stopped
+        self._names = {settings.topic(topic): topic for topic in TOPICS}
+        self._group = notify_group_id(settings, endpoint)
+        self._trouble = trouble
+        self._held: set[tuple[str, int]] = set()
+        self._unread: set[tuple[str, int]] = set()  # whose end has not been reached since they were assigned
+        self._generation = 0
+        self._consumer = Consumer({**notify_consumer_config(settings, endpoint), **trouble.settings()})
+        self._consumer.subscribe(
+            list(self._names), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+        )
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that there was has been taken."""
+        return self._generation > 0 and not self._unread
+
+    def take(self, timeout_s: float) -> Envelope | None:
+        """The next record, or None where none comes in time.
+
+        Raises:
+            RefusedError: this user may not read the topics, or not as this group.
+        """
+        message = self._consumer.poll(timeout_s)
+        if message is None:
+            return None
+        error = message.error()
+        if error is None:
+            return envelope(message, self._names[message.topic() or ""])
+        self._complain(error, message)
+        return None
+
+    def done(self, told: Envelope) -> None:
+        """Whoever owns the partition next begins behind this record. Where that fails, it is told once more."""
+        name = next(full for full, topic in self._names.items() if topic == told.topic)
+        try:
+            self._consumer.commit(
+                offsets=[TopicPartition(name, told.partition, told.offset + 1)], asynchronous=False
+            )
+        except KafkaException as error:
+            _log.warning("the place was not kept", group=self._group, detail=cause(error).str())
+
+    def wait(self, seconds: float, told: Envelope | None = None) -> bool:
+        """Let time pass without leaving the group; whether the record is still ours to tell.
+
+        Args:
+            seconds: how long, less where the record goes to another member.
+            told: the record; None where there is none.
+        """
+        generation, end = self._generation, time.monotonic() + seconds
+        self._consumer.pause(self._places())
+        try:
+            while (
+                (left := end - time.monotonic()) > 0
+                and self._generation == generation
+                and not self._stopped()
+            ):
+                self._serve(min(left, _STEP_S))
+        finally:
+            if self._generation == generation:
+                self._consumer.resume(self._places())
+        return told is None or self._generation == generation
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _serve(self, timeout_s: float) -> None:
+        """Run the group's callbacks; what a paused partition gives all the same is fetched again later."""
+        message = self._consumer.poll(timeout_s)
+        if message is None:
+            return
+        error = message.error()
+        if error is not None:
+            self._complain(error, message)
+        elif (message.topic(), message.partition()) in self._held:
+            self._consumer.seek(
+                TopicPartition(message.topic() or "", message.partition() or 0, message.offset() or 0)
+            )
+
+    def _places(self) -> list[TopicPartition]:
+        return [TopicPartition(*place) for place in self._held]
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._generation += 1
+        try:
+            begin = [self._begin(consumer, place) for place in consumer.committed(places, _ASK_S)]
+        except KafkaException as error:
+            text = f"Kafka does not say where group {self._group} stands: {cause(error).str()}"
+            raise UnreachableError(text, where=self._group, remedy="see that Kafka runs") from error
+        self._held = {(place.topic, place.partition) for place in places}
+        self._unread = set(self._held)
+        consumer.assign(begin)
+        if begin:
+            consumer.commit(offsets=begin, asynchronous=False)
+        _log.info("partitions assigned", group=self._group, partitions=len(places))
+
+    def _begin(self, consumer: Consumer, place: TopicPartition) -> TopicPartition:
+        if place.error is not None:
+            raise KafkaException(place.error)
+        if place.offset >= 0:
+            return TopicPartition(place.topic, place.partition, place.offset)
+        answer = consumer.get_watermark_offsets(place, _ASK_S, cached=False)
+        if answer is None:
+            raise UnreachableError(
+                f"Kafka does not say where {place.topic}[{place.partition}] ends",
+                where=self._group,
+                remedy="see that Kafka runs",
+            )
+        return TopicPartition(place.topic, place.partition, answer[1])
+
+    def _revoked(self, _consumer: Consumer, _places: list[TopicPartition]) -> None:
+        self._generation += 1
+        self._held, self._unread = set(), set()
+
+    def _complain(self, error: KafkaError, message: Message) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            self._unread.discard((message.topic() or "", message.partition() or 0))
+        elif error.code() in _REFUSED:
+            raise RefusedError(
+                f"records cannot be read: {error.str()}{self._trouble.because()}",
+                where=self._group,
+                remedy="check the rights of this user: toolgate acl plan",
+            )
+        else:
+            self._trouble.error(error)

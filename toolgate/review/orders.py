@@ -1,0 +1,137 @@
+"""Orders: an operator's word as a control record, and the place from which on it holds."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from toolgate.inspection.awaiting import awaited
+from toolgate.processors.control_state import ALL, MODE
+from toolgate.processors.grants import GRANT
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import AuditEvent, Control
+from toolgate.streams.ports import CONTROL, RetryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from toolgate.inspection.search import Readers
+    from toolgate.processors.control_state import ControlState
+    from toolgate.schemas.registry import Registry
+
+TIMEOUT_S = 30.0
+AUDIT = "audit"
+EVERY = "*"
+
+
+class Held(NamedTuple):
+    """A word that holds: its offset on the control topic, and the seq after which it does."""
+
+    offset: int
+    after: int
+
+
+def control_id(kind: str) -> str:
+    """A new one."""
+    return f"{kind}-{secrets.token_hex(8)}"
+
+
+def stopping(  # noqa: PLR0913, PLR0917 - the fields of the record
+    kind: str, scope: str, value: str, reason: str, issued_by: Sequence[str], standing: ControlState
+) -> Control:
+    """A kill or a lift; it is said in sight of what stands: a lift lifts no kill that comes later."""
+    return Control(
+        control_id=control_id(kind),
+        kind=kind,
+        scope=scope,
+        value=value,
+        reason=reason,
+        issued_by=tuple(issued_by),
+        version=standing.position,
+    )
+
+
+def ordering(  # noqa: PLR0913, PLR0917 - the fields of the record
+    scope: str, value: str, mode: str, reason: str, issued_by: Sequence[str], standing: ControlState
+) -> Control:
+    """A mode for a workflow, a tenant or all."""
+    return Control(
+        control_id=control_id(MODE),
+        kind=MODE,
+        scope=scope,
+        value=value,
+        reason=reason,
+        issued_by=tuple(issued_by),
+        mode=mode,
+        version=standing.order(scope, value).version + 1,
+    )
+
+
+def granting(  # noqa: PLR0913 - the fields of the record
+    scope: str,
+    value: str,
+    reason: str,
+    issued_by: Sequence[str],
+    standing: ControlState,
+    *,
+    tools: Sequence[str],
+    expires_at: int,
+) -> Control:
+    """A grant of tools, globs, until so many ms of the epoch."""
+    return Control(
+        control_id=control_id(GRANT),
+        kind=GRANT,
+        scope=scope,
+        value=value,
+        reason=reason,
+        issued_by=tuple(issued_by),
+        version=standing.grant(scope, value).version + 1,
+        expires_at=expires_at,
+        tools=tuple(tools),
+    )
+
+
+def revoking(scope: str, value: str, reason: str, issued_by: Sequence[str]) -> Control:
+    """The end of a grant: one of nothing."""
+    return Control(control_id(GRANT), GRANT, scope, value, reason, tuple(issued_by))
+
+
+def of_tenant(name: str, tenant: str | None) -> str:
+    """What a control record names: a bare name is everybody's of that name, tenant/name one tenant's."""
+    return f"{tenant}/{name}" if tenant else name
+
+
+def target(workflow: str, tenant: str | None) -> tuple[str, str]:
+    """Scope and value of an order for a workflow, or for `*`: all of a tenant's, or everybody's."""
+    if workflow == EVERY:
+        return ("tenant", tenant) if tenant else (ALL, "")
+    return "workflow", of_tenant(workflow, tenant)
+
+
+def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s: float = TIMEOUT_S) -> Held:
+    """Say a word and wait until its audit event is committed.
+
+    Args:
+        say: writes the record to control, gives its offset; what it raises is raised here.
+        readers: of the same prefix.
+        registry: where schema ids come from.
+        timeout_s: seconds to wait for the event.
+
+    Raises:
+        RetryError: it is not in the audit in time. The word stands all the same, and holds as soon as a gate reads it.
+    """
+    since = readers(AUDIT).span(0)[1]
+    offset = say()
+    event = awaited(
+        readers(AUDIT),
+        {0: since},
+        Codec(AuditEvent, registry),
+        lambda event: (event.topic, event.offset) == (CONTROL, offset) and event.after is not None,
+        timeout_s,
+    )
+    if event is not None and event.after is not None:
+        return Held(offset, event.after)
+    raise RetryError(
+        f"control record {offset} stands and is not audited in {timeout_s:g} s: does a gate run? It will hold as soon "
+        "as one reads it, and executors keep to it already"
+    )
