@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.contract import PARAMS_DEPTH_MAX
 from toolgate.processors.paths import steps, values_at
 from toolgate.schemas.strict_json import dumps_canonical
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 HIDDEN = "[redacted]"
 CAPTURED_BYTES_MAX = 64 * 1024
+_WRAPPED = 2  # an object of what is captured, a list of what stands at a path
 
 
 def captured(case: Case) -> str:
@@ -46,18 +48,13 @@ def captured(case: Case) -> str:
     return _bounded(shown)
 
 
-def shown_params(case: Case) -> str:
-    """A JSON object of the parameters as people may see them, under `params`; bounded as `captured` is."""
-    return _bounded({"params": _redacted(case)})
-
-
 def _redacted(case: Case) -> Any:
     by_policy = case.policy.redact if case.policy else ()
     return redacted(case.params or {}, (*by_policy, *(case.tool.redact if case.tool else ())))
 
 
 def _bounded(shown: dict[str, Any]) -> str:
-    text = dumps_canonical(shown)
+    text = dumps_canonical(shown, max_depth=PARAMS_DEPTH_MAX + _WRAPPED)
     size = len(text.encode())
     return text if size <= CAPTURED_BYTES_MAX else dumps_canonical({"truncated": size})
 

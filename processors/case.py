@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Intent, Reason
 
 NO_FACTS: Mapping[str, str] = MappingProxyType({})
+NOTHING_KNOWN: Mapping[str, Any] = MappingProxyType({})
 NO_HISTORY: Mapping[str, int] = MappingProxyType(
     {"landed": 0, "failed": 0, "landed_writes": 0, "failed_writes": 0}
 )
@@ -71,6 +72,7 @@ class Case:
     facts: Mapping[str, str] = NO_FACTS  # what the run remembers, as the ledger keeps it
     history: Mapping[str, int] = NO_HISTORY  # what became of its earlier calls
     run_contract: Mapping[str, Any] | None = None  # what the run may touch, as whoever started it has said
+    known: Mapping[str, Any] = NOTHING_KNOWN  # what people are shown of the world when it waits: shown.py
     approved: Approved | None = None  # by people: that alone no longer holds or drafts it
     unseen: bool = False  # it names results that do not exist
     wanted: tuple[Missing, ...] = ()  # facts that were not known

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from toolgate.processors.condition_syntax import TEXT_CHARS_MAX, ConditionError
 from toolgate.processors.condition_types import of_schema
+from toolgate.processors.current import CURRENT_MAX, compile_current
 from toolgate.processors.fields import (
     MONEY_SCHEMA,
     Id,
@@ -38,12 +40,14 @@ from toolgate.processors.remembering import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from toolgate.processors.current import Current
     from toolgate.processors.facts import FactKind
     from toolgate.processors.paths import Steps
     from toolgate.processors.problems import Path, Problem
     from toolgate.processors.remembering import Remembering
     from toolgate.processors.strict_yaml import Document
 
+CurrentPath = Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)]
 LATER: dict[str, frozenset[str]] = {"": frozenset()}
 READ, IRREVERSIBLE = "read", "irreversible"
 PROPOSAL = "proposal"
@@ -123,6 +127,10 @@ class ToolEntry(StrictModel):
     remember: Annotated[list[Remember], Field(max_length=REMEMBER_MAX)] = Field(
         default_factory=list, description="what a call that succeeded tells the rules of later calls"
     )
+    current: Annotated[dict[str, CurrentPath], Field(max_length=CURRENT_MAX)] = Field(
+        default_factory=dict,
+        description="what stands now where a call changes something: by parameter, facts.<fact>[params.<key>].<field>",
+    )
 
     @model_validator(mode="after")
     def _check_units(self) -> ToolEntry:
@@ -187,6 +195,7 @@ class Tool:
     idempotent: bool
     description: str = ""
     remember: tuple[Remembering, ...] = ()
+    current: tuple[Current, ...] = ()
     frozen: str = ""  # how it differs from what the lock accepts (changed, new); "": it does not
 
     @property
@@ -226,6 +235,7 @@ def compile_tools(document: Document, file: CatalogueFile) -> tuple[dict[str, To
             if not tool.schema.may_have(steps(path))
         )
     problems += _at_odds(document, file, tools)
+    problems += _compile_current(document, file, tools)
     broken = len(tools) != len(file.tools)
     for place, entry in enumerate(file.tools):
         problems += _check_links(document, ("tools", place), entry, tools, complete=not broken)
@@ -270,6 +280,27 @@ def _at_odds(document: Document, file: CatalogueFile, tools: Mapping[str, Tool])
             for name, what in at_odds(one, kinds):
                 path = ("tools", place, "remember", number, "fields", name)
                 yield document.problem(path, what, "give it another name, or the same type")
+
+
+def _compile_current(document: Document, file: CatalogueFile, tools: dict[str, Tool]) -> Iterator[Problem]:
+    """Give tools what they compare with facts, which only all tools together say; and what is wrong with it."""
+    kinds = facts_of(tools.values())
+    for place, entry in enumerate(file.tools):
+        tool = tools.get(entry.name)
+        if tool is None or not entry.current:
+            continue
+        found: list[Current] = []
+        for param, text in entry.current.items():
+            path = ("tools", place, "current", param)
+            if not tool.schema.may_have((param,)):
+                what = f"tool {entry.name} has no parameter {param}"
+                yield document.problem(path, what, nearest(param, tool.schema.names))
+                continue
+            try:
+                found.append(compile_current(param, text, of_schema(tool.schema.document), kinds))
+            except ConditionError as error:
+                yield document.problem_within(path, text, error.at, error.what, error.hint)
+        tools[entry.name] = replace(tool, current=tuple(found))
 
 
 def _tool(entry: ToolEntry, schema: ParamSchema, remember: tuple[Remembering, ...]) -> Tool:

@@ -15,7 +15,7 @@ import orjson
 from toolgate.processors.condition_types import INT, Field, Type, fits_deeply, map_of, record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 KEY_CHARS_MAX = 256
 HISTORY: Type = record(landed=INT, failed=INT, landed_writes=INT, failed_writes=INT)
@@ -94,6 +94,14 @@ def names_of(texts: Iterable[str], fact: str, key: str) -> list[str]:
 def concerning(texts: Mapping[str, str], kinds: Collection[str]) -> dict[str, str]:
     """Of all that a run remembers, facts of these kinds."""
     return {name: text for name, text in texts.items() if name.partition(_APART)[0] in kinds}
+
+
+def sources_of(texts: Mapping[str, str]) -> Iterator[tuple[int, str, str]]:
+    """Of all facts that a run remembers: the offset of the result that told it, the tool, and the kind of fact."""
+    for name, text in texts.items():
+        fact, *key, source = name.split(_APART)
+        if key:
+            yield _read(text)["at"], source.rpartition("#")[0], fact
 
 
 class Told(dict[str, dict[str, Any]]):

@@ -106,6 +106,11 @@ EXAMPLES: dict[str, dict[str, str]] = {
         "redact": "redact: [iban]",
         "idempotent": "idempotent: true",
         "result": "result: {properties: {paid_cents: {type: integer}}}",
+        "current": (
+            "result: {properties: {plan: {type: string}}}, "
+            "remember: [{fact: booked, key: params.order_id, fields: {plan: result.plan}}], "
+            'current: {plan: "facts.booked[params.order_id].plan"}'
+        ),
         "remember": (
             "result: {properties: {paid_cents: {type: integer}}}, "
             "remember: [{fact: order, key: params.order_id, fields: {paid_cents: result.paid_cents}}]"

@@ -11,6 +11,7 @@ from toolgate.processors.approval_terms import (
     check_approvals,
     compile_approvals,
 )
+from toolgate.processors.modes import DRAFT_ONLY
 from toolgate.processors.names import compile_globs, is_glob
 from toolgate.processors.paths import Steps, steps
 from toolgate.processors.plans import (
@@ -66,6 +67,7 @@ class WorkflowPolicy:
     holds_writes: bool  # by its tier
     approvers: int  # how many people every hold needs
     approvals: Mapping[str, tuple[ApprovalEntry, ...]]  # of the allowed tools that any entry is about
+    waits: frozenset[str]  # the allowed tools of which it may hold or draft a call
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -134,6 +136,8 @@ def compile_policy(
     usable = [tools[name] for name in plans]
     rules = compile_rules(policy, usable, known)
     tier = TIERS[policy.tier] if policy.tier else None
+    holds_writes = tier is not None and tier.holds_writes
+    approvals = compile_approvals(policy, usable)
     return WorkflowPolicy(
         tenant=policy.tenant,
         workflow_id=policy.workflow_id,
@@ -148,9 +152,16 @@ def compile_policy(
         rules=rules,
         history=any(sheet.history for sheet in rules.values()),
         cedar=cedar,
-        holds_writes=tier is not None and tier.holds_writes,
+        holds_writes=holds_writes,
         approvers=approvers_of(policy),
-        approvals=compile_approvals(policy, usable),
+        approvals=approvals,
+        waits=frozenset(
+            tool.name
+            for tool in usable
+            if tool.name in approvals
+            or (tool.writes and (holds_writes or policy.mode == DRAFT_ONLY))
+            or (tool.name in rules and rules[tool.name].waits)
+        ),
     )
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from toolgate.processors.tables import Rows
 
 APPROVERS = ("approver",)
+_WAITS = frozenset({Effect.HOLD, Effect.DRAFT})
 # What a condition may look at besides the parameters.
 _ROOTS = {
     "intent": record(id=STRING, run=STRING, tool=STRING, reason=STRING),
@@ -88,6 +89,11 @@ class Sheet:
     now: datetime | None  # None: the intent's own time
     lookups: tuple[Lookup, ...]  # one for each slot
     told: frozenset[int]  # the slots that CEL is asked about
+
+    @property
+    def waits(self) -> bool:
+        """Whether a rule may leave a call to people."""
+        return any({rule.then, rule.missing} & _WAITS and not rule.shadow for rule in self.rules)
 
 
 def roots_of(tool: Tool, policy: Policy, known: Known) -> dict[str, Type]:
@@ -205,7 +211,7 @@ def _sheet(policy: Policy, tool: Tool, known: Known) -> Sheet:
             rule.id,
             rule.because,
             condition,
-            tuple(number for number in condition.slots if _may_be_shown(slots[number], hidden)),
+            tuple(number for number in condition.slots if may_be_shown(slots[number], hidden)),
             Effect(rule.then),
             Effect(rule.missing),
             rule.mode == SHADOW,
@@ -234,9 +240,9 @@ def _params_of(slot: Slot) -> Iterator[str]:
         yield from _params_of(one)
 
 
-def _may_be_shown(slot: Slot, hidden: tuple[Steps, ...]) -> bool:
+def may_be_shown(slot: Slot, hidden: tuple[Steps, ...]) -> bool:
     """Whether nothing that is redacted lies at the slot's path, above it or below it."""
-    if not all(_may_be_shown(one, hidden) for one in slot.inputs):
+    if not all(may_be_shown(one, hidden) for one in slot.inputs):
         return False
     path = tuple(step for step in slot.path if step != EACH)
     if slot.root != "params":

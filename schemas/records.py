@@ -103,13 +103,10 @@ class Denial:
 
 @frozen
 class Outcome:
-    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds.
-
-    An id may be used by somebody else as well: an outcome is an intent's only when the digest is its own too.
-    """
+    """What the agent is told (`toolgate.outcomes`, schema IntentOutcome): no parameters, no thresholds."""
 
     intent_id: str
-    digest: str
+    digest: str  # an id may be used by somebody else as well: it is an intent's outcome only with its digest
     seq: int
     verdict: str
     codes: tuple[str, ...] = ()
@@ -165,14 +162,10 @@ class Control:
 
 @frozen
 class Op:
-    """One change of the ledger; the fold of these in seq order is the ledger's state.
+    """One change of the ledger; the fold of these in seq order is the ledger's state."""
 
-    `op` names the branch of the Avro union and decides which of `args` are there, in the order of the branch's
-    fields: reserve, settle, spend, rate, window, count, own, remember.
-    """
-
-    op: str
-    args: tuple[Any, ...]
+    op: str  # branch of the Avro union: reserve, settle, spend, rate, window, count, own, remember
+    args: tuple[Any, ...]  # in the order of the branch's fields
 
 
 @frozen
@@ -260,6 +253,7 @@ class Pulse:
     cost_micros: int
     codes: dict[str, int]  # reason code -> count
     tools: dict[str, int]  # tool -> count
+    would_have: dict[str, int] = {}  # verdict if nothing were in shadow -> count  # noqa: RUF012
 
 
 @frozen
@@ -283,7 +277,7 @@ class Hold:
     expires_at: int
     state: str  # open, approved, denied, rejected, expired, withdrawn
     reasons: tuple[Reason, ...] = ()
-    diff: str = "{}"
+    diff: str = "{}"  # JSON: what is asked beside what stands now
     cost_micros: int = 0
     records: tuple[str, ...] = ()
     body_topic: str = "intents"
@@ -297,6 +291,8 @@ class Hold:
     refused: str = ""  # why that vote changed nothing; "" where it counts
     owner: str = ""  # as it was opened: who sees to it that somebody answers; "" none named
     answer_by: int = 0  # as it was opened: until when somebody should have; 0 unknown
+    inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
+    earlier: str = ""  # JSON: the run's last calls that told something; "" where none is known
 
 
 @frozen
@@ -352,6 +348,11 @@ class Draft:
     refused: str = ""  # why that vote changed nothing; "" where it counts
     owner: str = ""  # as it was opened: who sees to it that somebody answers; "" none named
     answer_by: int = 0  # as it was opened: until when somebody should have; 0 unknown
+    diff: str = "{}"  # JSON: what is asked beside what stands now
+    cost_micros: int = 0
+    records: tuple[str, ...] = ()
+    inverse: str = ""  # JSON: the call that undoes it; "" where the catalogue names none
+    earlier: str = ""  # JSON: the run's last calls that told something; "" where none is known
 
 
 @frozen

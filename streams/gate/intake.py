@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors import voting
 from toolgate.processors.case import Approved, Case
 from toolgate.processors.chain import judge
-from toolgate.processors.contract import PARAMS_BYTES_MAX
 from toolgate.processors.control_state import ACTIVATE, supported
-from toolgate.processors.facts import concerning, history_keys
 from toolgate.processors.holds import ended, fields_of, hold_of, in_time, open_hold
 from toolgate.processors.identity import check_contract, check_control, check_result
 from toolgate.processors.memos import told_by
@@ -21,15 +19,17 @@ from toolgate.processors.policy_store import PolicyStore
 from toolgate.processors.problems import LoadError
 from toolgate.processors.reasons import Code
 from toolgate.processors.releasing import release_of
-from toolgate.processors.run_contract import accepting, contract_fault, contract_of, seen_id
+from toolgate.processors.run_contract import accepting, contract_fault, seen_id
 from toolgate.processors.settling import cost_fault, settle_of
+from toolgate.processors.shown import known_of
 from toolgate.processors.voting import nothing_waits, step_of_tick, step_of_vote
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
-from toolgate.schemas.enums import Choice, ResultStatus, Verdict
+from toolgate.schemas.enums import WAITS, Choice, ResultStatus, Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Intent, Reason, Result, RunContract, Tick, Vote
-from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, loads_strict, read_strict
+from toolgate.schemas.strict_json import dumps_canonical, loads_strict
+from toolgate.streams.gate.given import given_of, history_of, wants_run, with_known
 from toolgate.streams.gate.items import RECORDS, Item, Reading, Record
 from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ports import GIVEN_BYTES_MAX, NOTHING, Ask, UnavailableError
@@ -108,19 +108,20 @@ class Intake:
         """
         runs: set[str] = set()
         counters: set[str] = set()
-        policies = self.in_force(control)
+        world = self._world(control)
+        policies = world.policies
         for reading in readings:
             match reading.record:
                 case Vote() | Tick() as word:
                     runs.add(word.run_id)
                     if isinstance(word, Vote) and (carried := self._carried(word, 0)):
-                        counters.update(_history_keys(carried.record).values())  # type: ignore[arg-type]
+                        counters.update(history_of(carried.record).values())  # type: ignore[arg-type]
                 case Intent() as intent if policy := policies.for_workflow(intent.tenant, intent.workflow_id):
-                    sheet = policy.rules.get(intent.tool)
-                    if policy.written.contract or (sheet and sheet.facts):
+                    if wants_run(intent, policy, world):
                         runs.add(intent.run_id)
+                    sheet = policy.rules.get(intent.tool)
                     if sheet and sheet.history:
-                        counters.update(_history_keys(intent).values())
+                        counters.update(history_of(intent).values())
                 case Result() as result if policies.remembers and result.status != ResultStatus.STARTED:
                     runs.add(result.run_id)
         return runs, counters
@@ -147,8 +148,7 @@ class Intake:
         """
         match reading.record:
             case Intent() as intent:
-                text = self._given(reading, intent, control, look) if given is None else given
-                return self._intent(reading, intent, control, text)
+                return self._intent(reading, intent, control, look, given)
             case Result() as result:
                 return self._result(reading, result, control, look)
             case RunContract() as contract:
@@ -205,24 +205,6 @@ class Intake:
             policy_digest=control.policy.digest or (self._local.digest if self._local else ""),
         )
 
-    def _given(self, reading: Reading, intent: Intent, control: ControlState, look: Look) -> str:
-        """What an intent is judged with besides itself, as text; "" for nothing."""
-        policy = self.in_force(control).for_workflow(intent.tenant, intent.workflow_id)
-        if policy is None:
-            return ""
-        sheet, kept = policy.rules.get(intent.tool), look.facts.get(intent.run_id, {})
-        given: dict[str, object] = {}
-        if sheet and (facts := concerning(kept, sheet.facts)):
-            given["facts"] = facts
-        if policy.written.contract and (contract := contract_of(kept)):
-            given["run_contract"] = contract
-        if sheet and sheet.history:
-            counts = {name: look.counts.get(key, 0) for name, key in _history_keys(intent).items()}
-            given |= {"history": counts} if any(counts.values()) else {}
-        if reading.unseen:
-            given["unseen"] = True
-        return dumps_canonical(given) if given else ""
-
     def _world(self, control: ControlState) -> World:
         return World(self.in_force(control), control, self._keys, self._partitions)
 
@@ -240,9 +222,16 @@ class Intake:
             case = changed(case, **loads_strict(given, max_bytes=GIVEN_BYTES_MAX))
         return judge(case, self._world(control))
 
-    def _intent(self, reading: Reading, intent: Intent, control: ControlState, given: str) -> Item:
-        envelope = reading.envelope
+    def _intent(
+        self, reading: Reading, intent: Intent, control: ControlState, look: Look, given: str | None
+    ) -> Item:
+        envelope, first = reading.envelope, given is None
+        if given is None:
+            given = given_of(reading, intent, self.in_force(control), look)
         case = self._case(reading, intent, control, given)
+        if first and case.verdict in WAITS and (texts := look.facts.get(intent.run_id)):
+            known = known_of(case, texts)
+            case, given = changed(case, known=known), with_known(given, known)
         ask = Ask(
             offset=envelope.offset,
             time_ms=envelope.time_ms,
@@ -346,7 +335,11 @@ class Intake:
             because = "it does not carry the intent that waits: it cannot be judged again"
             return Item(reading, plain, refused=voting.refused(because), hold=hold, voter=voter)
         intent: Any = wanted.record
-        given = self._given(wanted, intent, control, look) if known is None else known.get("given", "")
+        given = (
+            given_of(wanted, intent, self.in_force(control), look)
+            if known is None
+            else known.get("given", "")
+        )
         approved = Approved(Verdict(hold.kind), hold.approvers, frozenset(hold.roles))
         case = self._case(wanted, intent, control, given, approved)
         plain = changed(plain, given=dumps_canonical({"hold": fields_of(hold), "given": given}))
@@ -374,12 +367,3 @@ class Intake:
         if fault := check_result(self._keys, envelope, result):
             return Reason(Code.BAD_IDENTITY, "identity", fault)
         return cost_fault(result)
-
-
-def _history_keys(intent: Intent) -> dict[str, str]:
-    """The counters of a call's history; of one whose parameters cannot be read, which is denied, it does not matter."""
-    try:
-        _, canonical = read_strict(intent.params, max_bytes=PARAMS_BYTES_MAX)
-    except JsonError:
-        canonical = b""
-    return history_keys(intent.run_id, intent.tool, digest(canonical))

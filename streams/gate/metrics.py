@@ -19,6 +19,7 @@ from toolgate.processors.refusals import refusal
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.records import Intent, Result, RunContract
 from toolgate.streams.gate.contracted import note_of
+from toolgate.streams.gate.told import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,6 +62,12 @@ class Metrics:
         )
         self._reasons = Counter(
             "toolgate_reasons", "Reasons of denials and quarantine.", ["code"], registry=to
+        )
+        self._would_have = Counter(
+            "toolgate_would_have",
+            "Intents about which something in shadow had a say, by the verdict if nothing were in shadow.",
+            ["verdict"],
+            registry=to,
         )
         self._results = Counter("toolgate_results", "Results by what they settled.", ["note"], registry=to)
         self._contracts = Counter(
@@ -121,8 +128,8 @@ class Metrics:
         self._batch.observe(len(decided))
         self._seq.set(max(decision.seq for _, decision in decided))
         self._committed.set_to_current_time()
-        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally(), Tally(), Tally())
-        verdicts, codes, notes, contracts, topics, quarantined = tallies
+        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally(), Tally(), Tally(), Tally())
+        verdicts, codes, would_have, notes, contracts, topics, quarantined = tallies
         uncovered: Tally[str] = Tally()
         for item, decision in decided:
             record, topic = item.reading.record, item.reading.envelope.topic
@@ -131,6 +138,7 @@ class Metrics:
                 quarantined[topic] += 1
             if isinstance(record, Intent):
                 verdicts[decision.verdict] += 1
+                would_have.update(_would_have(item, decision))
             elif isinstance(record, Result):
                 notes[decision.note or ("refused" if item.refused else "started")] += 1
             elif isinstance(record, RunContract):
@@ -141,6 +149,7 @@ class Metrics:
         counters = (
             self._intents,
             self._reasons,
+            self._would_have,
             self._results,
             self._contracts,
             self._inputs,
@@ -223,6 +232,14 @@ def _codes(item: Item, decision: Decision) -> Iterator[str]:
         if decision.verdict == Verdict.DENY:
             claims = item.ask.always + item.ask.claims
             yield from (refusal(claims[index], level).code for index, level in decision.refused)
+
+
+def _would_have(item: Item, decision: Decision) -> Iterator[str]:
+    """The verdict if nothing were in shadow, where something is; the audit has the same."""
+    case = item.case
+    if case and (case.shadow_reasons or case.verdict == Verdict.RECORDED):
+        would = told_of(item, decision).would_have
+        yield from (would,) if would else ()
 
 
 def _uncovered(decision: Decision) -> Iterator[tuple[str, int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.approval_terms import terms_of
-from toolgate.processors.capture import shown_params
 from toolgate.processors.holds import opened
+from toolgate.processors.shown import diff_of, earlier_of, inverse_of
 from toolgate.schemas.records import Draft, Hold
 
 if TYPE_CHECKING:
@@ -32,9 +32,7 @@ def hold_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Hold
     return Hold(
         hold_id=hold.hold_id,
         state=OPEN,
-        diff=shown_params(case),
-        cost_micros=case.cost_micros,
-        records=case.records,
+        **_asked(case),
         **told_of(hold, decision, reasons),
         **_owned(hold, terms),
     )
@@ -44,7 +42,7 @@ def draft_of(case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> Dra
     """The draft that a write became, open."""
     terms = terms_of(case)
     hold = opened(case, decision.policy_digest, terms)
-    told = told_of(hold, decision, reasons) | _owned(hold, terms)
+    told = told_of(hold, decision, reasons) | _asked(case) | _owned(hold, terms)
     return Draft(draft_id=hold.hold_id, state=OPEN, twin=hold.twin, **told)
 
 
@@ -56,6 +54,17 @@ def _owned(hold: OpenHold, terms: ApprovalTerms) -> dict[str, Any]:
 def owners_of(record: Hold | Draft) -> tuple[str, ...]:
     """Who sees to it, as its policy names them."""
     return tuple(record.owner.split(_BETWEEN)) if record.owner else ()
+
+
+def _asked(case: Case) -> dict[str, Any]:
+    """What is said of the call once, when its hold or draft is opened: votes are about nothing else."""
+    return {
+        "diff": diff_of(case),
+        "cost_micros": case.cost_micros,
+        "records": case.records,
+        "inverse": inverse_of(case),
+        "earlier": earlier_of(case),
+    }
 
 
 def told_of(hold: OpenHold, decision: Decision, reasons: tuple[Reason, ...]) -> dict[str, Any]:

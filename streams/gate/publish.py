@@ -99,7 +99,7 @@ class Publisher:
             made += self._records(item, decision, told.reasons, source)
             made.append(self._audit_output(item, decision, told, reply, after, source))
             if item.case is not None:
-                roll_up(rollups, item.case, decision, told.reasons)
+                roll_up(rollups, item.case, decision, told)
         return made
 
     def audit(self, item: Item, decision: Decision, reply: Reply, after: Mapping[int, int]) -> Output:
@@ -320,6 +320,7 @@ class Publisher:
             cost_micros=rollup.cost_micros,
             codes=dict(rollup.codes),
             tools=dict(rollup.tools),
+            would_have=dict(rollup.would_have),
         )
         headers = event_headers("toolgate.pulse.v1", f"{tenant}/{workflow}/{rollup.clk}", SOURCE)
         return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)

@@ -10,7 +10,7 @@ from toolgate.schemas.enums import Verdict
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
-    from toolgate.schemas.records import Reason
+    from toolgate.streams.gate.told import Told
     from toolgate.streams.ports import Decision
 
 
@@ -22,6 +22,7 @@ class Rollup:
     verdicts: Counter[str] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
     tools: Counter[str] = field(default_factory=Counter)
+    would_have: Counter[str] = field(default_factory=Counter)
     cost_micros: int = 0
     partitions: set[int] = field(default_factory=set)
 
@@ -33,7 +34,7 @@ class Rollups(defaultdict[tuple[str, str], Rollup]):
         super().__init__(Rollup)
 
 
-def roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Reason, ...]) -> None:
+def roll_up(rollups: Rollups, case: Case, decision: Decision, told: Told) -> None:
     """Count a decision for its workflow."""
     # Only what a proven writer sent counts for its workflow: nobody else may spoil its figures.
     if not case.kid:
@@ -42,8 +43,10 @@ def roll_up(rollups: Rollups, case: Case, decision: Decision, reasons: tuple[Rea
     rollup.clk = max(rollup.clk, decision.clk)
     rollup.partitions.add(case.envelope.partition)
     rollup.verdicts[decision.verdict] += 1
-    if reasons:
-        rollup.codes.update({reason.code for reason in reasons})
+    if told.reasons:
+        rollup.codes.update({reason.code for reason in told.reasons})
+    if told.would_have:
+        rollup.would_have[told.would_have] += 1
     if case.tool is not None:
         rollup.tools[case.tool.name] += 1
     if decision.verdict == Verdict.APPROVE and not case.intent.dry_run:

@@ -11,7 +11,7 @@ from toolgate.processors import contract
 from toolgate.processors.claims import Count, Forbid
 from toolgate.processors.run_contract import accepting
 from toolgate.schemas import strict_json
-from toolgate.streams.gate import intake
+from toolgate.streams.gate import given, intake
 from toolgate.streams.gate.deciding import Deciding
 from toolgate.streams.gate.waiting import Waiting
 from toolgate.streams.ledger.memory import MemoryLedger
@@ -78,7 +78,12 @@ def digest_of_the_spelling(patch: pytest.MonkeyPatch) -> None:
         return value, text.encode()
 
     patch.setattr(contract, "read_strict", as_sent)
-    patch.setattr(intake, "read_strict", as_sent)
+    patch.setattr(given, "read_strict", as_sent)
+
+
+def shown_as_of_now(patch: pytest.MonkeyPatch) -> None:
+    """What people are shown of a hold is not kept with its decision: whoever publishes it looks it up again."""
+    patch.setattr(intake, "with_known", lambda given, _known: given)
 
 
 BUGS = (
@@ -87,5 +92,9 @@ BUGS = (
     *in_histories(judged_with_intents, late_ones_count, second_ones_count, world="contracted"),
     in_tests(
         digest_of_the_spelling, "unit/processors/test_contract.py::test_the_digest_is_over_canonical_params"
+    ),
+    in_tests(
+        shown_as_of_now,
+        "unit/streams/gate/test_shown.py::test_what_is_asked_stands_beside_what_stands_now",
     ),
 )

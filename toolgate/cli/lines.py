@@ -160,7 +160,9 @@ def _pulse(record: Pulse) -> tuple[str, str]:
     shown = ", ".join(f"{count:,} {name}" for name, count in counts if count)
     codes = " ".join(f"{code}:{count}" for code, count in sorted(record.codes.items()))
     spent = usd(record.cost_micros)
-    return "", f"{record.tenant}/{record.workflow_id} {record.intents:,} intents: {shown}  {spent}  {codes}"
+    would = " ".join(f"{verdict}:{count}" for verdict, count in sorted(record.would_have.items()))
+    what = f"{record.tenant}/{record.workflow_id} {record.intents:,} intents: {shown}  {spent}  {codes}"
+    return "", f"{what}{'  would have: ' + would if would else ''}"
 
 
 def _alert(record: Alert) -> tuple[str, str]:

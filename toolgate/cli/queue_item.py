@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolgate.cli.asked import asked_lines
 from toolgate.cli.wording import about, because, safe
 from toolgate.inspection.decoding import as_time
 from toolgate.inspection.plain import as_plain
@@ -69,12 +70,9 @@ def _of_waiting(waiting: Waiting) -> Iterator[str]:
     held = waiting.opened
     yield from _asker(held.tenant, held.workflow_id, held.agent_id, held.run_id, held.intent_id)
     yield f"tool       {safe(held.tool)} {safe(held.tool_version)}"
-    if isinstance(held, Hold):
-        touched = f", touches {', '.join(map(safe, held.records))}" if held.records else ""
-        yield f"asks       {safe(held.diff)}"
-        yield f"costs      ${held.cost_micros / 1_000_000:.6f}{touched}"
-    else:
+    if not isinstance(held, Hold):
         yield f"draft      made by {safe(held.twin)}" if held.twin else "draft      a proposal"
+    yield from asked_lines(held)
     yield f"needs      {held.approvals_needed} of {', '.join(held.roles)} until {as_time(held.expires_at)}"
     yield from (f"why        {because(reason)}" for reason in held.reasons)
     yield f"intent     {held.body_topic}[{held.body_partition}]@{held.body_offset} digest {held.digest}"

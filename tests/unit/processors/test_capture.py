@@ -8,6 +8,7 @@ import pytest
 
 from toolgate.processors.capture import CAPTURED_BYTES_MAX, captured, redacted
 from toolgate.processors.chain import judge
+from toolgate.processors.contract import PARAMS_DEPTH_MAX
 
 HEAD = "policy:\n  workflow_id: billing_adjustments_v3\n  allowed_tools: [create_adjustment_draft]\n"
 PARAMS = '{"amount_micros":5,"invoice_id":"I-1","lines":[{"sku":"a"},{"sku":"b"}]}'
@@ -78,3 +79,13 @@ def test_redacting_leaves_the_parameters_alone():
     params = {"a": {"b": 1}}
     assert redacted(params, (("a", "b"), ("c",))) == {"a": {"b": "[redacted]"}}
     assert params == {"a": {"b": 1}}
+
+
+def test_parameters_as_deep_as_they_may_be_are_captured(case, world):
+    """What is captured wraps them; an intent must not be approved and then be impossible to write down."""
+    tools = "tools: [{name: t, effect: read, records: [], params: {properties: {any: {}}}}]"
+    policy = HEAD.replace("create_adjustment_draft", "t") + "  logging: {capture: [params, params.any]}\n"
+    deep = "[" * (PARAMS_DEPTH_MAX - 1) + "]" * (PARAMS_DEPTH_MAX - 1)
+    judged = judge(case(tool="t", params=f'{{"any":{deep}}}'), world(policy, tools=tools))
+    assert judged.verdict == "APPROVE"
+    assert json.loads(captured(judged))["params"] == {"any": json.loads(deep)}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
+from msgspec import NODEFAULT
 from msgspec.structs import fields
 
 from toolgate.schemas import bundle, enums, records
@@ -69,7 +70,11 @@ def test_a_record_has_the_defaults_of_its_schema(schema):
     defaults = {
         field["name"]: field["default"] for field in json.loads(schema.text)["fields"] if "default" in field
     }
-    ours = {f.name: f.default for f in fields(schema.subject.record_type) if not f.required}
+    ours = {
+        f.name: f.default if f.default_factory is NODEFAULT else f.default_factory()
+        for f in fields(schema.subject.record_type)
+        if not f.required
+    }
     assert {name: list(value) if value == () else value for name, value in ours.items()} == defaults
 
 

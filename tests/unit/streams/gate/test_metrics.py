@@ -76,6 +76,16 @@ def test_counts_verdicts_and_codes_of_chain_and_ledger():
     assert value(metrics, "toolgate_ledger_seq") == 9
 
 
+def test_counts_what_would_have_been():
+    """By the verdict if nothing were in shadow; what nothing in shadow is about is not counted."""
+    metrics = Metrics()
+    shadow = Case(PLACE, INTENT, "d", verdict=Verdict.RECORDED, shadow_reasons=(Reason("RULE_DENIED"),))
+    item = Item(Reading(PLACE, INTENT), Ask(0, 1, "RECORDED", policy_digest="p"), shadow)
+    metrics.batch([(item, decision("RECORDED")), (intent(), decision("APPROVE"))])
+    assert value(metrics, "toolgate_would_have_total", verdict="DENY") == 1
+    assert value(metrics, "toolgate_would_have_total", verdict="APPROVE") is None
+
+
 def test_counts_results_and_money_that_nothing_covered():
     """Dollars by scope; calls are no dollars; what has no known scope is not a label of its own."""
     metrics = Metrics()

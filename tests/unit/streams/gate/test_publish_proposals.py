@@ -118,7 +118,11 @@ def test_a_hold_is_published_with_everything_that_people_need():
     assert (hold.hold_id, hold.state, hold.seq, hold.intent_id) == ("3-0", "open", 1, "i0")
     assert (hold.tool, hold.tool_version, hold.cost_micros, hold.records) == ("pay", "2", 10_000, ("INV-1",))
     assert (hold.approvals_needed, hold.roles, hold.expires_at) == (1, ("cfo",), TIME + 86_400_000)
-    assert json.loads(hold.diff) == {"params": {"cents": 700, "iban": "[redacted]", "id": "INV-1"}}
+    asked = {"cents": 700, "iban": "[redacted]", "id": "INV-1"}
+    assert json.loads(hold.diff) == {
+        name: {"asked": value, "now": None, "from": ""} for name, value in asked.items()
+    }
+    assert (hold.inverse, hold.earlier) == ("", "")
     assert (hold.body_topic, hold.body_partition, hold.body_offset) == ("intents", 3, 0)
     assert hold.digest == outcome.digest == event.digest
     assert hold.policy_digest == event.policy_digest
@@ -277,6 +281,7 @@ def test_the_pulse_counts_holds_drafts_and_shadow():
     (output,) = shadow.publisher.pulses(shadow.rollups)
     pulse = Codec(Pulse).decode(output.value)
     assert (pulse.intents, pulse.approved, pulse.codes, pulse.cost_micros) == (1, 0, {"SHADOWED": 1}, 0)
+    assert pulse.would_have == {"APPROVE": 1}
 
 
 def test_two_people_decide_in_the_highest_tier():
