@@ -66,11 +66,12 @@ def why_not(item: Item, person: Person) -> str:
     """Why this person need not decide about an item, or ""."""
     if item.state != OPEN:
         return f"It is over: {item.state}."
+    if person.key is None:
+        return "You read only: your user has no key."
     if not isinstance(item.subject, Waiting):
-        may = person.key is not None and person.roles & set(RELEASERS)
-        return "" if may else "You read only: it takes the key of an operator or an approver."
+        return "" if person.roles & set(RELEASERS) else "It takes the key of an operator or an approver."
     if not person.approves:
-        return "You read only: your user has no key of an approver."
+        return "It takes the key of an approver."
     if not person.approves_as & set(item.roles):
         needed, has = " or ".join(item.roles), ", ".join(sorted(person.approves_as))
         return f"It needs {needed}, and your key stands for {has}."

@@ -62,7 +62,7 @@ def test_filters_by_address(front, query, shown):
     [
         ("bob", "Approve"),
         ("eve", "It needs cfo, and your key stands for approver."),
-        ("ann", "no key of an approver"),
+        ("ann", "It takes the key of an approver."),
         ("guest", "You read only"),
     ],
 )
