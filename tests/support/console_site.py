@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 from nacl.signing import SigningKey
 from starlette.testclient import TestClient
 
-from toolgate.console.lifting import half_signed
+from toolgate.console.halves import half_signed
 from toolgate.console.people import Person
 from toolgate.processors.case import Envelope
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import StarterKey
-from toolgate.review import orders
 from toolgate.review.voting import Cast
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import Choice, Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import AuditEvent, Balance, Denial, Draft, Hold, Reason, Vote
+from toolgate.schemas.records import AuditEvent, Balance, Control, Denial, Draft, Hold, Reason, Vote
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -113,32 +112,21 @@ class Desk:
         self.did.append(("release", key.kid, item.id, word, comment))
         return event(note="released")
 
-    def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
-        """Takes every kill."""
+    def say(self, key: StarterKey, word: Control) -> int:
+        """Takes every word."""
         self._fail()
-        self.did.append(("kill", key.kid, scope, value, reason))
+        self.did.append((word.kind, word.issued_by, key.kid, word.scope, word.value, word.mode, word.reason))
         return 7
 
-    def order(self, key: StarterKey, scope: str, value: str, mode: str, reason: str) -> int:
-        """Takes every order."""
-        self.did.append(("order", key.kid, scope, value, mode, reason))
-        return 8
-
-    def half_lift(self, key: StarterKey, scope: str, value: str, reason: str) -> dict[str, Any]:
+    def half_signed(self, key: StarterKey, word: Control) -> dict[str, Any]:
         """For the other operators."""
         others = [person.kid for person in PEOPLE.values() if person.operates and person.kid != key.kid]
-        return half_signed(
-            key,
-            others,
-            lambda both: orders.stopping("lift", scope, value, reason, both, self.state),
-            lambda word: repr(word).encode(),
-        )
+        return half_signed(key, others, word, lambda made: repr(made).encode())
 
-    def lift(self, key: StarterKey, half: Any) -> int:
-        """Takes every lift of two."""
-        self.did.append(
-            ("lift", half.word.issued_by, key.kid, half.first.sign(repr(half.word).encode()).signature)
-        )
+    def say_as_second(self, key: StarterKey, half: Any) -> int:
+        """Takes every word of two."""
+        signature = half.first.sign(repr(half.word).encode()).signature
+        self.did.append((half.word.kind, half.word.issued_by, key.kid, signature))
         return 9
 
     def _fail(self) -> None:

@@ -53,8 +53,10 @@ DONE = {
     "/queue/decide": queue_pages.decide,
     "/control/kill": control_pages.kill,
     "/control/lift": control_pages.propose_lift,
-    "/control/lift/confirm": control_pages.confirm_lift,
-    "/control/lift/withdraw": control_pages.withdraw_lift,
+    "/control/grant": control_pages.propose_grant,
+    "/control/revoke": control_pages.revoke,
+    "/control/confirm": control_pages.confirm,
+    "/control/withdraw": control_pages.withdraw,
     "/control/mode": control_pages.order,
     "/sign-out": sign_in.sign_out,
 }

@@ -68,13 +68,15 @@ def why_not(item: Item, person: Person) -> str:
         return f"It is over: {item.state}."
     if person.key is None:
         return "You read only: your user has no key."
-    if not isinstance(item.subject, Waiting):
-        return "" if person.roles & set(RELEASERS) else "It takes the key of an operator or an approver."
+    if isinstance(item.subject, Waiting):
+        return _why_no_vote(item, item.subject, person)
+    return "" if person.roles & set(RELEASERS) else "It takes the key of an operator or an approver."
+
+
+def _why_no_vote(item: Item, waiting: Waiting, person: Person) -> str:
     if not person.approves:
         return "It takes the key of an approver."
     if not person.approves_as & set(item.roles):
         needed, has = " or ".join(item.roles), ", ".join(sorted(person.approves_as))
         return f"It needs {needed}, and your key stands for {has}."
-    if person.kid in item.subject.latest.approvals:
-        return "You have approved it; somebody else must, too."
-    return ""
+    return "You have approved it; somebody else must, too." if person.kid in waiting.latest.approvals else ""

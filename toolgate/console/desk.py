@@ -6,7 +6,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from toolgate.console.lifting import half_signed
+from toolgate.console.halves import half_signed
 from toolgate.console.people import OPERATOR
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers
@@ -21,7 +21,7 @@ from toolgate.streams.operating import Operating
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from toolgate.console.lifting import Half
+    from toolgate.console.halves import Half
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring, StarterKey
     from toolgate.processors.policy import PolicySet
@@ -64,17 +64,14 @@ class Desk(Protocol):
     def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
         """Say what happened to a command, or put a record aside; what the audit says of it."""
 
-    def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
-        """Stop something; the seq after which it holds."""
+    def say(self, key: StarterKey, word: Control) -> int:
+        """Say a control record that one signs; the seq after which it holds."""
 
-    def order(self, key: StarterKey, scope: str, value: str, mode: str, reason: str) -> int:
-        """Order a mode; the offset of the record."""
+    def half_signed(self, key: StarterKey, word: Control) -> dict[str, Half]:
+        """A record that two sign, signed by the first for each who may be the second."""
 
-    def half_lift(self, key: StarterKey, scope: str, value: str, reason: str) -> dict[str, Half]:
-        """A lift, signed by the first of two, for each who may be the second."""
-
-    def lift(self, key: StarterKey, half: Half) -> int:
-        """Say a lift as the second who signs it; the seq after which it holds."""
+    def say_as_second(self, key: StarterKey, half: Half) -> int:
+        """Say it as the second; the seq after which it holds."""
 
 
 class KafkaDesk:
@@ -147,32 +144,20 @@ class KafkaDesk:
             releaser = Releaser(self._settings, readers, key, self._registry)
             return releaser.release(item, word, comment, TIMEOUT_S)
 
-    def kill(self, key: StarterKey, scope: str, value: str, reason: str) -> int:
+    def say(self, key: StarterKey, word: Control) -> int:
         """As the protocol says."""
-        word = orders.stopping("kill", scope, value, reason, (key.kid,), self.standing())
         return self._after(word, {key.kid: key.pair})
 
-    def order(self, key: StarterKey, scope: str, value: str, mode: str, reason: str) -> int:
-        """As the protocol says."""
-        word = orders.ordering(scope, value, mode, reason, (key.kid,), self.standing())
-        return self._say(word, {key.kid: key.pair})
-
-    def half_lift(self, key: StarterKey, scope: str, value: str, reason: str) -> dict[str, Half]:
+    def half_signed(self, key: StarterKey, word: Control) -> dict[str, Half]:
         """As the protocol says."""
         others = [
             kid
             for kid, known in self._keyring.operators.items()
             if OPERATOR in known.roles and kid != key.kid
         ]
-        standing = self.standing()
-        return half_signed(
-            key,
-            others,
-            lambda both: orders.stopping("lift", scope, value, reason, both, standing),
-            self._operating.message,
-        )
+        return half_signed(key, others, word, self._operating.message)
 
-    def lift(self, key: StarterKey, half: Half) -> int:
+    def say_as_second(self, key: StarterKey, half: Half) -> int:
         """As the protocol says."""
         first = next(kid for kid in half.word.issued_by if kid != key.kid)
         return self._after(half.word, {first: half.first, key.kid: key.pair})
@@ -183,4 +168,4 @@ class KafkaDesk:
 
     def _after(self, word: Control, signers: Mapping[str, Signer]) -> int:
         with Readers(self._settings) as readers:
-            return orders.said(lambda: self._say(word, signers), readers, self._registry)[1]
+            return orders.said(lambda: self._say(word, signers), readers, self._registry).after

@@ -13,7 +13,7 @@ import uvicorn
 from toolgate.console.app import application
 from toolgate.console.attempts import Attempts
 from toolgate.console.desk import KafkaDesk
-from toolgate.console.lifting import Proposals
+from toolgate.console.halves import Proposals
 from toolgate.console.sessions import Sessions
 from toolgate.console.site import Site
 from toolgate.console.tailing import Tailing

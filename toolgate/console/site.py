@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from toolgate.console.attempts import Attempts
     from toolgate.console.desk import Desk
-    from toolgate.console.lifting import Proposals
+    from toolgate.console.halves import Proposals
     from toolgate.console.people import Identify
     from toolgate.console.sessions import Session, Sessions
     from toolgate.console.views import Views

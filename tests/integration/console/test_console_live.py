@@ -191,7 +191,7 @@ def test_one_stops_and_two_let_go(console: Console):
     ann.get_by_role("button", name=f"Sign the lift of workflow {WORKFLOW}").click()
     ann.get_by_text("You have signed it; another operator must, too.").wait_for()
     ben.get_by_role("button", name="Sign as the second").click()
-    ben.get_by_text("is let go after seq").wait_for()
+    ben.get_by_text("let go after seq").wait_for()
     ann.get_by_text("Nothing is stopped.").wait_for()
     assert console.answer("r5", "small").command_id
     said = console.site.read("control", Control)

@@ -7,7 +7,7 @@ from console_site import DAY_MS, NOW, Clock, Desk, Front, opened
 
 from toolgate.console.app import application
 from toolgate.console.attempts import Attempts
-from toolgate.console.lifting import Proposals
+from toolgate.console.halves import Proposals
 from toolgate.console.sessions import Sessions
 from toolgate.console.site import Site
 from toolgate.console.views import TOPICS, Views

@@ -6,8 +6,9 @@ import pytest
 from console_site import PEOPLE
 from nacl.exceptions import BadSignatureError
 
-from toolgate.console.lifting import WAITS_S, Presigned, Proposals
+from toolgate.console.halves import WAITS_S, Presigned, Proposals
 from toolgate.processors.control_state import ControlState
+from toolgate.review import orders
 from toolgate.schemas.records import Control
 from toolgate.streams.errors import ControlRefusedError
 
@@ -19,7 +20,7 @@ LIFT = {"scope": "workflow", "value": "refunds_v1", "reason": "right again", "ba
 def test_one_operator_stops(front, desk):
     """At once, and the page says from where on."""
     front.as_("ann").send("/control/kill", scope="workflow", value="refunds_v1", tenant="acme", reason="odd")
-    assert desk.did == [("kill", "ann", "workflow", "acme/refunds_v1", "odd")]
+    assert desk.did == [("kill", ("ann",), "ann", "workflow", "acme/refunds_v1", "", "odd")]
     assert "nothing is approved after seq 7" in front.told("/control")
 
 
@@ -40,7 +41,7 @@ def test_what_names_nothing_stops_nothing(front, desk, fields, says):
 
 
 @pytest.mark.parametrize("who", ["bob", "guest"])
-@pytest.mark.parametrize("path", ["kill", "lift", "lift/confirm", "lift/withdraw", "mode"])
+@pytest.mark.parametrize("path", ["kill", "lift", "grant", "revoke", "confirm", "withdraw", "mode"])
 def test_only_operators_say_anything(front, desk, who, path):
     """Others see what stands."""
     desk.state = STOPPED
@@ -58,12 +59,12 @@ def test_two_let_go_what_one_has_stopped(front, desk):
     front.as_("ann").send("/control/lift", **LIFT)
     assert desk.did == []
     (proposal,) = front.site.proposals.all()
-    front.send("/control/lift/confirm", proposal=proposal.id, back="/control")
+    front.send("/control/confirm", proposal=proposal.id, back="/control")
     assert "it takes two: you have signed it already" in front.told("/control")
     front.client.cookies.clear()
     page = front.as_("ben").see("/control")
     assert "signed by ann, <strong>1 of 2</strong>" in page
-    front.send("/control/lift/confirm", "/control", proposal=proposal.id)
+    front.send("/control/confirm", "/control", proposal=proposal.id)
     ((did, issued_by, second, signature),) = desk.did
     assert (did, issued_by, second) == ("lift", ("ann", "ben"), "ben")
     assert front.site.proposals.all() == []
@@ -86,13 +87,13 @@ def test_a_proposal_ends(front, desk, clock):
     front.as_("ann").send("/control/lift", **LIFT)
     front.send("/control/lift", **LIFT)
     (proposal,) = front.site.proposals.all()
-    front.send("/control/lift/withdraw", proposal=proposal.id)
+    front.send("/control/withdraw", proposal=proposal.id)
     assert front.site.proposals.all() == []
     front.send("/control/lift", **LIFT)
     (proposal,) = front.site.proposals.all()
     clock.now += WAITS_S + 1
-    front.as_("ben").send("/control/lift/confirm", proposal=proposal.id, back="/control")
-    assert "this lift waits no longer" in front.told("/control")
+    front.as_("ben").send("/control/confirm", proposal=proposal.id, back="/control")
+    assert "this waits no longer" in front.told("/control")
     assert desk.did == []
 
 
@@ -108,19 +109,19 @@ def test_so_many_wait_and_no_more(clock):
     """The oldest goes."""
     proposals = Proposals(clock)
     for n in range(150):
-        proposals.add("workflow", f"w{n}", "x", "ann", {})
-    assert [one.value for one in proposals.all()] == [f"w{n}" for n in range(50, 150)]
+        proposals.add(orders.stopping("lift", "workflow", f"w{n}", "x", ("ann",), ControlState()), {})
+    assert [one.word.value for one in proposals.all()] == [f"w{n}" for n in range(50, 150)]
 
 
 @pytest.mark.parametrize(
     ("fields", "did"),
     [
-        ({"workflow": "w", "mode": "shadow"}, ("order", "ann", "workflow", "w", "shadow", "odd")),
+        ({"workflow": "w", "mode": "shadow"}, ("mode", ("ann",), "ann", "workflow", "w", "shadow", "odd")),
         (
             {"workflow": "*", "tenant": "acme", "mode": "read_only"},
-            ("order", "ann", "tenant", "acme", "read_only", "odd"),
+            ("mode", ("ann",), "ann", "tenant", "acme", "read_only", "odd"),
         ),
-        ({"workflow": "*", "mode": "enforce"}, ("order", "ann", "all", "", "enforce", "odd")),
+        ({"workflow": "*", "mode": "enforce"}, ("mode", ("ann",), "ann", "all", "", "enforce", "odd")),
         ({"workflow": "w", "mode": ""}, None),
         ({"workflow": "", "mode": "shadow"}, None),
     ],
@@ -138,3 +139,50 @@ def test_says_that_kafka_is_away(front, desk):
     answer = front.as_("ann").client.get("/control")
     assert answer.status_code == 503
     assert "Kafka does not answer" in answer.text
+
+
+GRANT = {
+    "scope": "workflow",
+    "value": "refunds_v1",
+    "tools": "refund, read_*",
+    "life": "30m",
+    "reason": "double charges",
+}
+
+
+def test_two_grant_for_a_short_time(front, desk):
+    """Both sign the same record; one ends it."""
+    front.as_("ann").send("/control/grant", back="/control", **GRANT)
+    assert desk.did == []
+    (proposal,) = front.site.proposals.all()
+    word = proposal.word
+    assert (word.kind, word.tools, word.version) == ("grant", ("refund", "read_*"), 1)
+    assert word.expires_at == front.site.now_ms() + 1_800_000
+    front.client.cookies.clear()
+    page = front.as_("ben").see("/control")
+    assert "refund, read_* until" in page
+    front.send("/control/confirm", proposal=proposal.id)
+    assert [did[:3] for did in desk.did] == [("grant", ("ann", "ben"), "ben")]
+    desk.state = ControlState().apply(proposal.halves["ben"].word, 0)
+    assert "double charges" in front.see("/control")
+    front.send("/control/revoke", scope="workflow", value="refunds_v1", reason="all paid back")
+    assert desk.did[1] == ("grant", ("ben",), "ben", "workflow", "refunds_v1", "", "all paid back")
+    front.send("/control/revoke", scope="workflow", value="other", reason="x", back="/control")
+    assert "nothing is granted to workflow other" in front.told("/control")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"life": "9h"}, "at most 4h are allowed"),
+        ({"life": "soon"}, "for how long"),
+        ({"tools": " , "}, "no tool is named"),
+        ({"scope": "tenant"}, "no scope is named"),
+        ({"reason": ""}, "say why"),
+    ],
+)
+def test_a_grant_that_could_not_stand_is_not_signed(front, fields, says):
+    """Nobody is asked for a second signature."""
+    front.as_("ann").send("/control/grant", back="/control", **(GRANT | fields))
+    assert says in front.told("/control")
+    assert front.site.proposals.all() == []

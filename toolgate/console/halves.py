@@ -1,7 +1,7 @@
-"""Lifting takes two: one signs, and what they have signed waits in the server's memory until a second does.
+"""Halves: what takes two signatures waits in the server's memory, signed by the first, until a second signs.
 
-A lift names both who sign it, and the second is not known yet: so the first signs one record for each of the others,
-and exactly one of these is ever sent. No key is used after its owner has gone.
+A lift or a grant names both who sign it, and the second is not known yet: so the first signs one record for each of the
+others, and exactly one of these is ever sent. No key is used after its owner has gone.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from toolgate.schemas.frozen import changed
 from toolgate.streams.errors import ControlRefusedError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Presigned:
     def sign(self, message: bytes) -> _Said:
         """The signature. Raises ControlRefusedError: of another message there is none."""
         if message != self.message:
-            raise ControlRefusedError("the first signature is about something else", where="the lift")
+            raise ControlRefusedError("the first signature is about something else", where="the record")
         return _Said(self.signature)
 
 
@@ -52,41 +53,40 @@ class Half:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A lift that waits for its second signer; `halves` by the key ids of those who may be that."""
+    """A record that waits for its second signer; `halves` by the key ids of those who may be that."""
 
     id: str
-    scope: str
-    value: str
-    reason: str
-    by: str  # key id of the first
+    word: Control  # signed by nobody: what is asked, and by whom as the only issuer
     at_s: float
     halves: Mapping[str, Half]
 
+    @property
+    def by(self) -> str:
+        """Key id of the first."""
+        return self.word.issued_by[0]
+
 
 def half_signed(
-    key: StarterKey,
-    others: Iterable[str],
-    word: Callable[[tuple[str, str]], Control],
-    message: Callable[[Control], bytes],
+    key: StarterKey, others: Iterable[str], word: Control, message: Callable[[Control], bytes]
 ) -> dict[str, Half]:
     """What the first signs: a record for each who may be the second.
 
     Args:
         key: the first's.
-        others: key ids of the others who may lift.
-        word: the record, by the key ids of both.
+        others: key ids of those who may be the second.
+        word: the record but for its second issuer.
         message: what is signed of a record.
     """
     halves = {}
     for other in others:
-        made = word((key.kid, other))
+        made = changed(word, issued_by=(key.kid, other))
         text = message(made)
         halves[other] = Half(made, Presigned(text, key.pair.sign(text).signature))
     return halves
 
 
 class Proposals:
-    """The lifts that wait. For one thread at a time, as the event loop is.
+    """What waits for a second signature. For one thread at a time, as the event loop is.
 
     Args:
         clock: seconds that never run back.
@@ -96,11 +96,11 @@ class Proposals:
         self._clock = clock
         self._waiting: OrderedDict[str, Proposal] = OrderedDict()
 
-    def add(self, scope: str, value: str, reason: str, by: str, halves: Mapping[str, Half]) -> Proposal:
+    def add(self, word: Control, halves: Mapping[str, Half]) -> Proposal:
         """One more, in the place of the same person's about the same; beyond the limit the oldest goes."""
-        for same in [one for one in self.all() if (one.scope, one.value, one.by) == (scope, value, by)]:
+        for same in [one for one in self.all() if _about(one.word) == _about(word)]:
             del self._waiting[same.id]
-        made = Proposal(secrets.token_hex(8), scope, value, reason, by, self._clock(), halves)
+        made = Proposal(secrets.token_hex(8), word, self._clock(), halves)
         self._waiting[made.id] = made
         while len(self._waiting) > WAITING_MAX:
             self._waiting.popitem(last=False)
@@ -120,3 +120,7 @@ class Proposals:
     def drop(self, proposal_id: str) -> None:
         """It was said, or taken back."""
         self._waiting.pop(proposal_id, None)
+
+
+def _about(word: Control) -> tuple[str, str, str, tuple[str, ...]]:
+    return word.kind, word.scope, word.value, word.issued_by
