@@ -46,7 +46,7 @@ class Earlier:
 
 def lines_of(opened: Hold | Draft) -> list[Line]:
     """The parameters of what waits, by name; none where it shows nothing."""
-    shown = _object(getattr(opened, "diff", ""))
+    shown = _object(opened.diff)
     if isinstance(params := shown.get("params"), dict) and "asked" not in params:
         return [Line(name, value) for name, value in sorted(params.items())]
     return [
@@ -57,15 +57,15 @@ def lines_of(opened: Hold | Draft) -> list[Line]:
 
 
 def undo_of(opened: Hold | Draft) -> Undo | None:
-    """How to undo it; None where nothing says."""
-    shown = _object(getattr(opened, "inverse", ""))
+    """How to undo it; None where the catalogue names nothing."""
+    shown = _object(opened.inverse)
     params = shown.get("params")
     return Undo(str(shown["tool"]), params if isinstance(params, dict) else {}) if "tool" in shown else None
 
 
 def earlier_of(opened: Hold | Draft) -> list[Earlier]:
     """What its run has called before, the earliest first."""
-    rows = _read(getattr(opened, "earlier", ""))
+    rows = _read(opened.earlier)
     return [
         Earlier(str(row["tool"]), tuple(map(str, row.get("told", ()))))
         for row in (rows if isinstance(rows, list) else [])

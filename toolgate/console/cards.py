@@ -41,7 +41,7 @@ class Card:
         self.lines = lines_of(self.waiting.opened) if self.waiting else []
         self.undo = undo_of(self.waiting.opened) if self.waiting else None
         self.earlier = earlier_of(self.waiting.opened) if self.waiting else []
-        self.records = getattr(self.waiting.opened, "records", ()) if self.waiting else ()
+        self.records = self.waiting.opened.records if self.waiting else ()
         self.reasons = self.waiting.opened.reasons if self.waiting else ()
         self.approvals = self.waiting.latest.approvals if self.waiting else ()
         self.needed = self.waiting.opened.approvals_needed if self.waiting else 0

@@ -42,8 +42,8 @@ class Waiting:
 
     @property
     def cost_micros(self) -> int:
-        """What the call is judged to cost, in micro-dollars; 0 of a draft."""
-        return self.opened.cost_micros if isinstance(self.opened, Hold) else 0
+        """What the call is judged to cost, in micro-dollars."""
+        return self.opened.cost_micros
 
     def state(self, now_ms: int) -> str:
         """open, expired, or how it ended. Whether it has expired is the ledger's word; by this machine's clock here."""
