@@ -9,7 +9,7 @@ from judged import judged
 from released import RATES, SETTLES, Released
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [4, 5])
 def test_what_people_say_of_outcomes_settles_each_once(seed):
     """By the checker, by `toolgate verify` and by `toolgate replay`; the ledger is the fold of it all."""
     universe = Released(seed)
