@@ -53,7 +53,9 @@ def test_a_value_is_read_or_refused_with_its_code(case):
         assert {name: plain(getattr(record, name)) for name in expected} == expected
         again = codec.encode(record)
         assert codec.decode(again) == record
-        older = again[:HEADER_BYTES] != value[:HEADER_BYTES]  # what was written by an older version is written anew
+        older = (
+            again[:HEADER_BYTES] != value[:HEADER_BYTES]
+        )  # what was written by an older version is written anew
         assert older or again == value
 
 
