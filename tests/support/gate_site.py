@@ -28,6 +28,7 @@ from toolgate.streams.settings import client_producer_config
 from toolgate.streams.topics import BY_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolgate.processors.case import Envelope
@@ -243,10 +244,17 @@ class Site:
             load.some()
         load.flush()
 
-    def send_raw(self, topic: str, key: bytes, value: bytes) -> None:
-        """One record as it is."""
+    def send_raw(
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes,
+        headers: Sequence[tuple[str, bytes]] = (),
+        partition: int = -1,
+    ) -> None:
+        """One record as it is; partition -1: that of its key."""
         producer = Producer({**client_producer_config(self.settings), "log_level": 0})
-        producer.produce(self.settings.topic(topic), value, key)
+        producer.produce(self.settings.topic(topic), value, key, partition, headers=list(headers))
         until(lambda: producer.flush(1.0) == 0, "the broker to take a record")
 
     def start_load(self, seed: int = 0, pace_s: float = 0.01) -> Load:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,13 @@ import verified
 from gate_load import WORKFLOW
 from patience import until
 
+from toolgate.processors.keyring import framed
+from toolgate.processors.voting import carrying
+from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import ResultStatus
-from toolgate.schemas.records import Command, Hold, Outcome
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.headers import KID, MAC
+from toolgate.schemas.records import Command, Hold, Outcome, Vote
 from toolgate.sdk import Client
 from toolgate.sdk.reports import Reports, begun, ended
 from toolgate.sdk.wire import Wire
@@ -48,6 +54,25 @@ def desk(site: Site) -> Site:
     keys.new_operator(ring, "ben-1", ["operator"])
     site.worker().running()
     return site
+
+
+@dataclass(frozen=True)
+class Forged:
+    """A vote that somebody writes to the topic: what differs from a good one, and which keys sign as whom."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    signers: tuple[tuple[str, str], ...] = (("bob", "bob"),)
+
+    def send(self, site: Site, vote: Vote, partition: int) -> None:
+        """Write it."""
+        key, value = vote.run_id.encode(), Codec(Vote).encode(vote)
+        headers = []
+        for place, (name, kid) in enumerate(self.signers, start=1):
+            pair = keys.load_signer(site.folder / "keyring.yaml", kid)
+            suffix = "" if place == 1 else f"-{place}"
+            proof = pair.sign(framed("votes", key, value)).signature
+            headers += [(KID + suffix, name.encode()), (MAC + suffix, proof)]
+        site.send_raw("votes", key, value, headers, partition)
 
 
 def asked(site: Site, run: str, what: str, **fields: int) -> str:
@@ -94,6 +119,48 @@ def test_a_held_call_is_approved_by_whoever_may(desk: Site):
     story = desk.toolgate("explain", intent_id).stdout
     assert "bob: approve, approved at seq" in story
     assert f"Command {wanted}" in story
+    assert verified.report(desk.settings).findings.listed() == []
+
+
+# What is sent -> words of the reason in its audit event. `{bob}` are the fields of a vote that would be good.
+HOSTILE = {
+    "signed by nobody": (Forged(signers=()), "is not signed"),
+    "signed by another's key under his name": (Forged(signers=(("bob", "eve"),)), "signature"),
+    "names another than its key": (Forged(signers=(("eve", "eve"),)), "names 'bob'"),
+    "by somebody without the role": (Forged({"approver": "eve"}, (("eve", "eve"),)), "none of the roles cfo"),
+    "by an operator": (Forged({"approver": "ann-1"}, (("ann-1", "ann-1"),)), "no approver's"),
+    "signed twice": (Forged(signers=(("bob", "bob"), ("eve", "eve"))), "signed twice"),
+    "for another digest": (Forged({"digest": "0" * 32}), "digest"),
+    "under other policies": (Forged({"policy_digest": "0" * 32}), "polic"),
+    "for another run": (Forged({"run_id": "r2"}), ""),
+    "with a garbled intent": (Forged({"intent": "AAAA"}), "intent"),
+    "without its intent": (Forged({"intent": ""}), "intent"),
+    "about nothing": (Forged({"hold_id": "0-999999"}), "nothing waits"),
+}
+
+
+def test_a_vote_that_nobody_may_cast_changes_nothing(desk: Site):
+    """Each is audited once with its reason; what waits waits on, and a good vote counts, once."""
+    wanted = asked(desk, "r1", "big")
+    (hold,) = desk.read("holds", Hold)
+    intent = next(one for one in desk.envelopes("intents") if one.offset == hold.body_offset)
+    good = Vote("", wanted, "r1", "bob", "approve", hold.digest, hold.policy_digest, **carrying(intent))
+    for number, (forged, _) in enumerate(HOSTILE.values()):
+        forged.send(desk, changed(good, vote_id=f"v{number}", **forged.fields), intent.partition)
+    desk.rest()
+    refused = [event.reasons[0].because for event in desk.audit() if event.topic == "votes"]
+    assert len(refused) == len(HOSTILE)
+    wrong = {
+        name: because
+        for (name, (_, words)), because in zip(HOSTILE.items(), refused, strict=True)
+        if words not in because
+    }
+    assert wrong == {}
+    assert desk.read("commands", Command) == []
+    for _ in range(2):  # the same bytes again
+        Forged().send(desk, changed(good, vote_id="good"), intent.partition)
+    desk.rest()
+    assert [command.command_id for command in desk.read("commands", Command)] == [wanted]
     assert verified.report(desk.settings).findings.listed() == []
 
 
