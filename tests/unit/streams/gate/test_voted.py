@@ -290,6 +290,28 @@ def test_a_draft_is_promoted_as_a_hold_is_approved():
     )
 
 
+@pytest.mark.parametrize("ends", ["the order is taken back", "a stricter order", "a kill and its lift"])
+def test_nothing_executes_when_a_mode_ends(ends):
+    """A draft that an order made stays one, whatever is said later: it takes a vote, and is judged anew then."""
+    policy = POLICY.replace("cents > 500", "cents > 5000").replace("cents > 900", "cents > 9000")
+    desk = Desk(policy.replace("max: 0.015", "max: 1"))
+    desk.switch(kind="mode", mode="draft_only", version=1)
+    draft = desk.ask(100)["drafts"]
+    words = {
+        "the order is taken back": [{"kind": "mode", "mode": "enforce", "version": 2}],
+        "a stricter order": [{"kind": "mode", "mode": "read_only", "version": 2}],
+        "a kill and its lift": [{"kind": "kill"}, {"kind": "lift", "version": 9}],
+    }
+    for word in words[ends]:
+        desk.switch(**word)
+    assert waiting(desk) == [draft.draft_id]
+    later = desk.decide(desk.wanted_of("r", 100, intent_id="i1"))
+    assert draft.draft_id not in {made.command_id for name, made in later.items() if name == "commands"}
+    assert waiting(desk)[0] == draft.draft_id
+    made = desk.vote(draft, "bob")
+    assert ("commands" in made) == (ends != "a stricter order")
+
+
 def test_an_approval_takes_no_more_room_than_its_hold():
     """A run that keeps as much as it may must not forget what waits because somebody has approved it."""
     desk = Desk(SECURITY)
