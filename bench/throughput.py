@@ -85,7 +85,7 @@ def await_committed(ground: Ground, entrant: Entrant, child: Child, intents: int
         deadline = time.monotonic() + LIMIT_S
         first: tuple[int, float] | None = None
         while True:
-            done = _committed(log, places)
+            done = committed(log, places)
             if first is None and done:
                 first = (done, _cpu_s(child))
             if first is not None and done == intents:
@@ -100,7 +100,8 @@ def await_committed(ground: Ground, entrant: Entrant, child: Child, intents: int
         log.close()
 
 
-def _committed(log: KafkaLog, places: Sequence[tuple[str, int]]) -> int:
+def committed(log: KafkaLog, places: Sequence[tuple[str, int]]) -> int:
+    """How many records of these topic-partitions are decided; 0 while nobody can say."""
     try:
         return sum(log.committed(places).values())
     except RetryError:  # the group's coordinator is loading
