@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import TopicPartition as LogicalPartition
     from toolgate.streams.settings import Settings
 
+URGED_MAX = 3  # polls for control alone, until one that does not come is left to come in its turn
 ANSWER_S = 10.0  # how long the broker may take to tell offsets; pending commits of others count in
 _log = structlog.get_logger("toolgate.log")
 
@@ -64,6 +65,8 @@ class KafkaLog:
         self._assignment = Assignment(0, frozenset())
         self._next: dict[LogicalPartition, int] = {}  # where each sought partition goes on
         self._sought = False  # `_next` was changed by hand: assign anew
+        self._tailed = 0  # behind the last control record that was tailed
+        self._urged = 0  # polls for it alone
         self.positions: Mapping[LogicalPartition, int] = {}  # as of the last poll; any thread may look
 
     # --- the group ----------------------------------------------------------------------------------------
@@ -163,14 +166,19 @@ class KafkaLog:
             self._sought = False
             places = [TopicPartition(self._settings.topic(n), p, at) for (n, p), at in self._next.items()]
             self._call("assign", lambda: consumer.assign(places))
+        ahead = self._ahead_of_control()
         try:
+            if ahead:
+                consumer.pause(ahead)
             messages = take(consumer, limit, timeout_s)
+            if ahead:
+                consumer.resume(ahead)
         except KafkaException as error:  # a record may have been taken and lost: begin from what is committed
             raise FatalError(f"consume: {cause(error).str()}{self._trouble.because()}") from error
         found = [record for message in messages if (record := self._deliver(message, stalls)) is not None]
         found += self._settle()
         self.positions = self._positions(consumer, stalls)
-        for finding in stalls.look(self.positions, drained=len(messages) < limit):
+        for finding in stalls.look(self.positions, drained=not ahead and len(messages) < limit):
             tp, offset = finding.tp, finding.offset
             if not finding.blocks:
                 raise FatalError(f"{tp[0]}[{tp[1]}] stands at {offset}, which is readable: {finding.detail}")
@@ -180,6 +188,17 @@ class KafkaLog:
             found.append(undeliverable(*tp, offset, finding.detail))
             self.seek(tp, offset + 1)
         return found
+
+    def _ahead_of_control(self) -> list[TopicPartition]:
+        """What must wait, lest a control record that holds already is audited behind all that was fetched before it.
+
+        Not for long: one that does not come comes in its turn.
+        """
+        if not self._next.get((CONTROL, 0), self._tailed) < self._tailed or self._urged >= URGED_MAX:
+            return []
+        self._urged += 1
+        others = (tp for tp in self._next if tp[0] != CONTROL)
+        return [TopicPartition(self._settings.topic(name), partition) for name, partition in others]
 
     def _deliver(self, message: Message, stalls: Stalls) -> Envelope | None:
         error = message.error()
@@ -325,7 +344,10 @@ class KafkaLog:
         """
         if self._tail is None:
             self._tail = reading.ControlTail(self._reader, "control", clock=self._clock)
-        return self._tail.since(position)
+        envelopes, end = self._tail.since(position)
+        if envelopes and envelopes[-1].offset >= self._tailed:
+            self._tailed, self._urged = envelopes[-1].offset + 1, 0
+        return envelopes, end
 
     def _open(self) -> tuple[Consumer, Stalls]:
         if self._consumer is None or self._stalls is None:

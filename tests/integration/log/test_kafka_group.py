@@ -47,6 +47,23 @@ def test_records_come_in_offset_order_across_seeks(log, settings, write, drive):
     assert [r.offset for r in first + rest if r.partition == 1] == list(range(300))
 
 
+def test_control_that_was_tailed_is_delivered_before_what_was_fetched_already(log, settings, write, drive):
+    """A kill holds once it is tailed; its audit must not wait for thousands of intents. Nothing is passed over."""
+    values = [b"%d" % number for number in range(5000)]
+    write(settings, "intents", 0, *values)
+    log.seek(HERE, 0)
+    log.seek(("control", 0), 0)
+    first = drive.collect(log, 10)
+    write(settings, "control", 0, b"stop")
+    drive.until(lambda: log.tail_control(0)[0])
+
+    urgent = drive.collect(log, 1)
+
+    assert [(r.topic, r.value) for r in urgent[:1]] == [("control", b"stop")]
+    rest = drive.collect(log, 5001 - len(first) - len(urgent))
+    assert [r.value for r in [*first, *urgent, *rest] if r.topic == "intents"] == values
+
+
 def test_members_get_the_same_partitions_of_every_input(log, make_log, drive):
     """A run's intents and results are always one worker's; control's one partition has one owner."""
     other = make_log()
