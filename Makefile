@@ -56,7 +56,7 @@ IN_MEMORY := tests/unit tests/model tests/corpus tests/packaging
 test: setup ## Run the tests, on a real Kafka and Redis
 	@failed=0; \
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(IN_MEMORY) || failed=1; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix --ignore=,$(IN_MEMORY)) || failed=1; \
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(IN_MEMORY)) || failed=1; \
 	exit $$failed
 
 # HITS says how often each cell is hit, CRASH narrows: make crash CRASH='--fault redis --point "before commit"'.
