@@ -17,7 +17,7 @@ import worlds
 from judged import judged
 from protocol_bugs import clock_runs_back
 from rich.console import Console
-from simulation import KINDS, Lived, live, shrink
+from simulation import KINDS, Lived, live, seeds_of, shrink
 from universe import Universe
 from worlds import WORLDS
 
@@ -114,6 +114,14 @@ def test_worlds_take_turns():
     assert [simulate.world_of(seed) for seed in range(10)] == [*KINDS, KINDS[0]]
 
 
+def test_seeds_of_one_world_are_those_that_live_in_it():
+    """Or all, one after the other."""
+    assert list(seeds_of(None, 7, 3)) == [7, 8, 9]
+    voted = list(seeds_of("voted", 7, 3))
+    assert [simulate.world_of(seed) for seed in voted] == ["voted"] * 3
+    assert voted == [KINDS.index("voted") + len(KINDS) * turn for turn in (1, 2, 3)]
+
+
 def test_a_failure_is_shrunk_to_its_step_and_the_faults_it_needs():
     """Halving finds the step; a kind of fault goes unless the failure goes with it."""
     tried = []
@@ -151,4 +159,5 @@ def test_the_command_tells_what_it_did():
     assert "3 seeds, " in done.stdout
     assert "decisions/s" in done.stdout
     assert "lost call" in done.stdout
+    assert " votes and expiries: " in done.stdout
     assert done.stdout.endswith("every history holds\n")

@@ -1,6 +1,6 @@
-"""`make simulate SEEDS=n FIRST=seed STEPS=n`: histories of many seeds, each held to the checker; 1 when one is wrong.
+"""`make simulate`: histories of many seeds, each held to the checker; 1 when one is wrong.
 
-python tests/support/simulate.py [--seeds N] [--first SEED] [--steps N]
+python tests/support/simulate.py [--seeds N] [--first SEED] [--steps N] [--world NAME]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from simulation import Lived, live, shrink, world_of
+from simulation import KINDS, Lived, live, seeds_of, shrink, world_of
 from worlds import STEPS
 
 from toolgate.streams.gate.worker import GC_OBJECTS
@@ -39,10 +39,10 @@ def command(seed: int, steps: int) -> str:
     return f"make simulate SEEDS=1 FIRST={seed}" + ("" if steps == STEPS else f" STEPS={steps}")
 
 
-def main(console: Console, first: int, seeds: int, steps: int) -> int:
+def main(console: Console, first: int, seeds: int, steps: int, world: str | None = None) -> int:
     """Let the seeds live, two at a time, and tell what they came to."""
     begun = time.monotonic()
-    decisions, suffered, failed = 0, Counter[str](), list[Lived]()
+    decisions, suffered, people, failed = 0, Counter[str](), Counter[str](), list[Lived]()
     columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     context = multiprocessing.get_context("spawn")
     with (
@@ -51,10 +51,11 @@ def main(console: Console, first: int, seeds: int, steps: int) -> int:
     ):
         task = progress.add_task("", total=seeds)
         for lived in pool.imap_unordered(
-            partial(live, steps=steps), range(first, first + seeds), chunksize=4
+            partial(live, steps=steps), seeds_of(world, first, seeds), chunksize=4
         ):
             decisions += lived.decisions
             suffered += lived.suffered
+            people += lived.people
             failed += [lived] if lived.violations else []
             progress.advance(task)
     seconds = time.monotonic() - begun
@@ -64,6 +65,8 @@ def main(console: Console, first: int, seeds: int, steps: int) -> int:
         soft_wrap=True,
     )
     console.print(f"{suffered.total():,} faults: {faults}", highlight=False, soft_wrap=True)
+    came = ", ".join(f"{number:,} {note or 'other'}" for note, number in people.most_common())
+    console.print(f"{people.total():,} votes and expiries: {came}", highlight=False, soft_wrap=True)
     for lived in sorted(failed, key=lambda lived: lived.seed)[:SHRUNK_MAX]:
         tell(console, lived, steps)
     console.print(f"{len(failed)} seeds failed" if failed else "every history holds")
@@ -91,6 +94,7 @@ if __name__ == "__main__":
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--steps", type=int, default=STEPS, help="of each history")
+    parser.add_argument("--world", choices=KINDS, help="only seeds of this world")
     asked = parser.parse_args()
     quiet()
-    sys.exit(main(Console(), asked.first, asked.seeds, asked.steps))
+    sys.exit(main(Console(), asked.first, asked.seeds, asked.steps, asked.world))

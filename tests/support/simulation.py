@@ -5,23 +5,31 @@ A history is held to the checker first. What satisfies that is verified and deci
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from judged import judged
 from worlds import STEPS, WORLDS, life
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 KINDS = tuple(WORLDS)  # seeds take turns
+PEOPLE = frozenset({"votes", "ticks"})
 
 
 def world_of(seed: int) -> str:
     """The name of the world that a seed lives in."""
     return KINDS[seed % len(KINDS)]
+
+
+def seeds_of(world: str | None, first: int, count: int) -> Iterator[int]:
+    """So many seeds from `first` on: those of one world, or of all in turns."""
+    return islice((seed for seed in itertools.count(first) if world in {None, world_of(seed)}), count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,7 @@ class Lived:
         seed: which one.
         decisions: committed ones.
         suffered: faults by kind.
+        people: what votes, and the ticks that end what waits, came to: how often, by note of the audit.
         violations: what is wrong with it.
         digest: of its audit, byte for byte.
         trace: its last steps.
@@ -40,6 +49,7 @@ class Lived:
     seed: int
     decisions: int = 0
     suffered: Counter[str] = field(default_factory=Counter)
+    people: Counter[str] = field(default_factory=Counter)
     violations: tuple[str, ...] = ()
     digest: str = ""
     trace: tuple[str, ...] = ()
@@ -61,7 +71,8 @@ def live(seed: int, steps: int = STEPS, without: frozenset[str] = frozenset()) -
         for envelope in universe.broker.visible(tp, 0)
     ]
     told = blake2b(b"".join(audit), digest_size=16).hexdigest()
-    return Lived(seed, len(audit), universe.suffered, tuple(found), told, tuple(universe.trace))
+    people = Counter(event.note for event in universe.audit() if event.topic in PEOPLE)
+    return Lived(seed, len(audit), universe.suffered, people, tuple(found), told, tuple(universe.trace))
 
 
 @dataclass(frozen=True, slots=True)
