@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from msgspec.structs import astuple
 
-from toolgate.schemas import bundle, codec
+from toolgate.schemas import bundle
 from toolgate.schemas.bundle import INPUT_BYTES_MAX, SUBJECTS, Schema
 from toolgate.schemas.codec import Codec, DecodeCode, DecodeError, EncodeError, body_digest
-from toolgate.schemas.evolution import samples
 from toolgate.schemas.records import AuditEvent, Control, Intent, Op, Pulse, Reason, Result, Tick
 from toolgate.schemas.registry import RegistryError, bundled
 
@@ -343,22 +342,6 @@ def test_values_of_an_older_version_are_read_with_defaults():
     assert read.record == Intent("i", "call", "t", "w", "r", "a", "x", declared_records=("b",), ttl_ms=5)
     assert read.schema_id == 7
     assert read.digest == body_digest(value)
-
-
-EARLIER = [schema for subject in bundle.SUBJECTS for schema in bundle.schemas(subject.stem)[:-1]]
-
-
-@pytest.mark.parametrize("schema", EARLIER, ids=lambda schema: f"{schema.subject.stem} {schema.version}")
-def test_an_earlier_version_is_read_as_resolving_reads_it(schema, monkeypatch):
-    """One that only lacks fields at its end has an encoding of its own, which comes to the same."""
-    registry = bundled()
-    header = b"\x00" + registry.id_of(schema).to_bytes(4, "big")
-    reading = Codec(schema.subject.record_type, registry)
-    values = [header + write(schema, datum)[5:] for datum in samples(schema.runtime)]
-    read = [reading.decode(value) for value in values]
-    monkeypatch.setattr(codec, "_earlier", lambda _subject, _version: None)
-    assert [reading.decode(value) for value in values] == read
-    assert len(read) > 1
 
 
 def test_operations_of_an_older_version_are_read():
