@@ -21,10 +21,12 @@ class InHistories:
     Attributes:
         rates: what happens more often than usual, so that it shows itself sooner.
         world: which of `worlds.WORLDS`.
+        first: the seed that is looked at first, one that has shown it: rare ones need not be looked for each time.
     """
 
     rates: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     world: str = "plain"
+    first: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,9 @@ class Bug:
         return (self.patch.__doc__ or "").strip().partition("\n")[0]
 
 
-def in_histories(*patches: Patch, world: str = "plain", **rates: float) -> tuple[Bug, ...]:
-    """Bugs that histories show; `rates` as of `InHistories`."""
-    return tuple(Bug(patch, InHistories(MappingProxyType(rates), world)) for patch in patches)
+def in_histories(*patches: Patch, world: str = "plain", first: int = 0, **rates: float) -> tuple[Bug, ...]:
+    """Bugs that histories show; arguments as of `InHistories`."""
+    return tuple(Bug(patch, InHistories(MappingProxyType(rates), world, first)) for patch in patches)
 
 
 def in_tests(patch: Patch, *nodes: str) -> Bug:

@@ -33,7 +33,7 @@ def shown(where: InHistories) -> str:
 def _shown(where: InHistories) -> str:
     world = WORLDS[where.world]
     rates = {**world.rates, **where.rates}
-    for seed in range(SEEDS):
+    for seed in range(where.first, where.first + SEEDS):
         try:
             found = life(world.make(seed), STEPS, rates, ROUNDS_MAX)
         except (OrderError, HistoryError, LostInputError) as error:
