@@ -29,8 +29,8 @@ VIEWS_OF: dict[str, tuple[str, ...]] = {
     "drafts": ("queue",),
     "denials": ("near",),
     "audit": ("runs", "budgets"),
-    "control": ("control",),
-    "policies": ("control",),
+    "control": ("control", "policies"),
+    "policies": ("policies",),
 }
 TOPICS = tuple(VIEWS_OF)
 # Of these only what is young is read; the rest is read whole, since what waits or stands may be old.

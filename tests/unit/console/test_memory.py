@@ -11,6 +11,7 @@ from patience import until
 from toolgate.console import attempts, sessions
 from toolgate.console.events import _stream
 from toolgate.console.hub import Hub
+from toolgate.console.site import PAGES
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
 from toolgate.processors.case import Envelope
@@ -150,6 +151,12 @@ def test_a_topic_that_fails_is_told_and_tried_again(monkeypatch):
     with Tailing(None, views, 0):
         until(lambda: len(tried) >= 3, "three attempts")
     assert views.not_current("near") == ["denials: ZeroDivisionError while reading"]
+
+
+def test_every_page_is_told_of_what_it_shows():
+    """A page whose view no topic changes would grow old in silence."""
+    views = Views()
+    assert [here for here, _, _, _ in PAGES if not views.not_current(here)] == []
 
 
 def test_its_role_has_the_topics_that_it_needs():
