@@ -15,7 +15,21 @@ from toolgate.console.site import PAGES
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
 from toolgate.processors.case import Envelope
+from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams import topics
+from toolgate.streams.ports import RetryError
+
+
+class Silent:
+    """A Schema Registry that has given the ids at the start, and answers no more."""
+
+    def id_of(self, schema):
+        """The bundled id."""
+        return bundled().id_of(schema)
+
+    def find(self, schema_id):
+        """Nothing that can be had."""
+        raise RegistryError("nobody is there")
 
 
 def test_a_session_has_an_end_whatever_is_done(clock):
@@ -163,6 +177,14 @@ def test_its_role_has_the_topics_that_it_needs():
     """It reads what its views are made of and the intents that are voted on; it writes what people say."""
     assert {topic.name for topic in topics.TOPICS if "console" in topic.readers} == {*TOPICS, "intents"}
     assert {topic.name for topic in topics.TOPICS if "console" in topic.writers} == {"votes", "control"}
+
+
+@pytest.mark.parametrize("topic", ["holds", "drafts", "denials", "audit"])
+def test_what_a_silent_registry_does_not_tell_is_no_noise(topic):
+    """A record that may be good is not passed over: it is read again, and the page says so until then."""
+    views = Views(Silent())
+    with pytest.raises(RetryError, match="nobody is there"):
+        views.take(topic, [Envelope(topic, 0, 0, 1, b"k", b"\x00\x00\x00\x00\x07" + b"x" * 8)])
 
 
 @pytest.mark.parametrize("topic", TOPICS)
