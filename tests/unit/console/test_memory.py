@@ -11,6 +11,7 @@ from patience import until
 from toolgate.console import attempts, sessions
 from toolgate.console.events import _stream
 from toolgate.console.hub import Hub
+from toolgate.console.people import Person
 from toolgate.console.site import PAGES
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
@@ -58,11 +59,20 @@ def test_so_many_are_open_and_no_more(clock):
     """The one that was used longest ago ends."""
     kept = sessions.Sessions(clock)
     first = kept.open(PEOPLE["bob"])
-    others = [kept.open(PEOPLE["eve"]) for _ in range(sessions.OPEN_MAX - 1)]
+    others = [kept.open(Person(f"p{n}")) for n in range(sessions.OPEN_MAX - 1)]
     assert kept.find(first.id)
     kept.open(PEOPLE["eve"])
     assert kept.find(first.id)
     assert kept.find(others[0].id) is None
+
+
+def test_nobody_signs_others_out_by_signing_in(clock):
+    """Beyond so many of one person, the one of theirs that was used longest ago ends."""
+    kept = sessions.Sessions(clock)
+    first = kept.open(PEOPLE["bob"])
+    theirs = [kept.open(PEOPLE["eve"]) for _ in range(sessions.OPEN_MAX)]
+    assert kept.find(first.id)
+    assert [one for one in theirs if kept.find(one.id)] == theirs[-sessions.EACH_MAX :]
 
 
 def test_a_session_shows_no_secret():
