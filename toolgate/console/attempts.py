@@ -1,7 +1,7 @@
 """Attempts to sign in: whoever fails waits, longer each time. By name and by address, so neither is a way round.
 
-A browser in which somebody has signed in has attempts of its own for their name: else whoever knows a name could keep its
-owner out.
+A browser in which somebody has signed in has attempts of its own for their name: else whoever knows a name could keep
+its owner out.
 """
 
 from __future__ import annotations

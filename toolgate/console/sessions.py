@@ -65,7 +65,7 @@ class Sessions:
         self._open: OrderedDict[str, Session] = OrderedDict()
 
     def open(self, person: Person) -> Session:
-        """A session under a new id; beyond the limits, the one that was used longest ago ends, theirs before others'."""
+        """A session under a new id; beyond the limits, the one that was used longest ago ends, of theirs first."""
         now = self._clock()
         theirs = [each.id for each in self._open.values() if each.person.name == person.name]
         for each in theirs[: max(0, len(theirs) + 1 - EACH_MAX)]:

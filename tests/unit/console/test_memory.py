@@ -10,8 +10,9 @@ from patience import until
 
 from toolgate.console import attempts, sessions
 from toolgate.console.events import _stream
-from toolgate.console.hub import Hub
+from toolgate.console.hub import STREAMS_MAX, Hub
 from toolgate.console.people import Person
+from toolgate.console.serving import REQUESTS_MAX
 from toolgate.console.site import PAGES
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
@@ -157,6 +158,11 @@ def test_one_session_has_so_many_streams(front):
     front.as_("bob")
     next(iter(front.site.sessions._open.values())).streams = 12
     assert front.client.get("/events").status_code == 429
+
+
+def test_open_pages_leave_room_to_decide():
+    """Each holds one of the requests that a server takes at a time."""
+    assert STREAMS_MAX + 100 <= REQUESTS_MAX
 
 
 def test_a_topic_that_fails_is_told_and_tried_again(monkeypatch):
