@@ -1,8 +1,15 @@
-"""Attempts to sign in: whoever fails waits, longer each time. By name and by address, so neither is a way round."""
+"""Attempts to sign in: whoever fails waits, longer each time. By name and by address, so neither is a way round.
+
+A browser in which somebody has signed in has attempts of its own for their name: else whoever knows a name could keep
+its owner out.
+"""
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections import OrderedDict
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +30,7 @@ class Attempts:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._secret = secrets.token_bytes(32)
         self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how often, and when last
 
     def wait_s(self, *whose: str) -> int:
@@ -43,6 +51,19 @@ class Attempts:
         """Forget the failures."""
         for name in whose:
             self._failed.pop(name, None)
+
+    def proof(self, name: str) -> str:
+        """What a browser shows later to prove that somebody of this name has signed in there. Good until a restart."""
+        browser = secrets.token_urlsafe(16)
+        return f"{browser}.{self._tag(name, browser)}"
+
+    def proven(self, name: str, proof: str) -> bool:
+        """Whether it is such a proof for this name."""
+        browser, _, tag = proof.partition(".")
+        return hmac.compare_digest(self._tag(name, browser).encode(), tag.encode())
+
+    def _tag(self, name: str, browser: str) -> str:
+        return blake2b(f"{browser}.{name}".encode(), digest_size=32, key=self._secret).hexdigest()
 
     def _of(self, name: str) -> tuple[int, float]:
         times, at = self._failed.get(name, (0, 0.0))

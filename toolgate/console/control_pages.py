@@ -9,7 +9,7 @@ from toolgate.processors.amounts import parse_duration_ms
 from toolgate.processors.control_state import ALL, SCOPES
 from toolgate.processors.grants import GRANT
 from toolgate.review import orders
-from toolgate.streams.errors import ControlRefusedError
+from toolgate.streams.errors import ControlRefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -129,9 +129,15 @@ async def confirm(visit: Visit, fields: dict[str, str]) -> str:
     if half is None:
         who = "you have signed it already" if proposal.by == key.kid else "you may not sign it"
         raise _refused(f"it takes two: {who}")
-    after = await visit.ask(visit.site.desk.say_as_second, key, half)
+    # Before it is said: of two who press at the same time, one says it.
     visit.site.proposals.drop(proposal.id)
-    visit.site.hub.publish(("control",))
+    try:
+        after = await visit.ask(visit.site.desk.say_as_second, key, half)
+    except UnreachableError:
+        visit.site.proposals.put_back(proposal)
+        raise
+    finally:
+        visit.site.hub.publish(("control",))
     word = proposal.word
     visit.session.tell("done", f"{_named(word.scope, word.value)}: {_DOES[word.kind]} after seq {after}.")
     return PATH

@@ -118,8 +118,12 @@ class Proposals:
         return next((one for one in self.all() if one.id == proposal_id), None)
 
     def drop(self, proposal_id: str) -> None:
-        """It was said, or taken back."""
+        """It is being said, or was taken back."""
         self._waiting.pop(proposal_id, None)
+
+    def put_back(self, proposal: Proposal) -> None:
+        """It was not said after all: it waits as long as it would have."""
+        self._waiting[proposal.id] = proposal
 
 
 def _about(word: Control) -> tuple[str, str, str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-STREAMS_MAX = 500
+STREAMS_MAX = 300  # fewer than the requests that a server takes at a time: there is room to decide
 _GATHER_S = 0.25  # changes in so short a time are told once
 
 

@@ -57,9 +57,10 @@ def environment() -> Environment:
 
 
 def as_value(value: Any) -> str:
-    """A value of JSON as one line, cut where it is long."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return safe(text, _VALUE_CHARS_MAX)
+    """A value of JSON as one line; where it is cut, it says how much is not shown: nobody approves that unseen."""
+    text = safe(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    more = len(text) - _VALUE_CHARS_MAX
+    return text if more <= 0 else f"{text[:_VALUE_CHARS_MAX]}… {more:,} more characters are not shown"
 
 
 def moment(time_ms: int) -> str:

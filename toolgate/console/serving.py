@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 _LEAVE_S = 2  # open event streams are cut after that when it stops
-_REQUESTS_MAX = 400  # at a time
+REQUESTS_MAX = 400  # at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def serve(  # noqa: PLR0913, PLR0917 - the parts of a console
         proxy_headers=bool(where.proxies),
         forwarded_allow_ips=where.proxies or None,
         timeout_graceful_shutdown=_LEAVE_S,
-        limit_concurrency=_REQUESTS_MAX,
+        limit_concurrency=REQUESTS_MAX,
         h11_max_incomplete_event_size=32 * 1024,
     )
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 IDLE_S = 15 * 60
 LONGEST_S = 8 * 3_600
 OPEN_MAX = 200
+EACH_MAX = 8  # of one person: nobody signs others out by signing in often
 NOTICES_MAX = 5
 
 
@@ -64,8 +65,11 @@ class Sessions:
         self._open: OrderedDict[str, Session] = OrderedDict()
 
     def open(self, person: Person) -> Session:
-        """A session under a new id; beyond the limit, the one that was used longest ago ends."""
+        """A session under a new id; beyond the limits, the one that was used longest ago ends, of theirs first."""
         now = self._clock()
+        theirs = [each.id for each in self._open.values() if each.person.name == person.name]
+        for each in theirs[: max(0, len(theirs) + 1 - EACH_MAX)]:
+            del self._open[each]
         made = Session(new_id(), person, now, now)
         self._open[made.id] = made
         while len(self._open) > OPEN_MAX:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Before anybody has signed in there is no session to hold a form against: this cookie stands for one.
 BEFORE = "toolgate_before"
+# That somebody has signed in here before; it opens nothing.
+KNOWN = "toolgate_known"
+_KNOWN_S = 90 * 86_400
 _log = structlog.get_logger()
 
 
@@ -41,7 +44,9 @@ async def sign_in(request: Request) -> Response:
     if not site.sessions.fits(before, fields.get("token", "")):
         return _form(request, goes_to, 403, "The form had grown old. Please try again.")
     name = fields.get("name", "")[:200]
-    whose = (f"name {name}", f"address {request.client.host if request.client else ''}")
+    address, known = request.client.host if request.client else "", request.cookies.get(KNOWN, "")
+    proven = site.attempts.proven(name, known)
+    whose = (f"browser {known}",) if proven else (f"name {name}", f"address {address}")
     if wait_s := site.attempts.wait_s(*whose):
         answer = _form(request, goes_to, 429, f"Too many attempts. Wait {wait_s} s, then try again.", name)
         answer.headers["retry-after"] = str(wait_s)
@@ -54,13 +59,16 @@ async def sign_in(request: Request) -> Response:
         _log.error("nobody can sign in", why=str(error))
         return _form(request, goes_to, 503, "Nobody can sign in now; the server's log says why.", name)
     if person is None:
-        _log.warning("a sign-in failed", name=name, address=whose[1])
+        _log.warning("a sign-in failed", name=name, address=address)
         return _form(request, goes_to, 401, "Name and password do not fit.", name)
     site.attempts.succeeded(*whose)
+    site.sessions.close(request.cookies.get(COOKIE, ""))  # the cookie is about to name another: its key goes
     session = site.sessions.open(person)
     _log.info("signed in", name=person.name, kid=person.kid)
     answer = RedirectResponse(goes_to, 303)
     _set(request, answer, COOKIE, session.id)
+    if not proven:
+        _set(request, answer, KNOWN, site.attempts.proof(name), _KNOWN_S)
     answer.delete_cookie(BEFORE, path="/")
     return answer
 
@@ -84,7 +92,6 @@ def _form(request: Request, goes_to: str, status: int = 200, problem: str = "", 
     return answer
 
 
-def _set(request: Request, answer: Response, name: str, value: str) -> None:
-    answer.set_cookie(
-        name, value, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
+def _set(request: Request, answer: Response, name: str, value: str, age_s: int | None = None) -> None:
+    https = request.url.scheme == "https"
+    answer.set_cookie(name, value, age_s, path="/", httponly=True, samesite="strict", secure=https)

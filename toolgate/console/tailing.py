@@ -10,6 +10,7 @@ import structlog
 from toolgate.console.views import RECENT, TOPICS, now_ms
 from toolgate.inspection.reader import TopicReader
 from toolgate.streams.errors import ToolgateError
+from toolgate.streams.ports import RetryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,6 +66,9 @@ class Tailing:
             except ToolgateError as error:
                 self._views.says(topic, problem=error.what)
                 _log.warning("a topic cannot be read", topic=topic, why=error.what, again_s=pause_s)
+            except RetryError as error:
+                self._views.says(topic, problem=str(error))
+                _log.warning("a topic cannot be read", topic=topic, why=str(error), again_s=pause_s)
             except Exception as error:  # noqa: BLE001 - a view that fails must say so, not stand still in silence
                 self._views.says(topic, problem=f"{type(error).__name__} while reading")
                 _log.exception("a topic cannot be read", topic=topic, again_s=pause_s)

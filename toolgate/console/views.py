@@ -15,6 +15,7 @@ from toolgate.review.queue import Queue
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.records import AuditEvent, Denial
+from toolgate.sdk.wire import decode
 from toolgate.streams.ledger.taking import UNRESOLVED
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ VIEWS_OF: dict[str, tuple[str, ...]] = {
     "drafts": ("queue",),
     "denials": ("near",),
     "audit": ("runs", "budgets"),
-    "control": ("control",),
-    "policies": ("control",),
+    "control": ("control", "policies"),
+    "policies": ("policies",),
 }
 TOPICS = tuple(VIEWS_OF)
 # Of these only what is young is read; the rest is read whole, since what waits or stands may be old.
@@ -69,7 +70,11 @@ class Views:
         }
 
     def take(self, topic: str, envelopes: list[Envelope]) -> None:
-        """The next records of a topic, each partition in its order."""
+        """The next records of a topic, each partition in its order; all of them or, where it raises, none.
+
+        Raises:
+            RetryError: the Schema Registry does not say what they are.
+        """
         if not envelopes:
             return
         records = self._decoded(topic, envelopes) if topic in self._codecs else []
@@ -107,11 +112,14 @@ class Views:
         return told
 
     def _decoded(self, topic: str, envelopes: list[Envelope]) -> list[tuple[Any, int]]:
-        """The records and their times, before the lock is taken; only the gate writes here, noise is passed over."""
+        """The records and their times, before the lock is taken; only the gate writes here, noise is passed over.
+
+        Raises RetryError: the Schema Registry does not say what a record is, which is then not passed over.
+        """
         found = []
         for envelope in envelopes:
             with suppress(DecodeError):
-                found.append((self._codecs[topic].decode(envelope.value), envelope.time_ms))
+                found.append((decode(self._codecs[topic], envelope), envelope.time_ms))
         return found
 
 

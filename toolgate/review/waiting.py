@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.inspection.stretches import records, whole
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Draft, Hold
+from toolgate.sdk.wire import decode
 from toolgate.streams.gate.proposals import OPEN, id_of
 
 if TYPE_CHECKING:
@@ -59,12 +61,16 @@ class Board:
         self._codecs = {topic: Codec(kind, registry) for topic, kind in TOPICS.items()}
 
     def take(self, envelopes: Iterable[Envelope]) -> None:
-        """See records of holds and drafts, each partition in its order; what cannot be read is passed over."""
+        """See records of holds and drafts, each partition in its order; what is no record is passed over.
+
+        Raises:
+            RetryError: the Schema Registry does not say what one is; then none of them is seen.
+        """
+        found: list[tuple[Any, Envelope]] = []
         for envelope in envelopes:
-            try:
-                record: Any = self._codecs[envelope.topic].decode(envelope.value)
-            except DecodeError:
-                continue  # only the gate writes here
+            with suppress(DecodeError):  # only the gate writes here
+                found.append((decode(self._codecs[envelope.topic], envelope), envelope))
+        for record, envelope in found:
             self._see(record, envelope)
 
     def _see(self, record: Hold | Draft, envelope: Envelope) -> None:
@@ -90,6 +96,7 @@ def read(readers: Readers, registry: Registry | None = None) -> Board:
     Raises:
         RefusedError: a topic does not exist, or may not be read.
         UnreachableError: Kafka does not answer.
+        RetryError: as `Board.take`.
     """
     board = Board(registry)
     for topic in TOPICS:

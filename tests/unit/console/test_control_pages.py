@@ -10,7 +10,8 @@ from toolgate.console.halves import WAITS_S, Presigned, Proposals
 from toolgate.processors.control_state import ControlState
 from toolgate.review import orders
 from toolgate.schemas.records import Control
-from toolgate.streams.errors import ControlRefusedError
+from toolgate.streams.errors import ControlRefusedError, UnreachableError
+from toolgate.streams.ports import RetryError
 
 KILL = Control("kill-1", "kill", "workflow", "refunds_v1", "odd", ("ann",))
 STOPPED = ControlState().apply(KILL, 4)
@@ -95,6 +96,33 @@ def test_a_proposal_ends(front, desk, clock):
     front.as_("ben").send("/control/confirm", proposal=proposal.id, back="/control")
     assert "this waits no longer" in front.told("/control")
     assert desk.did == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "waits"),
+    [
+        (UnreachableError("Kafka does not answer"), True),
+        (ControlRefusedError("it is stale"), False),
+        (RetryError("it stands and is not audited"), False),
+    ],
+    ids=["away", "refused", "unaudited"],
+)
+def test_what_two_sign_is_said_once(front, desk, monkeypatch, trouble, waits):
+    """While it is being said nobody else can; it waits again only where Kafka was away."""
+    desk.state = STOPPED
+    front.as_("ann").send("/control/lift", **LIFT)
+    (proposal,) = front.site.proposals.all()
+    meanwhile = []
+
+    def says(_key, _half):
+        meanwhile.extend(front.site.proposals.all())
+        raise trouble
+
+    monkeypatch.setattr(desk, "say_as_second", says)
+    front.client.cookies.clear()
+    front.as_("ben").send("/control/confirm", "/control", proposal=proposal.id)
+    assert meanwhile == []
+    assert front.site.proposals.all() == ([proposal] if waits else [])
 
 
 def test_a_signature_is_of_one_message():

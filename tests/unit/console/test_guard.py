@@ -53,6 +53,7 @@ def test_no_form_counts_without_its_token(front, desk, path, token):
     [
         {"origin": "http://evil.test"},
         {"origin": "null"},
+        {"origin": "http://["},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site"},
     ],

@@ -10,11 +10,28 @@ from patience import until
 
 from toolgate.console import attempts, sessions
 from toolgate.console.events import _stream
-from toolgate.console.hub import Hub
+from toolgate.console.hub import STREAMS_MAX, Hub
+from toolgate.console.people import Person
+from toolgate.console.serving import REQUESTS_MAX
+from toolgate.console.site import PAGES
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
 from toolgate.processors.case import Envelope
+from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams import topics
+from toolgate.streams.ports import RetryError
+
+
+class Silent:
+    """A Schema Registry that has given the ids at the start, and answers no more."""
+
+    def id_of(self, schema):
+        """The bundled id."""
+        return bundled().id_of(schema)
+
+    def find(self, schema_id):
+        """Nothing that can be had."""
+        raise RegistryError("nobody is there")
 
 
 def test_a_session_has_an_end_whatever_is_done(clock):
@@ -43,11 +60,20 @@ def test_so_many_are_open_and_no_more(clock):
     """The one that was used longest ago ends."""
     kept = sessions.Sessions(clock)
     first = kept.open(PEOPLE["bob"])
-    others = [kept.open(PEOPLE["eve"]) for _ in range(sessions.OPEN_MAX - 1)]
+    others = [kept.open(Person(f"p{n}")) for n in range(sessions.OPEN_MAX - 1)]
     assert kept.find(first.id)
     kept.open(PEOPLE["eve"])
     assert kept.find(first.id)
     assert kept.find(others[0].id) is None
+
+
+def test_nobody_signs_others_out_by_signing_in(clock):
+    """Beyond so many of one person, the one of theirs that was used longest ago ends."""
+    kept = sessions.Sessions(clock)
+    first = kept.open(PEOPLE["bob"])
+    theirs = [kept.open(PEOPLE["eve"]) for _ in range(sessions.OPEN_MAX)]
+    assert kept.find(first.id)
+    assert [one for one in theirs if kept.find(one.id)] == theirs[-sessions.EACH_MAX :]
 
 
 def test_a_session_shows_no_secret():
@@ -134,6 +160,11 @@ def test_one_session_has_so_many_streams(front):
     assert front.client.get("/events").status_code == 429
 
 
+def test_open_pages_leave_room_to_decide():
+    """Each holds one of the requests that a server takes at a time."""
+    assert STREAMS_MAX + 100 <= REQUESTS_MAX
+
+
 def test_a_topic_that_fails_is_told_and_tried_again(monkeypatch):
     """Kafka away, or a fault of ours: the view says so, and goes on when it can."""
     views = Views()
@@ -152,10 +183,24 @@ def test_a_topic_that_fails_is_told_and_tried_again(monkeypatch):
     assert views.not_current("near") == ["denials: ZeroDivisionError while reading"]
 
 
+def test_every_page_is_told_of_what_it_shows():
+    """A page whose view no topic changes would grow old in silence."""
+    views = Views()
+    assert [here for here, _, _, _ in PAGES if not views.not_current(here)] == []
+
+
 def test_its_role_has_the_topics_that_it_needs():
     """It reads what its views are made of and the intents that are voted on; it writes what people say."""
     assert {topic.name for topic in topics.TOPICS if "console" in topic.readers} == {*TOPICS, "intents"}
     assert {topic.name for topic in topics.TOPICS if "console" in topic.writers} == {"votes", "control"}
+
+
+@pytest.mark.parametrize("topic", ["holds", "drafts", "denials", "audit"])
+def test_what_a_silent_registry_does_not_tell_is_no_noise(topic):
+    """A record that may be good is not passed over: it is read again, and the page says so until then."""
+    views = Views(Silent())
+    with pytest.raises(RetryError, match="nobody is there"):
+        views.take(topic, [Envelope(topic, 0, 0, 1, b"k", b"\x00\x00\x00\x00\x07" + b"x" * 8)])
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.console.app import SHOWN
-from toolgate.console.quoting import environment, href
+from toolgate.console.quoting import as_value, environment, href
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Balance, Control, Reason
 from toolgate.streams.operating import Said
@@ -108,6 +108,12 @@ def test_no_filter_marks_text_as_html():
         "striptags",
     } & set(made.filters)
     assert made.autoescape is True
+
+
+def test_what_is_cut_says_how_much_is_not_shown():
+    """Else the end of a long value would be approved unseen."""
+    assert as_value("x" * 2_000) == "x" * 2_000
+    assert as_value("x" * 3_500 + "\n") == f"{'x' * 2_000}… 1,502 more characters are not shown"
 
 
 def test_a_link_encodes_what_it_names():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from console_site import PASSWORD
 
-from toolgate.console.attempts import FREE, WAIT_S_FIRST
+from toolgate.console.attempts import FREE, WAIT_S_FIRST, Attempts
 from toolgate.console.sessions import IDLE_S
+from toolgate.console.sign_in import BEFORE, KNOWN
 from toolgate.console.site import COOKIE
 from toolgate.processors.problems import LoadError, Problem
 
@@ -90,6 +91,45 @@ def test_whoever_signs_out_is_out(front, site):
     cookie = front.client.cookies[COOKIE]
     assert front.send("/sign-out").headers["location"] == "/sign-in"
     assert site.sessions.find(cookie) is None
+
+
+def test_whoever_signs_in_again_leaves_no_session_behind(front, site):
+    """The browser forgets its cookie, so the server forgets the key."""
+    front.as_("bob")
+    before, token = front.client.cookies[COOKIE], site.sessions.token("b" * 30)
+    fields = {"token": token, "name": "eve", "password": PASSWORD}
+    front.client.cookies.set(BEFORE, "b" * 30)
+    front.client.post("/sign-in", data=fields)
+    assert front.client.cookies[COOKIE] != before
+    assert site.sessions.find(before) is None
+
+
+def test_nobody_locks_others_out(front, clock):
+    """Who fails with a name makes it wait for whoever comes new, not for a browser that has signed in with it."""
+    front.as_("bob").send("/sign-out")
+    known = front.client.cookies[KNOWN]
+    front.client.cookies.clear()
+    for _ in range(FREE):
+        front.sign_in("bob", "wrong")
+    assert front.sign_in("bob").status_code == 429
+    front.client.cookies.set(KNOWN, known)
+    assert front.sign_in("eve").status_code == 429  # it is no proof of another name
+    for _ in range(FREE):
+        assert front.sign_in("bob", "wrong").status_code == 401
+    assert front.sign_in("bob").status_code == 429  # and has attempts of its own, no more of them
+    clock.now += WAIT_S_FIRST
+    assert front.sign_in("bob").status_code == 303
+
+
+@pytest.mark.parametrize("forged", ["", "x", ".", "a.b.c", "é.é", "a" * 5_000])
+def test_a_browser_is_known_by_a_proof(clock, forged):
+    """Nobody makes one."""
+    tried = Attempts(clock)
+    proof = tried.proof("bob")
+    assert tried.proven("bob", proof)
+    assert not tried.proven("bob", forged)
+    assert not tried.proven("eve", proof)
+    assert not tried.proven("bob", Attempts(clock).proof("bob"))
 
 
 def test_a_broken_file_of_users_is_for_the_log(front, desk, monkeypatch):

@@ -19,7 +19,8 @@
       event.target.setAttribute("aria-busy", "true");
     }
   });
-  window.addEventListener("pageshow", () => {
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted && view) location.reload(); // from the browser's memory, as it was when it was left
     for (const form of document.forms) {
       delete form.dataset.sent;
       form.removeAttribute("aria-busy");
@@ -28,15 +29,37 @@
 
   // --- fetch again what has changed ---
 
+  // A page that is not told of changes, or cannot fetch itself again, looks as if all were well.
+  const isOld = (yes) => {
+    const says = document.getElementById("old");
+    if (says && says.hidden === yes) says.hidden = !yes;
+  };
+  for (const failure of ["htmx:responseError", "htmx:sendError"]) {
+    document.addEventListener(failure, () => isOld(true));
+  }
+  document.addEventListener("htmx:afterSwap", () => isOld(false));
+
+  // Rows move when a page changes: not under a hand that is on its way to a button.
+  const HAND_MS = 500;
+  let moved = -HAND_MS;
+  document.addEventListener("pointermove", () => { moved = performance.now(); }, { passive: true });
+
   if (view && window.EventSource) {
     const source = new EventSource("/events");
     let waits = false;
     let missed = false;
+    let soon = 0;
     const fetchAgain = () => {
       // Whoever opens a list or is about to send must not have the page taken away under their hands.
       const open = document.querySelector("#live select:focus, #live form[aria-busy]");
       if (document.hidden || open) {
         waits = true;
+        return;
+      }
+      if (performance.now() - moved < HAND_MS) {
+        waits = true;
+        clearTimeout(soon);
+        soon = setTimeout(later, HAND_MS);
         return;
       }
       waits = false;
@@ -48,7 +71,10 @@
       location.reload();
     });
     // What changed while the connection was away was told to nobody.
-    source.addEventListener("error", () => { missed = true; });
+    source.addEventListener("error", () => {
+      missed = true;
+      isOld(true);
+    });
     source.addEventListener("open", () => {
       if (missed) fetchAgain();
       missed = false;
@@ -64,13 +90,16 @@
   const places = () => [...document.querySelectorAll("#live details")];
   let opened = [];
   let row = -1;
+  let named = null; // what the row is about, where it says so: at its place may be another by now
   document.addEventListener("htmx:beforeSwap", () => {
     opened = places().map((each) => each.open);
     row = rows().indexOf(document.activeElement);
+    named = row < 0 ? null : rows()[row].getAttribute("aria-labelledby");
   });
   document.addEventListener("htmx:afterSwap", () => {
     if (opened.length === places().length) places().forEach((each, at) => { each.open = opened[at]; });
-    if (row >= 0) focus(rows()[Math.min(row, rows().length - 1)]);
+    if (named) focus(rows().find((each) => each.getAttribute("aria-labelledby") === named));
+    else if (row >= 0) focus(rows()[Math.min(row, rows().length - 1)]);
   });
 
   // --- keys ---
