@@ -77,9 +77,16 @@ class Due:
             if waiting.told >= TICKS_MAX:
                 del self._open[hold_id]
                 continue
-            self._open[hold_id] = changed(waiting, told_ms=now, told=waiting.told + 1)
             made.append(self._output(hold_id, waiting))
         return made
+
+    def wrote(self, ticks: Iterable[Output]) -> None:
+        """These ticks are committed: one whose transaction was aborted has told nobody."""
+        now = self._now_ms()
+        for tick in ticks:
+            hold_id = self._tick.decode(tick.value).ref
+            if (waiting := self._open.get(hold_id)) is not None:
+                self._open[hold_id] = changed(waiting, told_ms=now, told=waiting.told + 1)
 
     def _output(self, hold_id: str, waiting: Waiting) -> Output:
         value = self._tick.encode(Tick(waiting.run_id, HOLD_EXPIRY, hold_id, waiting.expires_at))

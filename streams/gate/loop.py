@@ -320,6 +320,7 @@ class Gate:
             held.new = False
             held.committed = held.position = ends.get(tp, held.position)
         self._due.see(told)
+        self._due.wrote(ticks)
         self._failures = 0
         if decided:
             self._report.batch(decided, {tp: held.committed for tp, held in self._held.items()})
