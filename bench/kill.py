@@ -28,16 +28,17 @@ from bench.entrants import GATE, THIS
 from bench.ground import ROOT, Site
 from bench.results import Others, machine
 from bench.throughput import MeasureError, committed
-from toolgate.inspection.awaiting import awaited
 from toolgate.inspection.reader import TopicReader
+from toolgate.inspection.search import Readers
+from toolgate.inspection.stretches import records, whole
+from toolgate.review import orders
 from toolgate.schemas.codec import Codec
-from toolgate.schemas.records import AuditEvent, Command, Control
+from toolgate.schemas.records import Command
 from toolgate.schemas.registry import bundled
 from toolgate.streams.gate import keys
 from toolgate.streams.local import Stack
 from toolgate.streams.local.children import Child
 from toolgate.streams.operating import Operating
-from toolgate.streams.ports import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,17 +132,14 @@ def _kill_all(ground: Ground, pair: SigningKey, children: Sequence[Child], inten
     kills: list[Killed] = []
     ring = keys.load(ground.settings.keys_file or "")
     try:
-        with (
-            TopicReader(settings, "audit") as audit,
-            Operating(settings, ring, bundled()) as operating,
-        ):
+        with Readers(settings) as readers, Operating(settings, ring, bundled()) as operating:
             deadline = time.monotonic() + START_S
             while committed(log, places) < intents // BEGUN:
                 if time.monotonic() > deadline or not all(child.alive for child in children):
                     raise MeasureError("the gate did not begin", where=str(ground.log))
                 time.sleep(0.1)
             for number in track(range(workload.POLICIES - SPARED), "Killing"):
-                kills.append(_one(audit, operating, pair, workload.workflow_id(number)))
+                kills.append(_one(readers, operating, pair, workload.workflow_id(number)))
                 if committed(log, places) >= intents:
                     break
     finally:
@@ -149,34 +147,20 @@ def _kill_all(ground: Ground, pair: SigningKey, children: Sequence[Child], inten
     return kills
 
 
-def _one(audit: TopicReader, operating: Operating, pair: SigningKey, workflow_id: str) -> Killed:
-    name = f"kill-{workflow_id}"
-    word = Control(name, "kill", "workflow", workflow_id, "bench", (OPERATOR,))
-    since = audit.span(0)[1]
+def _one(readers: Readers, operating: Operating, pair: SigningKey, workflow_id: str) -> Killed:
+    word = orders.stopping("kill", "workflow", workflow_id, "bench", (OPERATOR,), operating.standing())
     said_ms = time.time_ns() / 1e6
-    offset = operating.say(word, {OPERATOR: pair})
-    event = awaited(
-        audit,
-        {0: since},
-        Codec(AuditEvent),
-        lambda event: (event.topic, event.offset) == (CONTROL, offset),
-        ACK_S,
-    )
-    if event is None or event.after is None:
-        raise MeasureError(f"{name} was not acknowledged in {ACK_S:.0f} s")
-    return Killed(workflow_id, said_ms, time.time_ns() / 1e6, event.after)
+    held = orders.said(lambda: operating.say(word, {OPERATOR: pair}), readers, bundled(), ACK_S)
+    return Killed(workflow_id, said_ms, time.time_ns() / 1e6, held.after)
 
 
 def _commands(ground: Ground) -> list[tuple[str, int, int]]:
     """Of every command: workflow, seq, and when it was appended (ms of the epoch)."""
     found, codec = [], Codec(Command)
     with TopicReader(ground.settings, "commands") as reader:
-        spans = {partition: reader.span(partition) for partition in reader.partitions}
-        start = {partition: first for partition, (first, _) in spans.items()}
-        for envelopes in reader.read(start, {partition: end for partition, (_, end) in spans.items()}):
-            for envelope in envelopes:
-                command = codec.decode(envelope.value)
-                found.append((command.workflow_id, command.seq, envelope.time_ms))
+        for envelope in records(reader, whole(reader)):
+            command = codec.decode(envelope.value)
+            found.append((command.workflow_id, command.seq, envelope.time_ms))
     return found
 
 

@@ -48,9 +48,14 @@ def captured(case: Case) -> str:
     return _bounded(shown)
 
 
-def _redacted(case: Case) -> Any:
+def hidden(case: Case) -> tuple[Steps, ...]:
+    """The paths into a call's parameters that its policy or its tool redacts."""
     by_policy = case.policy.redact if case.policy else ()
-    return redacted(case.params or {}, (*by_policy, *(case.tool.redact if case.tool else ())))
+    return (*by_policy, *(case.tool.redact if case.tool else ()))
+
+
+def _redacted(case: Case) -> Any:
+    return redacted(case.params or {}, hidden(case))
 
 
 def _bounded(shown: dict[str, Any]) -> str:

@@ -173,6 +173,14 @@ class ControlState:
         """The grant that was given last for exactly this, ended or not; version 0 where none ever was."""
         return self.grants.get((scope, value), grants.NONE)
 
+    def granted_at(self, time_ms: int) -> list[tuple[tuple[str, str], Grant]]:
+        """The grants that stand at a time, each with its scope and value."""
+        return [(target, grant) for target, grant in self.grants.items() if grant.stands_at(time_ms)]
+
+    def ordered(self) -> list[tuple[tuple[str, str], Order]]:
+        """The orders that nobody has taken back, each with its scope and value."""
+        return [(target, order) for target, order in self.orders.items() if order.mode != modes.ENFORCE]
+
     def order(self, scope: str, value: str) -> Order:
         """The order that stands for exactly this; `enforce` in version 0 where none ever was."""
         return self.orders.get((scope, value), _NO_ORDER)

@@ -42,6 +42,10 @@ class Grant:
     def __post_init__(self) -> None:
         object.__setattr__(self, "pattern", compile_globs(self.tools))
 
+    def stands_at(self, time_ms: int) -> bool:
+        """Whether it allows anything at that time."""
+        return bool(self.tools) and time_ms <= self.expires_at
+
 
 NONE = Grant("", (), 0, 0, "", ())
 
@@ -122,6 +126,6 @@ def granted(  # noqa: PLR0913, PLR0917 - what a call is known by
     found = [
         grant
         for place in places
-        if (grant := grants.get(place)) and time_ms <= grant.expires_at and grant.pattern.fullmatch(tool)
+        if (grant := grants.get(place)) and grant.stands_at(time_ms) and grant.pattern.fullmatch(tool)
     ]
     return max(found, key=lambda grant: grant.expires_at, default=None)

@@ -16,7 +16,7 @@ from nacl.signing import VerifyKey
 from toolgate.processors.case import deny
 from toolgate.processors.control_state import malformed
 from toolgate.processors.grants import GRANT, ends, life_fault
-from toolgate.processors.keyring import APPROVER, DEV_KID, STARTER, framed, mac
+from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Choice
 from toolgate.schemas.frozen import changed, frozen
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Control, Result, Vote
 
 SIGNERS_MAX = 8
-RELEASERS = ("operator", APPROVER)  # roles of which one may say what really happened
+RELEASERS = (OPERATOR, APPROVER)  # roles of which one may say what really happened
 
 
 @frozen
@@ -134,7 +134,7 @@ def check_control(keyring: Keyring, envelope: Envelope, control: Control, before
 
 def _role_fault(control: Control, signers: list[OperatorKey], before: ControlState) -> str | None:
     """Which role is missing among those who signed, or None."""
-    operators = sum("operator" in key.roles for key in signers)
+    operators = sum(OPERATOR in key.roles for key in signers)
     watch = any("watch" in key.roles for key in signers)
     widens = control.kind == GRANT and not ends(control)
     if control.kind == "lift" or widens:

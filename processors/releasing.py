@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from toolgate.processors.claims import AMOUNT_MAX, RELEASED, Settle
+from toolgate.processors.amounts import USD_MICROS
+from toolgate.processors.claims import RELEASED, Settle
 from toolgate.processors.identity import check_vote
 from toolgate.processors.reasons import Code
+from toolgate.processors.settling import amount_fault
 from toolgate.processors.voting import astray_fault, form_fault, refused
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import Reason
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"[0-9]{1,9}-[0-9]{1,18}")
 _RECORD = re.compile(r"[a-z]{1,32}-([0-9]{1,9})-[0-9]{1,18}")
-_COST = "usd_micros"
 
 
 @frozen
@@ -43,7 +44,7 @@ def release_of(vote: Vote, envelope: Envelope, world: World) -> Release | Reason
         return refused(fault)
     if not _COMMAND.fullmatch(vote.hold_id):
         return Release(voter.kid, None)
-    costs = () if vote.cost_micros is None else ((_COST, vote.cost_micros),)
+    costs = () if vote.cost_micros is None else ((USD_MICROS, vote.cost_micros),)
     return Release(
         voter.kid,
         Settle(vote.hold_id, vote.digest, vote.tool, void=not vote.happened, actuals=costs, says=RELEASED),
@@ -51,8 +52,8 @@ def release_of(vote: Vote, envelope: Envelope, world: World) -> Release | Reason
 
 
 def _fault(vote: Vote) -> str:
-    if vote.cost_micros is not None and not 0 <= vote.cost_micros <= AMOUNT_MAX:
-        return f"cost_micros {vote.cost_micros} is not between 0 and {AMOUNT_MAX}"
+    if fault := amount_fault(vote.cost_micros):
+        return f"cost_micros {fault}"
     if _COMMAND.fullmatch(vote.hold_id):
         if vote.happened is None:
             return "it does not say whether the effect happened"

@@ -30,10 +30,15 @@ def settle_of(result: Result) -> Settle:
 
 def cost_fault(result: Result) -> Reason | None:
     """Why a result does not count for what it says of its cost."""
-    cost = result.actual_cost_micros
-    if cost is None or 0 <= cost <= AMOUNT_MAX:
-        return None
-    return Reason(Code.COST_INVALID, "actual_cost_micros", f"{cost} is not between 0 and {AMOUNT_MAX}")
+    fault = amount_fault(result.actual_cost_micros)
+    return Reason(Code.COST_INVALID, "actual_cost_micros", fault) if fault else None
+
+
+def amount_fault(micros: int | None) -> str:
+    """Why nothing costs this, or ""; None is for who does not say."""
+    return (
+        "" if micros is None or 0 <= micros <= AMOUNT_MAX else f"{micros} is not between 0 and {AMOUNT_MAX}"
+    )
 
 
 def _actuals(result: Result) -> tuple[tuple[str, int], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors.capture import HIDDEN, redacted
+from toolgate.processors.capture import HIDDEN, hidden, redacted
 from toolgate.processors.current import now_of
 from toolgate.processors.facts import sources_of
 from toolgate.processors.paths import values_at
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolgate.processors.case import Case
-    from toolgate.processors.paths import Steps
 
 EARLIER_MAX = 8  # calls of the run, the last ones
 TOLD_MAX = 4  # facts that one of them told
@@ -52,14 +51,14 @@ def diff_of(case: Case) -> str:
     `now` is null where nothing is known, and `from` "" where the catalogue compares the parameter with nothing. A value
     of more than 2,048 bytes is told by its size; an object of more than 40 KiB has one entry, `*`, that tells its own.
     """
-    hidden = _hidden(case)
+    hides = hidden(case)
     currents = {one.param: one for one in case.tool.current} if case.tool else {}
     now = case.known.get("now", {})
     rows: dict[str, Any] = {}
-    for param, value in redacted(case.params or {}, hidden).items():
+    for param, value in redacted(case.params or {}, hides).items():
         current, stands = currents.get(param), now.get(param)
         whole = Slot("params", (param,), current.slot.type) if current else None
-        if current and whole and not (may_be_shown(whole, hidden) and may_be_shown(current.slot, hidden)):
+        if current and whole and not (may_be_shown(whole, hides) and may_be_shown(current.slot, hides)):
             stands = HIDDEN
         rows[param] = {"asked": _small(value), "now": stands, "from": current.source if current else ""}
     text = dumps_canonical(rows)
@@ -77,7 +76,7 @@ def inverse_of(case: Case) -> str:
     if case.tool is None or case.tool.inverse is None:
         return ""
     tool, mapping = case.tool.inverse
-    shown = redacted(case.params or {}, _hidden(case))
+    shown = redacted(case.params or {}, hidden(case))
     found = {name: values_at(shown, path) for name, path in mapping}
     params = {
         name: _small(values[0] if len(values) == 1 else values) for name, values in found.items() if values
@@ -104,11 +103,6 @@ def _earlier(texts: Mapping[str, str]) -> list[dict[str, Any]]:
         {"tool": tool, "result": offset, "told": sorted(told[offset, tool])[:TOLD_MAX]}
         for offset, tool in sorted(told)[-EARLIER_MAX:]
     ]
-
-
-def _hidden(case: Case) -> tuple[Steps, ...]:
-    by_policy = case.policy.redact if case.policy else ()
-    return (*by_policy, *(case.tool.redact if case.tool else ()))
 
 
 def _small(value: Any) -> Any:

@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from toolgate.processors.fields import Glob, Id, StrictModel, problems, refused
-from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey
+from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, StarterKey
 from toolgate.processors.problems import LoadError, Problem, nearest
 from toolgate.processors.strict_yaml import Document, parse
 
@@ -206,6 +206,11 @@ def load_signer(path: str | Path, kid: str) -> SigningKey:
         what = f"this is not the private key of {kid}"
         raise LoadError([Problem(str(private), 0, 0, what, f"{path} has another public key for it")])
     return pair
+
+
+def load_private(path: str | Path, kid: str) -> StarterKey:
+    """What signs as this key: its id and private half. Raises LoadError as `load_signer`."""
+    return StarterKey(kid, load_signer(path, kid))
 
 
 def read_secret(path: Path) -> bytes:

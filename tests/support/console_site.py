@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+import written
 from nacl.signing import SigningKey
 from starlette.testclient import TestClient
 
@@ -262,37 +263,22 @@ def denial(seq: int = 1, *reasons: Reason, **fields: Any) -> Denial:
 
 def event(seq: int = 1, **fields: Any) -> AuditEvent:
     """An approval of run-1."""
-    made = AuditEvent(
+    made = changed(
+        written.EVENT,
         seq=seq,
-        gen="g",
-        ctl=0,
         clk=NOW + seq,
-        stable=0,
-        visible=(),
-        topic="intents",
-        partition=0,
         offset=seq,
         append_time=NOW + seq,
-        first=True,
         verdict=Verdict.APPROVE.value,
         intent_id=f"i{seq}",
-        digest="d",
         params_digest="x",
-        tenant="default",
         workflow_id="refunds_v1",
         run_id="run-1",
         agent_id="agent-1",
-        tool="pay",
-        tool_version="1",
-        dry_run=False,
         command_id=f"0-{seq}",
         cost_micros=10_000,
-        reasons=(),
-        ops=(),
         balances=(Balance("tenant:default:usd", "usd_micros", seq * 10_000, 100_000),),
         policy_digest="p1",
-        schema_id=1,
-        code_version="c",
         kid="agents-1",
     )
     return changed(made, **fields)

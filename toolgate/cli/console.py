@@ -14,7 +14,6 @@ from toolgate.cli import connection, logs, tables
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.processors.amounts import parse_duration_ms
-from toolgate.processors.keyring import StarterKey
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
@@ -131,7 +130,7 @@ def add(  # noqa: PLR0913 - one parameter for each option
             where=str(users_file),
             remedy="take another name, or add --replace",
         )
-    key = StarterKey(kid, keys.load_signer(keys_file, kid)) if kid else None
+    key = keys.load_private(keys_file, kid) if kid else None
     made = users.made(name, _password(from_stdin=from_stdin), key)
     users.write(users_file, [*(one for one in known if one.name != name), made])
     if as_json:

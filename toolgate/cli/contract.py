@@ -14,7 +14,6 @@ from toolgate.cli.intent_file import micros
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.wording import safe
 from toolgate.inspection.plain import as_plain
-from toolgate.processors.keyring import StarterKey
 from toolgate.sdk.starter import Starter
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
@@ -66,7 +65,7 @@ def contract(  # noqa: PLR0913 - one parameter for each option
     """
     logs.configure(as_json=as_json)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
-    with Starter(settings, StarterKey(kid, keys.load_signer(keys_file, kid))) as starter:
+    with Starter(settings, keys.load_private(keys_file, kid)) as starter:
         made = starter.contract(
             run,
             workflow,

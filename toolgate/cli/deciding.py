@@ -12,7 +12,6 @@ from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.cli.wording import safe
 from toolgate.inspection.plain import as_plain
-from toolgate.processors.keyring import StarterKey
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.voting import Reviewer
 from toolgate.streams.gate import keys
@@ -53,7 +52,7 @@ def deciding(choice: Choice, kind: str = "") -> Callable[..., None]:
     ) -> None:
         logs.configure(as_json=as_json)
         settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
-        key = StarterKey(kid, keys.load_signer(keys_file, kid))
+        key = keys.load_private(keys_file, kid)
         with Reviewer(settings, key, connection.registry(settings)) as reviewer:
             waiting = reviewer.find(wanted)
             if kind and waiting.kind != kind:

@@ -13,6 +13,7 @@ from toolgate.cli.wording import safe
 from toolgate.inspection.decoding import as_time
 from toolgate.processors.grants import SCOPES
 from toolgate.processors.problems import nearest
+from toolgate.review import orders
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def target_of(command: str, scope: str, name: str | None, tenant: str | None) ->
     if not name:
         remedy = f"toolgate {command} {scope} NAME"
         raise SettingsError(f"which {scope}?", where="arguments", remedy=remedy)
-    return scope, name if tenant is None else f"{tenant}/{name}"
+    return scope, orders.of_tenant(name, tenant)
 
 
 def listed(keys_file: Path, settings: Settings, *, as_json: bool) -> None:
@@ -61,8 +62,7 @@ def _rows(state: ControlState, now_ms: int) -> list[dict[str, Any]]:
             "control_id": grant.control_id,
             "reason": grant.reason,
         }
-        for (scope, value), grant in state.grants.items()
-        if grant.tools and now_ms <= grant.expires_at
+        for (scope, value), grant in state.granted_at(now_ms)
     ]
 
 

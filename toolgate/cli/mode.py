@@ -94,12 +94,11 @@ def _list(state: ControlState, *, as_json: bool) -> None:
 
 
 def _rows(state: ControlState) -> Iterator[dict[str, Any]]:
-    for (scope, value), order in state.orders.items():
-        if order.mode != modes.ENFORCE:
-            yield {
-                "scope": scope,
-                "value": value,
-                "mode": order.mode,
-                "control_id": order.control_id,
-                "reason": order.reason,
-            }
+    for (scope, value), order in state.ordered():
+        yield {
+            "scope": scope,
+            "value": value,
+            "mode": order.mode,
+            "control_id": order.control_id,
+            "reason": order.reason,
+        }

@@ -15,7 +15,7 @@ from toolgate.cli.queue_item import as_json_of, lines_of
 from toolgate.cli.wording import about, safe
 from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.search import Readers
-from toolgate.review.items import ItemKind
+from toolgate.review.items import ItemKind, chosen
 from toolgate.review.queue import read
 from toolgate.review.waiting import Waiting
 from toolgate.schemas.records import Hold
@@ -64,14 +64,7 @@ def queue(  # noqa: PLR0913 - one parameter for each option
     if wanted is not None:
         found = [_found(whole, wanted, now_ms)]
     else:
-        found = [
-            item
-            for item in whole.items(now_ms)
-            if kind in {None, item.kind}
-            and role in {None, *item.roles}
-            and workflow in {None, item.workflow_id}
-            and (not overdue or item.overdue(now_ms))
-        ]
+        found = chosen(whole.items(now_ms), now_ms, kind=kind, role=role, workflow=workflow, overdue=overdue)
     late = sum(item.overdue(now_ms) for item in found)
     if as_json:
         told: dict[str, Any] = {"waiting": [as_json_of(item, now_ms) for item in found]}

@@ -14,7 +14,6 @@ from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.inspection.search import Readers
 from toolgate.processors.amounts import parse_usd
-from toolgate.processors.keyring import StarterKey
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.queue import read
 from toolgate.review.releasing import MEANINGS, Releaser, Word
@@ -54,7 +53,7 @@ def release(  # noqa: PLR0913 - one parameter for each option
     logs.configure(as_json=as_json)
     word = _word(happened, cost_usd)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
-    key = StarterKey(kid, keys.load_signer(keys_file, kid))
+    key = keys.load_private(keys_file, kid)
     registry = connection.registry(settings)
     with Readers(settings) as readers:
         item = read(readers, registry).find(wanted, time.time_ns() // 1_000_000)

@@ -81,4 +81,4 @@ def value_of(scope: str, value: str | None, tenant: str | None) -> str:
         raise SettingsError(
             what, where="arguments", remedy=f"toolgate kill {scope}{'' if scope == ALL else ' NAME'}"
         )
-    return value if tenant is None else f"{tenant}/{value}"
+    return orders.of_tenant(value, tenant)

@@ -31,18 +31,10 @@ async def control(visit: Visit) -> Response:
     return visit.page(
         "control.html",
         "control",
-        kills=[(scope, value, kill) for (scope, value), kill in standing.kills.items()],
-        granted=[
-            (scope, value, grant)
-            for (scope, value), grant in standing.grants.items()
-            if grant.tools and now_ms <= grant.expires_at
-        ],
+        kills=[(*target, kill) for target, kill in standing.kills.items()],
+        granted=[(*target, grant) for target, grant in standing.granted_at(now_ms)],
         proposals=visit.site.proposals.all(),
-        standing=[
-            (scope, value, order)
-            for (scope, value), order in standing.orders.items()
-            if order.mode != modes.ENFORCE
-        ],
+        standing=[(*target, order) for target, order in standing.ordered()],
         scopes=SCOPES,
         grant_scopes=grants.SCOPES,
         modes=modes.MODES,
@@ -175,7 +167,7 @@ def _target(fields: dict[str, str], scopes: tuple[str, ...]) -> tuple[str, str]:
         raise _refused("no scope is named")
     if (scope == ALL) == bool(name):
         raise _refused(f"scope {scope} takes {'no name' if scope == ALL else 'a name'}")
-    return scope, orders.of_tenant(name, tenant) if name else ""
+    return scope, orders.of_tenant(name, tenant or None) if name else ""
 
 
 def _reason(fields: dict[str, str]) -> str:

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.console.halves import half_signed
-from toolgate.console.people import OPERATOR
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers
-from toolgate.inspection.stretches import records
+from toolgate.inspection.stretches import record_at
+from toolgate.processors.keyring import OPERATOR
 from toolgate.review import orders
 from toolgate.review.releasing import Releaser
 from toolgate.review.voting import TIMEOUT_S, Reviewer
@@ -125,12 +125,10 @@ class KafkaDesk:
         with Readers(self._settings) as readers:
             reader = readers("intents")
             for partition, offset in sorted(set(places)):
-                first, end = reader.span(partition) if partition in reader.partitions else (0, 0)
-                if first <= offset < end:
-                    stretch = {partition: (offset, offset + 1)}
-                    for envelope in records(reader, stretch):
-                        with suppress(DecodeError):
-                            found[partition, offset] = codec.decode(envelope.value)
+                envelope = record_at(reader, partition, offset) if partition in reader.partitions else None
+                if envelope is not None:
+                    with suppress(DecodeError):
+                        found[partition, offset] = codec.decode(envelope.value)
         return found
 
     def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:

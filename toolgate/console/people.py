@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from toolgate.processors.keyring import APPROVER
+from toolgate.processors.keyring import APPROVER, OPERATOR
 
 if TYPE_CHECKING:
     from toolgate.processors.keyring import StarterKey
-
-OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from toolgate.console.cards import Card, digest_of
 from toolgate.console.quoting import href
 from toolgate.processors.amounts import parse_usd
 from toolgate.review.errors import VoteRefusedError
-from toolgate.review.items import ItemKind
+from toolgate.review.items import ItemKind, chosen
 from toolgate.review.releasing import MEANINGS, Word
 from toolgate.review.waiting import Waiting
 from toolgate.schemas.enums import Choice
@@ -34,14 +34,14 @@ async def queue(visit: Visit) -> Response:
     kind, workflow, role, overdue = map(visit.query, ("kind", "workflow", "role", "overdue"))
     with visit.site.views.lock:
         items = visit.site.views.queue.items(at_ms)
-    found = [
-        item
-        for item in items
-        if kind in {"", item.kind}
-        and workflow in {"", item.workflow_id}
-        and role in {"", *item.roles}
-        and (not overdue or item.overdue(at_ms))
-    ]
+    found = chosen(
+        items,
+        at_ms,
+        kind=kind or None,
+        role=role or None,
+        workflow=workflow or None,
+        overdue=bool(overdue),
+    )
     return visit.page(
         "queue.html",
         "queue",

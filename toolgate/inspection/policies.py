@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolgate import __version__
 from toolgate.inspection.reader import TopicReader
+from toolgate.inspection.stretches import records, whole
 from toolgate.processors.policy_store import PolicyStore, loader_of
 from toolgate.processors.problems import LoadError
 from toolgate.streams.errors import RefusedError
@@ -25,10 +26,8 @@ def published(settings: Settings, digest: str) -> PolicySet | None:
     store = PolicyStore(loader_of(__version__))
     try:
         with TopicReader(settings, POLICIES) as reader:
-            first, end = reader.span(0)
-            for envelopes in reader.read({0: first}, {0: end}):
-                for envelope in envelopes:
-                    store.take(envelope)
+            for envelope in records(reader, whole(reader)):
+                store.take(envelope)
         return store.policies(digest) if store.files(digest) else None
     except (RefusedError, LoadError):
         return None

@@ -59,3 +59,15 @@ def records(
             yield envelope
         notify(sum(at[partition] - first for partition, first in start.items()), total)
     notify(total, total)
+
+
+def record_at(reader: Readable, partition: int, offset: int) -> Envelope | None:
+    """The committed record at one place; None where there is none, or it is no longer kept.
+
+    Raises:
+        RefusedError, UnreachableError: as the reader.
+    """
+    first, end = reader.span(partition)
+    if not first <= offset < end:
+        return None
+    return next(records(reader, {partition: (offset, offset + 1)}), None)

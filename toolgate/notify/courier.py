@@ -12,8 +12,9 @@ import structlog
 from toolgate.notify.answers import Meaning, meaning, wait_s
 from toolgate.notify.events import of_record
 from toolgate.notify.signing import signed
-from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Alert, Draft, Hold
+from toolgate.sdk.wire import is_undecided
 from toolgate.streams.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class Courier:
         try:
             record = self._codecs[told.topic].decode(told.value)
         except DecodeError as error:
-            if error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE:
+            if is_undecided(error):
                 raise UnreachableError(
                     error.detail, where="the Schema Registry", remedy="see that it runs"
                 ) from error

@@ -11,6 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log.messages import envelope
 from toolgate.streams.log.producer import cause
+from toolgate.streams.log.reading import bounds
+from toolgate.streams.ports import RetryError
 from toolgate.streams.settings import notify_consumer_config, notify_group_id
 
 if TYPE_CHECKING:
@@ -153,14 +155,15 @@ class Inbox:
             raise KafkaException(place.error)
         if place.offset >= 0:
             return TopicPartition(place.topic, place.partition, place.offset)
-        answer = consumer.get_watermark_offsets(place, _ASK_S, cached=False)
-        if answer is None:
+        try:
+            end = bounds(consumer, place, _ASK_S, self._trouble)[1]
+        except RetryError as error:
             raise UnreachableError(
-                f"Kafka does not say where {place.topic}[{place.partition}] ends",
+                f"Kafka does not say where {place.topic}[{place.partition}] ends: {error}",
                 where=self._group,
                 remedy="see that Kafka runs",
-            )
-        return TopicPartition(place.topic, place.partition, answer[1])
+            ) from error
+        return TopicPartition(place.topic, place.partition, end)
 
     def _revoked(self, _consumer: Consumer, _places: list[TopicPartition]) -> None:
         self._generation += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from toolgate.schemas.codec import Codec
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 VOTES = "votes"
 SOURCE = "/toolgate/approvers"
 _SEND_S = 30.0
+
+
+def new_vote_id() -> str:
+    """One that nobody has used."""
+    return f"vote-{secrets.token_hex(8)}"
 
 
 class Ballot:

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING
 from toolgate.processors.approval import ANSWER_MS
 from toolgate.processors.claims import DAY_MS
 from toolgate.processors.identity import RELEASERS
+from toolgate.processors.keyring import OPERATOR
 from toolgate.streams.gate.proposals import OPEN
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolgate.review.unresolved import Begun, Unread
     from toolgate.review.waiting import Waiting
     from toolgate.schemas.records import Reason
 
 OUTCOME_ANSWER_MS = 3_600_000  # money stays spent, and an effect may stand that nobody knows of
 RECORD_ANSWER_MS = DAY_MS  # nothing was done: its writer hears nothing until somebody looks
-OPERATORS = "operator"
 
 
 class ItemKind(StrEnum):
@@ -74,6 +76,26 @@ class Item:
         return self.state == OPEN and self.answer_by_ms <= now_ms
 
 
+def chosen(  # noqa: PLR0913 - one parameter for each thing to choose by
+    items: Iterable[Item],
+    now_ms: int,
+    *,
+    kind: str | None,
+    role: str | None,
+    workflow: str | None,
+    overdue: bool,
+) -> list[Item]:
+    """Those of a kind, that a role may decide about, of a workflow; None for any. `overdue`: only what is late."""
+    return [
+        item
+        for item in items
+        if kind in {None, item.kind}
+        and role in {None, *item.roles}
+        and workflow in {None, item.workflow_id}
+        and (not overdue or item.overdue(now_ms))
+    ]
+
+
 def of_waiting(waiting: Waiting, now_ms: int) -> Item:
     """The item of a hold or a draft; one from before policies named owners has the default time."""
     held = waiting.opened
@@ -116,7 +138,7 @@ def of_outcome(begun: Begun) -> Item:
         run_id=event.run_id,
         agent_id=event.agent_id,
         tool=event.tool,
-        owner=OPERATORS,
+        owner=OPERATOR,
         roles=RELEASERS,
         since_ms=begun.since_ms,
         answer_by_ms=begun.since_ms + OUTCOME_ANSWER_MS,
@@ -140,7 +162,7 @@ def of_record(unread: Unread) -> Item:
         run_id="",
         agent_id="",
         tool="",
-        owner=OPERATORS,
+        owner=OPERATOR,
         roles=RELEASERS,
         since_ms=event.append_time,
         answer_by_ms=event.append_time + RECORD_ANSWER_MS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolgate.inspection.awaiting import awaited
 from toolgate.processors.control_state import ALL, MODE
@@ -40,31 +40,15 @@ def stopping(  # noqa: PLR0913, PLR0917 - the fields of the record
     kind: str, scope: str, value: str, reason: str, issued_by: Sequence[str], standing: ControlState
 ) -> Control:
     """A kill or a lift; it is said in sight of what stands: a lift lifts no kill that comes later."""
-    return Control(
-        control_id=control_id(kind),
-        kind=kind,
-        scope=scope,
-        value=value,
-        reason=reason,
-        issued_by=tuple(issued_by),
-        version=standing.position,
-    )
+    return _word(kind, scope, value, reason, issued_by, version=standing.position)
 
 
 def ordering(  # noqa: PLR0913, PLR0917 - the fields of the record
     scope: str, value: str, mode: str, reason: str, issued_by: Sequence[str], standing: ControlState
 ) -> Control:
     """A mode for a workflow, a tenant or all."""
-    return Control(
-        control_id=control_id(MODE),
-        kind=MODE,
-        scope=scope,
-        value=value,
-        reason=reason,
-        issued_by=tuple(issued_by),
-        mode=mode,
-        version=standing.order(scope, value).version + 1,
-    )
+    version = standing.order(scope, value).version + 1
+    return _word(MODE, scope, value, reason, issued_by, mode=mode, version=version)
 
 
 def granting(  # noqa: PLR0913 - the fields of the record
@@ -78,33 +62,29 @@ def granting(  # noqa: PLR0913 - the fields of the record
     expires_at: int,
 ) -> Control:
     """A grant of tools, globs, until so many ms of the epoch."""
-    return Control(
-        control_id=control_id(GRANT),
-        kind=GRANT,
-        scope=scope,
-        value=value,
-        reason=reason,
-        issued_by=tuple(issued_by),
-        version=standing.grant(scope, value).version + 1,
-        expires_at=expires_at,
-        tools=tuple(tools),
-    )
+    version = standing.grant(scope, value).version + 1
+    rest = {"version": version, "expires_at": expires_at, "tools": tuple(tools)}
+    return _word(GRANT, scope, value, reason, issued_by, **rest)
 
 
 def revoking(scope: str, value: str, reason: str, issued_by: Sequence[str]) -> Control:
     """The end of a grant: one of nothing."""
-    return Control(control_id(GRANT), GRANT, scope, value, reason, tuple(issued_by))
+    return _word(GRANT, scope, value, reason, issued_by)
+
+
+def _word(kind: str, scope: str, value: str, reason: str, issued_by: Sequence[str], **rest: Any) -> Control:
+    return Control(control_id(kind), kind, scope, value, reason, tuple(issued_by), **rest)
 
 
 def of_tenant(name: str, tenant: str | None) -> str:
     """What a control record names: a bare name is everybody's of that name, tenant/name one tenant's."""
-    return f"{tenant}/{name}" if tenant else name
+    return name if tenant is None else f"{tenant}/{name}"
 
 
 def target(workflow: str, tenant: str | None) -> tuple[str, str]:
     """Scope and value of an order for a workflow, or for `*`: all of a tenant's, or everybody's."""
     if workflow == EVERY:
-        return ("tenant", tenant) if tenant else (ALL, "")
+        return (ALL, "") if tenant is None else ("tenant", tenant)
     return "workflow", of_tenant(workflow, tenant)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.inspection.awaiting import awaited
-from toolgate.review.ballot import Ballot
+from toolgate.review.ballot import Ballot, new_vote_id
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.items import ItemKind
 from toolgate.review.unresolved import TOPIC, Begun
@@ -71,7 +70,7 @@ def release_vote(item: Item, kid: str, word: Word | None, comment: str = "") -> 
         raise VoteRefusedError(f"it is the {item.kind} {item.id}; {wanted}", item.id)
     digest = item.subject.digest if isinstance(item.subject, Begun) else ""
     return Vote(
-        vote_id=f"vote-{secrets.token_hex(8)}",
+        vote_id=new_vote_id(),
         hold_id=item.id,
         run_id=item.run_id,
         approver=kid,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from toolgate.inspection.awaiting import awaited
 from toolgate.inspection.search import Readers
+from toolgate.inspection.stretches import record_at
 from toolgate.processors.voting import carrying
-from toolgate.review.ballot import Ballot
+from toolgate.review.ballot import Ballot, new_vote_id
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.waiting import TOPICS, Waiting, read
 from toolgate.schemas.codec import Codec
@@ -89,11 +89,10 @@ class Reviewer:
             RefusedError: it is no longer kept, or intents may not be read.
         """
         held = waiting.opened
-        reader, partition, offset = self._readers(held.body_topic), held.body_partition, held.body_offset
-        if reader.span(partition)[0] <= offset:
-            for envelopes in reader.read({partition: offset}, {partition: offset + 1}):
-                for envelope in envelopes:
-                    return envelope
+        partition, offset = held.body_partition, held.body_offset
+        envelope = record_at(self._readers(held.body_topic), partition, offset)
+        if envelope is not None:
+            return envelope
         raise RefusedError(
             "the intent is no longer there",
             where=f"{self._settings.topic(held.body_topic)}[{partition}] at {offset}",
@@ -116,7 +115,7 @@ class Reviewer:
         """
         held = waiting.opened
         vote = Vote(
-            vote_id=f"vote-{secrets.token_hex(8)}",
+            vote_id=new_vote_id(),
             hold_id=waiting.id,
             run_id=held.run_id,
             approver=self._key.kid,

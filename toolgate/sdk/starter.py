@@ -8,7 +8,6 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Self
 
-from toolgate.processors.keyring import StarterKey
 from toolgate.processors.names import id_fault
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.codec import EncodeError, body_digest
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
 
+    from toolgate.processors.keyring import StarterKey
     from toolgate.schemas.records import Outcome, Result
     from toolgate.streams.settings import Settings
 
@@ -75,7 +75,7 @@ class Starter:
             UnreachableError, RefusedError: see the class.
         """
         settings = connecting.settings(overrides)
-        return cls(settings, StarterKey(kid, keys.load_signer(connecting.keys_file(settings), kid)))
+        return cls(settings, keys.load_private(connecting.keys_file(settings), kid))
 
     def contract(  # noqa: PLR0913 - the fields of a contract
         self,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import held
 import pytest
+import written
+from held import NOW
 
 from toolgate.cli import queue as command
 from toolgate.cli.queue_item import as_json_of, lines_of
@@ -12,52 +15,21 @@ from toolgate.review.items import Item, ItemKind, of_outcome, of_record, of_wait
 from toolgate.review.releasing import Word, release_vote
 from toolgate.review.unresolved import Begun, Unread
 from toolgate.review.waiting import Waiting
-from toolgate.schemas.records import AuditEvent, Hold, Reason
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import Reason
 from toolgate.streams.errors import SettingsError
 
-NOW = 1_790_000_000_000
 HOUR = 3_600_000
-EVENT = AuditEvent(
-    *(
-        1,
-        "g",
-        0,
-        NOW,
-        0,
-        (),
-        "intents",
-        0,
-        7,
-        NOW,
-        True,
-        "APPROVE",
-        "i1",
-        "d",
-        "p",
-        "t",
-        "w",
-        "r",
-        "a",
-        "pay",
-    ),
-    *(
-        "1",
-        False,
-        "0-7",
-        10_000,
-        (Reason("MALFORMED", "decode", "no \x1b[2J record"),),
-        (),
-        (),
-        "set",
-        1,
-        "v",
-        "k1",
-    ),
+EVENT = changed(
+    written.EVENT,
+    clk=NOW,
+    offset=7,
+    append_time=NOW,
+    command_id="0-7",
+    cost_micros=10_000,
+    reasons=(Reason("MALFORMED", "decode", "no \x1b[2J record"),),
 )
-HELD = Hold(
-    "0-1", "i1", 1, NOW, "t", "w", "r", "a", "pay", "1", "d", "p", 2, ("cfo",), NOW + 9 * HOUR, "open"
-)
-HOLD = of_waiting(Waiting(HELD, HELD, 0, NOW), NOW)
+HOLD = of_waiting(Waiting(held.HOLD, held.HOLD, 0, NOW), NOW)
 OUTCOME = of_outcome(Begun(EVENT, NOW + HOUR // 4, "d", started=True))
 RECORD = of_record(Unread(EVENT))
 

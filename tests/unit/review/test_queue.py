@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import held
 import pytest
+from held import NOW
 
 from toolgate.processors.case import Envelope
 from toolgate.review.queue import Queue
@@ -10,35 +12,15 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Draft, Hold
 
-NOW = 1_790_000_000_000
 HOUR = 3_600_000
-HOLD = Hold(
-    *(
-        "0-1",
-        "i1",
-        1,
-        NOW,
-        "t",
-        "w",
-        "r",
-        "a",
-        "pay",
-        "1",
-        "d",
-        "p",
-        2,
-        ("cfo", "lead"),
-        NOW + 24 * HOUR,
-        "open",
-    ),
+HOLD = changed(
+    held.HOLD,
+    roles=("cfo", "lead"),
+    expires_at=NOW + 24 * HOUR,
     owner="payments-desk",
     answer_by=NOW + HOUR // 2,
 )
-DRAFT = Draft(
-    *("0-2", "i2", 2, NOW, "t", "w", "r", "a", "pay", "1", "", "d", "p", "open"),
-    roles=("approver",),
-    expires_at=NOW + 24 * HOUR,
-)
+DRAFT = changed(held.DRAFT, roles=("approver",), expires_at=NOW + 24 * HOUR)
 MANY = 10_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import written
 
 from toolgate.processors.case import Envelope
 from toolgate.review.queue import Queue
@@ -14,30 +15,18 @@ NOW = 1_790_000_000_000
 MINUTE = 60_000
 EXPIRES = NOW + 15 * MINUTE
 LATER = EXPIRES + MINUTE
-EVENT = AuditEvent(
-    *(
-        1,
-        "g",
-        0,
-        NOW,
-        0,
-        (),
-        "intents",
-        0,
-        7,
-        NOW,
-        True,
-        "APPROVE",
-        "i1",
-        "d",
-        "p",
-        "t",
-        "w",
-        "r",
-        "a",
-        "pay",
-    ),
-    *("1", False, "0-7", 10_000, (), (), (), "set", 1, "v", "k1"),
+EVENT = changed(
+    written.EVENT,
+    clk=NOW,
+    offset=7,
+    tenant="t",
+    agent_id="a",
+    append_time=NOW,
+    intent_id="i1",
+    command_id="0-7",
+    cost_micros=10_000,
+    policy_digest="set",
+    kid="k1",
 )
 APPROVED = changed(EVENT, ops=(Op("reserve", ("0-7", EXPIRES, "d", "pay", (), ())),))
 SAID = changed(EVENT, topic="results", verdict="RECORDED", append_time=NOW + MINUTE)

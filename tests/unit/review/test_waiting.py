@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
+import held
+from held import NOW
+
 from toolgate.processors.case import Envelope
 from toolgate.review.waiting import Board
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Draft, Hold
 
-NOW = 1_790_000_000_000
-HOLD = Hold(
-    "0-1",
-    "i1",
-    1,
-    NOW,
-    "t",
-    "w",
-    "r",
-    "a",
-    "pay",
-    "1",
-    "d",
-    "p",
-    2,
-    ("approver",),
-    NOW + 9,
-    "open",
-    diff="{}",
-)
-DRAFT = Draft("0-2", "i2", 2, NOW, "t", "w", "r", "a", "pay", "1", "", "d", "p", "open", expires_at=NOW + 3)
+HOLD = changed(held.HOLD, roles=("approver",), expires_at=NOW + 9, diff="{}")
+DRAFT = changed(held.DRAFT, expires_at=NOW + 3)
 
 
 def board(*records: Hold | Draft) -> Board:
