@@ -9,13 +9,16 @@ from bug import in_histories, in_tests
 from toolgate.processors import chain, voting
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.holds import kept
+from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.streams.gate import deciding, due, intake
 
 if TYPE_CHECKING:
     import pytest
 
+    from toolgate.processors.case import Case
     from toolgate.processors.holds import OpenHold
+    from toolgate.processors.world import World
 
 VOTE = 0.2
 
@@ -95,8 +98,13 @@ def nobody_says_that_it_expired(patch: pytest.MonkeyPatch) -> None:
 
 def approved_means_allowed(patch: pytest.MonkeyPatch) -> None:
     """What people approve is not judged by what denies any more."""
-    released = chain._released
-    patch.setattr(chain, "_released", lambda case: released(changed(case, reasons=())))
+    settled = chain._settled
+
+    def forgiving(case: Case, world: World) -> Case:
+        judged = changed(case, reasons=(), verdict=Verdict.HOLD) if case.approved else case
+        return settled(judged, world)
+
+    patch.setattr(chain, "_settled", forgiving)
 
 
 BUGS = (
