@@ -143,3 +143,16 @@ def test_only_the_last_calls_are_listed():
     for n in range(10):
         told(desk, f"INV-{n}")
     assert [one["result"] for one in json.loads(asked(desk).earlier)] == list(range(2, 10))
+
+
+def test_what_is_judged_beside_a_call_shows_nothing_more_of_it():
+    """A run that is not looked up for the call itself has been looked up for another: batches are cut anywhere."""
+    bare = TOOLS.replace(TOOLS[TOOLS.index(b"    current:") : TOOLS.index(b"    inverse:")], b"")
+    desk = Desk(READS, bare)
+    told(desk)
+    envelope = desk.wanted_of("r", params=canonical({"id": "INV-1", "cents": 700}))
+    reading = desk.intake.read(envelope)
+    alone = desk.ledger.look(*desk.intake.wants([reading], desk.control))
+    beside = desk.ledger.look(["r"], [])
+    assert (alone.facts, bool(beside.facts["r"])) == ({}, True)
+    assert desk.intake.item(reading, desk.control, beside) == desk.intake.item(reading, desk.control, alone)
