@@ -66,7 +66,9 @@ def now_of(
     """
     asked = [one for one in currents if one.param in params]
     kinds = {one.kind.name: one.kind for one in asked}
-    roots = {"params": params, FACTS: rows_of(concerning(texts, kinds), kinds)}
+    # By name, as the ledger keeps what rules are judged by: it gives them in any order, and one result may tell two.
+    known = dict(sorted(concerning(texts, kinds).items()))
+    roots = {"params": params, FACTS: rows_of(known, kinds)}
     found = {one.param: _value(one.slot, roots) for one in asked}
     return {param: value for param, value in found.items() if value is not None}
 

@@ -7,6 +7,8 @@ import json
 import pytest
 from voting_desk import POLICY, Desk, canonical
 
+from toolgate.streams.ports import Look
+
 TOOLS = b"""
 tools:
   - name: read_invoice
@@ -156,3 +158,19 @@ def test_what_is_judged_beside_a_call_shows_nothing_more_of_it():
     beside = desk.ledger.look(["r"], [])
     assert (alone.facts, bool(beside.facts["r"])) == ({}, True)
     assert desk.intake.item(reading, desk.control, beside) == desk.intake.item(reading, desk.control, alone)
+
+
+def test_what_one_result_tells_twice_is_shown_alike_by_every_ledger():
+    """Redis gives what a run remembers in no order of its own."""
+    twice = TOOLS.replace(
+        b"    remember:\n",
+        b"    remember:\n      - {fact: invoice, key: params.id, trusted: true, fields: {cents: result.tax}}\n",
+    ).replace(b"{cents: {type: integer}, payee", b"{cents: {type: integer}, tax: {type: integer}, payee", 1)
+    desk = Desk(READS, twice)
+    told(desk, result={**INVOICE, "tax": 90})
+    reading = desk.intake.read(desk.wanted_of("r", params=canonical({"id": "INV-1", "cents": 700})))
+    texts = desk.ledger.look(["r"], []).facts["r"]
+    looks = [Look({"r": dict(order)}, {}) for order in (texts.items(), reversed(texts.items()))]
+    one, other = (desk.intake.item(reading, desk.control, look) for look in looks)
+    assert len(texts) == 2
+    assert one == other
