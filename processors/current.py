@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CURRENT_MAX = 32  # parameters of a tool that are compared
 FACTS = "facts"
+UNTRUSTED = " (untrusted)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Current:
 
     @property
     def source(self) -> str:
-        """The fact and its field, as people read them: `invoice.cents`."""
-        return ".".join(step for step in self.slot.path if step.isidentifier())
+        """The fact and its field, as people read them: `invoice.cents`; and whether nothing vouches for it."""
+        field = ".".join(step for step in self.slot.path if step.isidentifier())
+        return field if self.kind.trusted else field + UNTRUSTED
 
 
 def compile_current(param: str, text: str, params: Type, kinds: Mapping[str, FactKind]) -> Current:

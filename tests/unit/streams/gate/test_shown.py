@@ -174,3 +174,11 @@ def test_what_one_result_tells_twice_is_shown_alike_by_every_ledger():
     one, other = (desk.intake.item(reading, desk.control, look) for look in looks)
     assert len(texts) == 2
     assert one == other
+
+
+def test_what_nothing_vouches_for_says_so():
+    """Whoever wrote a mail must not tell approvers what stands in the books."""
+    desk = Desk(READS, TOOLS.replace(b"        trusted: true\n", b""))
+    told(desk)
+    row = json.loads(asked(desk).diff)["cents"]
+    assert row == {"asked": 700, "from": "invoice.cents (untrusted)", "now": 500}
