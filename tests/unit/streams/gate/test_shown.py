@@ -182,3 +182,25 @@ def test_what_nothing_vouches_for_says_so():
     told(desk)
     row = json.loads(asked(desk).diff)["cents"]
     assert row == {"asked": 700, "from": "invoice.cents (untrusted)", "now": 500}
+
+
+@pytest.mark.parametrize(("trusted", "doubt"), [("true", ""), ("false", " (untrusted)")])
+def test_what_is_found_by_another_fact(trusted, doubt):
+    """It is shown as well; nothing vouches for a row that an untrusted fact has picked."""
+    order = b"""
+  - name: read_order
+    effect: read
+    records: []
+    params: {properties: {id: {type: string}}, required: [id]}
+    result: {properties: {invoice: {type: string}}}
+    remember: [{fact: order, key: params.id, trusted: %s, fields: {invoice: result.invoice}}]
+"""
+    tools = (TOOLS + order % trusted.encode()).replace(
+        b"facts.invoice[params.id].cents", b"facts.invoice[facts.order[params.id].invoice].cents"
+    )
+    desk = Desk(READS.replace("[read_invoice,", "[read_order, read_invoice,"), tools)
+    told(desk)
+    command = desk.ask(intent_id="o", tool="read_order", params=canonical({"id": "O-1"}))["commands"]
+    desk.result(command, "ok", body=canonical({"invoice": "INV-1"}))
+    row = json.loads(asked(desk, id="O-1").diff)["cents"]
+    assert row == {"asked": 700, "from": f"invoice.cents{doubt}", "now": 500}
