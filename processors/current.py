@@ -14,7 +14,7 @@ from toolgate.processors.condition_syntax import ConditionError
 from toolgate.processors.condition_text import compile_path
 from toolgate.processors.facts import concerning, rows_of, tables_of
 from toolgate.processors.functions import UnfitError
-from toolgate.processors.slots import Missing, value_of
+from toolgate.processors.slots import Missing, facts_in, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 CURRENT_MAX = 32  # parameters of a tool that are compared
 FACTS = "facts"
+UNTRUSTED = " (untrusted)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,13 @@ class Current:
 
     param: str
     slot: Slot  # of the root `facts`
-    kind: FactKind
+    kinds: tuple[FactKind, ...]  # that it looks at, also to find the row
 
     @property
     def source(self) -> str:
-        """The fact and its field, as people read them: `invoice.cents`."""
-        return ".".join(step for step in self.slot.path if step.isidentifier())
+        """The fact and its field, as people read them: `invoice.cents`; and whether nothing vouches for it."""
+        field = ".".join(step for step in self.slot.path if step.isidentifier())
+        return field if all(kind.trusted for kind in self.kinds) else field + UNTRUSTED
 
 
 def compile_current(param: str, text: str, params: Type, kinds: Mapping[str, FactKind]) -> Current:
@@ -51,7 +53,7 @@ def compile_current(param: str, text: str, params: Type, kinds: Mapping[str, Fac
     if slot.root != FACTS or not slot.inputs:
         hint = "write facts.<fact>[params.<parameter>].<field>"
         raise ConditionError(0, "what stands now is a field of a fact", hint)
-    return Current(param, slot, kinds[slot.path[0]])
+    return Current(param, slot, tuple(kinds[name] for name in dict.fromkeys(facts_in([slot]))))
 
 
 def now_of(
@@ -65,8 +67,10 @@ def now_of(
         texts: what the run remembers, as the ledger keeps it.
     """
     asked = [one for one in currents if one.param in params]
-    kinds = {one.kind.name: one.kind for one in asked}
-    roots = {"params": params, FACTS: rows_of(concerning(texts, kinds), kinds)}
+    kinds = {kind.name: kind for one in asked for kind in one.kinds}
+    # By name, as the ledger keeps what rules are judged by: it gives them in any order, and one result may tell two.
+    known = dict(sorted(concerning(texts, kinds).items()))
+    roots = {"params": params, FACTS: rows_of(known, kinds)}
     found = {one.param: _value(one.slot, roots) for one in asked}
     return {param: value for param, value in found.items() if value is not None}
 

@@ -19,11 +19,11 @@ from toolgate.processors.modes import SHADOW
 from toolgate.processors.names import compile_globs
 from toolgate.processors.paths import steps
 from toolgate.processors.problems import nearest
-from toolgate.processors.slots import EACH, Slot
+from toolgate.processors.slots import EACH, Slot, facts_in
 from toolgate.processors.tables import types_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from toolgate.processors.catalogue import Tool
@@ -177,7 +177,7 @@ def _check_condition(
             of_tool = f" (for tool {tool.name})" if len(tools) > 1 else ""
             yield document.problem_within(path, rule.when, error.at, f"{error.what}{of_tool}", error.hint)
             return
-        for name in _facts_in(slots):
+        for name in facts_in(slots):
             if not known.facts[name].trusted and name not in rule.untrusted:
                 what = f"the rule looks at facts.{name}, which nothing vouches for: whoever wrote it decides"
                 hint = f"remember it from a system of record as trusted, or say untrusted: [{name}]"
@@ -190,14 +190,6 @@ def about(rule: Rule, tools: list[Tool]) -> list[Tool]:
     globs = compile_globs(tuple(rule.tools))
     matched = [tool for tool in tools if globs.fullmatch(tool.name)]
     return [tool for tool in matched if tool.writes] if rule.then == "draft" else matched
-
-
-def _facts_in(slots: Iterable[Slot]) -> Iterator[str]:
-    """The facts that slots look at."""
-    for slot in slots:
-        if slot.root == "facts":
-            yield slot.path[0]
-        yield from _facts_in(slot.inputs)
 
 
 def _sheet(policy: Policy, tool: Tool, known: Known) -> Sheet:
@@ -223,7 +215,7 @@ def _sheet(policy: Policy, tool: Tool, known: Known) -> Sheet:
     return Sheet(
         tuple(slots),
         rules,
-        {name: known.facts[name] for name in _facts_in(slots)},
+        {name: known.facts[name] for name in facts_in(slots)},
         any(slot.looks_at("history") for slot in slots),
         policy.tables,
         known.registries,

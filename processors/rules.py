@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.amounts import USD_MICROS
 from toolgate.processors.case import weigh
-from toolgate.processors.condition import Met, UnevaluatedError, UnreadError
+from toolgate.processors.condition import FACTS, Met, UnevaluatedError, UnreadError
 from toolgate.processors.condition_syntax import quoted
 from toolgate.processors.effects import Effect
 from toolgate.processors.facts import Told, rows_of
@@ -101,10 +101,8 @@ def _reason(rule: SheetRule, sheet: Sheet, met: Met, wanted: list[Missing]) -> R
         near = rule.condition.near(met)
     except UnreadError as fault:
         wanted += fault.missing
-        first = fault.missing[0]
-        return Reason(
-            CODES[rule.missing], rule.id, f"{rule.because} (nothing is known of {first.table} {first.key})"
-        )
+        what = _named(fault.missing[0], rule, sheet)
+        return Reason(CODES[rule.missing], rule.id, f"{rule.because} (nothing is known of {what})")
     except UnevaluatedError as fault:
         return Reason(Code.RULE_FAILED, rule.id, f"{rule.because} (the rule could not be evaluated: {fault})")
     code, because = CODES[rule.then], rule.because + _shown(rule, sheet, met)
@@ -115,6 +113,14 @@ def _reason(rule: SheetRule, sheet: Sheet, met: Met, wanted: list[Missing]) -> R
     unit = USD_MICROS if "usd" in slot.functions else slot.path[-1] if slot.path else ""
     asked = met.values[comparison.slot]
     return Reason(code, rule.id, because, "", unit, asked, comparison.limit, distance)
+
+
+def _named(missing: Missing, rule: SheetRule, sheet: Sheet) -> str:
+    """A row that is not known, with its key, unless what rows are found by is redacted."""
+    facts = (number for number in rule.condition.slots if sheet.slots[number].looks_at(FACTS))
+    return (
+        f"{missing.table} {missing.key}" if all(number in rule.shown for number in facts) else missing.table
+    )
 
 
 def _shown(rule: SheetRule, sheet: Sheet, met: Met) -> str:

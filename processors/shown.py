@@ -48,8 +48,9 @@ def known_of(case: Case, texts: Mapping[str, str]) -> dict[str, Any]:
 def diff_of(case: Case) -> str:
     """A JSON object: by parameter `{"asked": value, "now": value, "from": "<fact>.<field>"}`.
 
-    `now` is null where nothing is known, and `from` "" where the catalogue compares the parameter with nothing. A value
-    of more than 2,048 bytes is told by its size; an object of more than 40 KiB has one entry, `*`, that tells its own.
+    `now` is null where nothing is known, and `from` "" where the catalogue compares the parameter with nothing; it ends
+    with ` (untrusted)` where no system of record vouches for the fact. A value of more than 2,048 bytes is told by its
+    size; an object of more than 40 KiB has one entry, `*`, that tells its own.
     """
     hides = hidden(case)
     currents = {one.param: one for one in case.tool.current} if case.tool else {}

@@ -15,7 +15,7 @@ from toolgate.processors.condition_types import ELEMENTS_MAX, Type, fits
 from toolgate.processors.functions import COMPUTED, FUNCTIONS, WITHIN, UnfitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 STRING_CHARS_MAX = 16_384
 EACH = "*"
@@ -68,6 +68,14 @@ class Missing:
 
 
 MISSING = Missing()
+
+
+def facts_in(slots: Iterable[Slot]) -> Iterator[str]:
+    """The facts that slots look at, also to find a row of another."""
+    for slot in slots:
+        if slot.root == "facts":
+            yield slot.path[0]
+        yield from facts_in(slot.inputs)
 
 
 def value_of(slot: Slot, roots: Mapping[str, Any]) -> Any:

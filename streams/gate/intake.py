@@ -229,7 +229,15 @@ class Intake:
         if given is None:
             given = given_of(reading, intent, self.in_force(control), look)
         case = self._case(reading, intent, control, given)
-        if first and case.verdict in WAITS and (texts := look.facts.get(intent.run_id)):
+        texts = look.facts.get(intent.run_id)
+        # Its run may have been looked up for another call alone: which calls come together must not show.
+        if (
+            first
+            and case.verdict in WAITS
+            and texts
+            and case.policy
+            and wants_run(intent, case.policy, self._world(control))
+        ):
             known = known_of(case, texts)
             case, given = changed(case, known=known), with_known(given, known)
         ask = Ask(

@@ -99,6 +99,9 @@ def _of_no_case(item: Item, decision: Decision) -> Told:
         raise DisagreementError(f"what counted at seq {decision.seq} does not count now")
     if item.refused:
         return Told((item.refused,))
+    # Whatever settles has a note: else a result or a release would be audited that the ledger was not asked about.
+    if item.ask.settle and not decision.note:
+        raise DisagreementError(f"what did not count at seq {decision.seq} counts now")
     if item.reading.problem is not None:
         code, detail = item.reading.problem
         return Told((Reason(code.upper(), "decode", detail),))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolgate.cli.wording import safe
 from toolgate.processors.amounts import usd
+from toolgate.processors.current import UNTRUSTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,8 @@ def _rows(diff: str) -> Iterator[tuple[str, str, str]]:
             yield safe(name), "", safe(_text(row))
             continue
         now = _text(row["now"]) if row["now"] is not None else _UNKNOWN if row["from"] else ""
-        yield safe(name), safe(now, _VALUE_CHARS), safe(_text(row["asked"]))
+        doubt = UNTRUSTED if row["now"] is not None and row["from"].endswith(UNTRUSTED) else ""
+        yield safe(name), safe(now, _VALUE_CHARS) + doubt, safe(_text(row["asked"]))
 
 
 def _text(value: Any) -> str:

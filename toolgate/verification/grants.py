@@ -48,7 +48,7 @@ class Grants:
                 self._given[event.offset] = event
                 kind = "grant" if word.tools else "grant_ended"
                 self._alerted(event, kind, word.control_id)
-        elif event.grant:
+        elif event.grant or event.waived:
             makes = event.verdict == "APPROVE" and not event.dry_run
             self._marked.append(_Marked(event, self._command(event.seq) if makes else None))
             if makes:
@@ -67,7 +67,9 @@ class Grants:
                 standing[word.scope, word.value] = word
             for fault in _faults(marked, standing):
                 self._findings.at(
-                    Law.GRANT, marked.event, f"is decided under grant {marked.event.grant}, {fault}"
+                    Law.GRANT,
+                    marked.event,
+                    f"is decided under grant {marked.event.grant or 'of no name'}, {fault}",
                 )
 
     def _command(self, seq: int) -> Any:

@@ -49,3 +49,11 @@ def test_what_an_agent_wrote_moves_no_cursor():
 def test_a_hold_of_an_earlier_version():
     """Its parameters stood under one name."""
     assert '{"id": "A"}' in list(asked_lines(hold(diff='{"params":{"id":"A"}}')))[1]
+
+
+def test_what_nothing_vouches_for_is_marked():
+    """Also where its value is cut; what is not known needs no doubt."""
+    row = {**ROW, "from": "mail.cents (untrusted)"}
+    diff = {"a": row, "b": {**row, "now": "x" * 99}, "c": {**row, "now": None}}
+    lines = list(asked_lines(hold(diff=json.dumps(diff))))[1:4]
+    assert [line.count(" (untrusted)") for line in lines] == [1, 1, 0]

@@ -114,3 +114,11 @@ def test_a_rule_in_shadow_tells_what_it_would_have_made_of_the_call(missing, jud
     assert (found.verdict, found.reasons, found.wanted) == (Verdict.APPROVE, (), ())
     assert [reason.code for reason in found.shadow_reasons] == [code]
     assert would_have(found, found.reasons, found.shadow_reasons) == verdict.value
+
+
+@pytest.mark.parametrize(("hidden", "told"), [("id", "order"), ("note", "order O1")])
+def test_what_is_redacted_is_not_named_as_what_is_not_known(hidden, told, judged):
+    """People who decide, and webhooks, read the sentence; the agent is told which fact it has to read."""
+    found = judged(rule("r", "missing: read_first"), f"  redact: [{hidden}]\n")
+    assert found.reasons[0].because == f"not so (nothing is known of {told})"
+    assert [one.key for one in found.wanted] == ["O1"]

@@ -44,6 +44,7 @@ def test_a_good_history_with_grants(grants):
     ("fields", "what"),
     [
         ({"grant": "g-other"}, "does not stand for it"),
+        ({"grant": ""}, "of no name, which does not stand for it"),
         ({"waived": ()}, "waives nothing"),
         ({"waived": (Reason("BUDGET_EXCEEDED", "budgets[0]"),)}, "waives BUDGET_EXCEEDED"),
         ({"waived": (Reason("RULE_DENIED"), Reason("KILLED"))}, "waives KILLED"),

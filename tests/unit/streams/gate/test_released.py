@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from voting_desk import Desk
+from voting_desk import AGENT, Desk
 
+from toolgate.processors.keyring import Keyring
 from toolgate.processors.limits import HOLD_MS
+from toolgate.streams.gate.intake import Intake
+from toolgate.streams.gate.rollups import Rollups
+from toolgate.streams.gate.told import DisagreementError
+from toolgate.streams.ports import Share
 
 POLICY = """
 policy:
@@ -162,3 +167,21 @@ def test_a_release_approves_nothing():
     assert made.keys() == {"audit"}
     assert (made["audit"].verdict, made["audit"].note) == ("RECORDED", "unknown")
     assert desk.vote(hold, "bob", vote_id="good")["audit"].note == "approved"
+
+
+@pytest.mark.parametrize("word", [Desk.release, lambda desk, command: desk.result(command, "ok")])
+def test_what_has_settled_nothing_is_not_published_as_if_it_had(word, monkeypatch):
+    """A worker that did not know the key yet has decided it; the one that publishes it does."""
+    desk, command, _ = begun()
+    desk.now += HOLD_MS
+    with monkeypatch.context() as patch:
+        patch.setattr(desk, "decide", lambda envelope: {"audit": envelope})
+        envelope = word(desk, command)
+    reading, topic = desk.intake.read(envelope), envelope.topic
+    unknown = Intake(desk.policies, Keyring.of([AGENT])).item(reading, desk.control)
+    assert unknown.refused
+    share = Share(topic, 3, desk.epochs[topic], 0, envelope.offset, envelope.offset + 1, (unknown.ask,))
+    reply = desk.ledger.decide(desk.control.position, [share])
+    known = desk.intake.item(reading, desk.control)
+    with pytest.raises(DisagreementError, match=r"did not count at seq \d+ counts now"):
+        desk.publisher.outputs([(known, reply.decisions[0][0])], reply, {}, Rollups())

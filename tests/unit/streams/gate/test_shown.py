@@ -7,6 +7,8 @@ import json
 import pytest
 from voting_desk import POLICY, Desk, canonical
 
+from toolgate.streams.ports import Look
+
 TOOLS = b"""
 tools:
   - name: read_invoice
@@ -143,3 +145,62 @@ def test_only_the_last_calls_are_listed():
     for n in range(10):
         told(desk, f"INV-{n}")
     assert [one["result"] for one in json.loads(asked(desk).earlier)] == list(range(2, 10))
+
+
+def test_what_is_judged_beside_a_call_shows_nothing_more_of_it():
+    """A run that is not looked up for the call itself has been looked up for another: batches are cut anywhere."""
+    bare = TOOLS.replace(TOOLS[TOOLS.index(b"    current:") : TOOLS.index(b"    inverse:")], b"")
+    desk = Desk(READS, bare)
+    told(desk)
+    envelope = desk.wanted_of("r", params=canonical({"id": "INV-1", "cents": 700}))
+    reading = desk.intake.read(envelope)
+    alone = desk.ledger.look(*desk.intake.wants([reading], desk.control))
+    beside = desk.ledger.look(["r"], [])
+    assert (alone.facts, bool(beside.facts["r"])) == ({}, True)
+    assert desk.intake.item(reading, desk.control, beside) == desk.intake.item(reading, desk.control, alone)
+
+
+def test_what_one_result_tells_twice_is_shown_alike_by_every_ledger():
+    """Redis gives what a run remembers in no order of its own."""
+    twice = TOOLS.replace(
+        b"    remember:\n",
+        b"    remember:\n      - {fact: invoice, key: params.id, trusted: true, fields: {cents: result.tax}}\n",
+    ).replace(b"{cents: {type: integer}, payee", b"{cents: {type: integer}, tax: {type: integer}, payee", 1)
+    desk = Desk(READS, twice)
+    told(desk, result={**INVOICE, "tax": 90})
+    reading = desk.intake.read(desk.wanted_of("r", params=canonical({"id": "INV-1", "cents": 700})))
+    texts = desk.ledger.look(["r"], []).facts["r"]
+    looks = [Look({"r": dict(order)}, {}) for order in (texts.items(), reversed(texts.items()))]
+    one, other = (desk.intake.item(reading, desk.control, look) for look in looks)
+    assert len(texts) == 2
+    assert one == other
+
+
+def test_what_nothing_vouches_for_says_so():
+    """Whoever wrote a mail must not tell approvers what stands in the books."""
+    desk = Desk(READS, TOOLS.replace(b"        trusted: true\n", b""))
+    told(desk)
+    row = json.loads(asked(desk).diff)["cents"]
+    assert row == {"asked": 700, "from": "invoice.cents (untrusted)", "now": 500}
+
+
+@pytest.mark.parametrize(("trusted", "doubt"), [("true", ""), ("false", " (untrusted)")])
+def test_what_is_found_by_another_fact(trusted, doubt):
+    """It is shown as well; nothing vouches for a row that an untrusted fact has picked."""
+    order = b"""
+  - name: read_order
+    effect: read
+    records: []
+    params: {properties: {id: {type: string}}, required: [id]}
+    result: {properties: {invoice: {type: string}}}
+    remember: [{fact: order, key: params.id, trusted: %s, fields: {invoice: result.invoice}}]
+"""
+    tools = (TOOLS + order % trusted.encode()).replace(
+        b"facts.invoice[params.id].cents", b"facts.invoice[facts.order[params.id].invoice].cents"
+    )
+    desk = Desk(READS.replace("[read_invoice,", "[read_order, read_invoice,"), tools)
+    told(desk)
+    command = desk.ask(intent_id="o", tool="read_order", params=canonical({"id": "O-1"}))["commands"]
+    desk.result(command, "ok", body=canonical({"invoice": "INV-1"}))
+    row = json.loads(asked(desk, id="O-1").diff)["cents"]
+    assert row == {"asked": 700, "from": f"invoice.cents{doubt}", "now": 500}
