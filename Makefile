@@ -84,7 +84,7 @@ nightly: setup ## Run what is too long for every change: tests, the zoo, two mil
 	TOOLGATE_EXAMPLES=new $(BIN)/python -m pytest -m "nightly or hypothesis" || failed=1; \
 	$(MAKE) zoo || failed=1; \
 	$(MAKE) simulate FIRST=100000 SEEDS=480 || failed=1; \
-	$(MAKE) simulate FIRST=200000 SEEDS=1500 WORLD=voted || failed=1; \
+	$(MAKE) simulate FIRST=200000 SEEDS=1850 WORLD=voted || failed=1; \
 	$(MAKE) crash HITS=20 || failed=1; \
 	exit $$failed
 

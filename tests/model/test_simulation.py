@@ -160,4 +160,5 @@ def test_the_command_tells_what_it_did():
     assert "decisions/s" in done.stdout
     assert "lost call" in done.stdout
     assert " votes and expiries: " in done.stdout
+    assert " votes judged, " in done.stdout
     assert done.stdout.endswith("every history holds\n")

@@ -14,6 +14,7 @@ from collections import Counter
 from functools import partial
 
 import structlog
+from races import JUDGED, OPEN, RACED
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from simulation import KINDS, Lived, live, seeds_of, shrink, world_of
@@ -42,7 +43,8 @@ def command(seed: int, steps: int) -> str:
 def main(console: Console, first: int, seeds: int, steps: int, world: str | None = None) -> int:
     """Let the seeds live, two at a time, and tell what they came to."""
     begun = time.monotonic()
-    decisions, suffered, people, failed = 0, Counter[str](), Counter[str](), list[Lived]()
+    decisions, failed = 0, list[Lived]()
+    suffered, people, races = Counter[str](), Counter[str](), Counter[str]()
     columns = (TextColumn("histories"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     context = multiprocessing.get_context("spawn")
     with (
@@ -56,6 +58,7 @@ def main(console: Console, first: int, seeds: int, steps: int, world: str | None
             decisions += lived.decisions
             suffered += lived.suffered
             people += lived.people
+            races += lived.races
             failed += [lived] if lived.violations else []
             progress.advance(task)
     seconds = time.monotonic() - begun
@@ -67,10 +70,20 @@ def main(console: Console, first: int, seeds: int, steps: int, world: str | None
     console.print(f"{suffered.total():,} faults: {faults}", highlight=False, soft_wrap=True)
     came = ", ".join(f"{number:,} {note or 'other'}" for note, number in people.most_common())
     console.print(f"{people.total():,} votes and expiries: {came}", highlight=False, soft_wrap=True)
+    console.print(_raced(races), highlight=False, soft_wrap=True)
     for lived in sorted(failed, key=lambda lived: lived.seed)[:SHRUNK_MAX]:
         tell(console, lived, steps)
     console.print(f"{len(failed)} seeds failed" if failed else "every history holds")
     return 1 if failed else 0
+
+
+def _raced(races: Counter[str]) -> str:
+    """How many votes were judged, and what they raced with."""
+    met = ", ".join(
+        f"{number:,} {kind}" for kind, number in races.most_common() if kind not in {JUDGED, OPEN, RACED}
+    )
+    least = f"{races[JUDGED]:,} votes judged, {races[OPEN]:,} on what was open; {races[RACED]:,} raced"
+    return f"{least}, with {met}" if met else least
 
 
 def tell(console: Console, failed: Lived, steps: int) -> None:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from judged import judged
+from races import races
 from worlds import STEPS, WORLDS, life
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Lived:
         decisions: committed ones.
         suffered: faults by kind.
         people: what votes, and the ticks that end what waits, came to: how often, by note of the audit.
+        races: how many votes were judged, and what they raced with.
         violations: what is wrong with it.
         digest: of its audit, byte for byte.
         trace: its last steps.
@@ -50,6 +52,7 @@ class Lived:
     decisions: int = 0
     suffered: Counter[str] = field(default_factory=Counter)
     people: Counter[str] = field(default_factory=Counter)
+    races: Counter[str] = field(default_factory=Counter)
     violations: tuple[str, ...] = ()
     digest: str = ""
     trace: tuple[str, ...] = ()
@@ -72,7 +75,16 @@ def live(seed: int, steps: int = STEPS, without: frozenset[str] = frozenset()) -
     ]
     told = blake2b(b"".join(audit), digest_size=16).hexdigest()
     people = Counter(event.note for event in universe.audit() if event.topic in PEOPLE)
-    return Lived(seed, len(audit), universe.suffered, people, tuple(found), told, tuple(universe.trace))
+    return Lived(
+        seed,
+        len(audit),
+        universe.suffered,
+        people,
+        races(universe),
+        tuple(found),
+        told,
+        tuple(universe.trace),
+    )
 
 
 @dataclass(frozen=True, slots=True)

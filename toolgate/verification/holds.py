@@ -20,9 +20,10 @@ _MAKES = {"holds": "HOLD", "drafts": "DRAFT"}
 
 @dataclass(slots=True)
 class _Held:
-    """What waits: its record as it was opened, None where it is no longer kept; who approved; how it ended."""
+    """What waits: its record as it was opened, None: no longer kept; who asked, who approved, and how it ended."""
 
-    opened: Any = None
+    opened: Any
+    asker: str
     approvers: set[str] = field(default_factory=set)
     end: str = ""
 
@@ -50,7 +51,7 @@ class Holds:
     def see(self, event: AuditEvent, record: Any) -> None:
         """An event that leaves something here, or a word about it, with what was told; None: no longer kept."""
         if event.topic not in WORDS:
-            self._held[f"{event.partition}-{event.offset}"] = _Held(record)
+            self._held[f"{event.partition}-{event.offset}"] = _Held(record, event.agent_id)
             return
         held = self._held[event.command_id]
         fault = self._fault(event, held, record)
@@ -74,7 +75,8 @@ class Holds:
         return self._approval(event, held, hold) if note == COUNTED or note in APPROVED else ""
 
     def _approval(self, event: AuditEvent, held: _Held, hold: Any) -> str:
-        if event.kid in held.approvers or event.kid == event.agent_id or not event.kid:
+        # Who asked is what the decision that opened it says: a vote's own event could name anybody.
+        if event.kid in held.approvers or event.kid == held.asker or not event.kid:
             return f"counts {event.kid or 'nobody'}, who may not approve {event.command_id} (again)"
         held.approvers.add(event.kid)
         return _against(event, hold, len(held.approvers)) if hold is not None else ""

@@ -17,13 +17,15 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
-from toolgate.schemas.records import Command, Hold, Outcome, Vote
+from toolgate.schemas.records import Command, Control, Hold, Outcome, Vote
 from toolgate.sdk import Client
 from toolgate.sdk.reports import Reports, begun, ended
 from toolgate.sdk.wire import Wire
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gate_site import Site
 
 pytestmark = pytest.mark.real
@@ -49,6 +51,7 @@ def desk(site: Site) -> Site:
     ring = site.folder / "keyring.yaml"
     keys.new_operator(ring, "bob", ["approver"], ["cfo"])
     keys.new_operator(ring, "eve", ["approver"])
+    keys.new_operator(ring, "ann", ["approver"], ["cfo"])  # the agent's own name
     keys.new_operator(ring, "starter-1", ["starter"])
     keys.new_operator(ring, "ann-1", ["operator"])
     keys.new_operator(ring, "ben-1", ["operator"])
@@ -65,14 +68,20 @@ class Forged:
 
     def send(self, site: Site, vote: Vote, partition: int) -> None:
         """Write it."""
-        key, value = vote.run_id.encode(), Codec(Vote).encode(vote)
-        headers = []
-        for place, (name, kid) in enumerate(self.signers, start=1):
-            pair = keys.load_signer(site.folder / "keyring.yaml", kid)
-            suffix = "" if place == 1 else f"-{place}"
-            proof = pair.sign(framed("votes", key, value)).signature
-            headers += [(KID + suffix, name.encode()), (MAC + suffix, proof)]
-        site.send_raw("votes", key, value, headers, partition)
+        write(site, "votes", vote.run_id.encode(), Codec(Vote).encode(vote), self.signers, partition)
+
+
+def write(  # noqa: PLR0917 - a record, and who signs it as whom
+    site: Site, topic: str, key: bytes, value: bytes, signers: Iterable[tuple[str, str]], partition: int = -1
+) -> None:
+    """One record that people sign, as it is."""
+    headers = []
+    for place, (name, kid) in enumerate(signers, start=1):
+        pair = keys.load_signer(site.folder / "keyring.yaml", kid)
+        suffix = "" if place == 1 else f"-{place}"
+        proof = pair.sign(framed(topic, key, value)).signature
+        headers += [(KID + suffix, name.encode()), (MAC + suffix, proof)]
+    site.send_raw(topic, key, value, headers, partition)
 
 
 def asked(site: Site, run: str, what: str, **fields: int) -> str:
@@ -122,17 +131,18 @@ def test_a_held_call_is_approved_by_whoever_may(desk: Site):
     assert verified.report(desk.settings).findings.listed() == []
 
 
-# What is sent -> words of the reason in its audit event. `{bob}` are the fields of a vote that would be good.
+# What is sent, of a vote that would be good -> words of the reason in its audit event.
 HOSTILE = {
     "signed by nobody": (Forged(signers=()), "is not signed"),
     "signed by another's key under his name": (Forged(signers=(("bob", "eve"),)), "signature"),
     "names another than its key": (Forged(signers=(("eve", "eve"),)), "names 'bob'"),
     "by somebody without the role": (Forged({"approver": "eve"}, (("eve", "eve"),)), "none of the roles cfo"),
+    "by the agent who asked": (Forged({"approver": "ann"}, (("ann", "ann"),)), "what they have asked for"),
     "by an operator": (Forged({"approver": "ann-1"}, (("ann-1", "ann-1"),)), "no approver's"),
     "signed twice": (Forged(signers=(("bob", "bob"), ("eve", "eve"))), "signed twice"),
     "for another digest": (Forged({"digest": "0" * 32}), "digest"),
     "under other policies": (Forged({"policy_digest": "0" * 32}), "polic"),
-    "for another run": (Forged({"run_id": "r2"}), ""),
+    "for another run": (Forged({"run_id": "r2"}), "in run r2"),
     "with a garbled intent": (Forged({"intent": "AAAA"}), "intent"),
     "without its intent": (Forged({"intent": ""}), "intent"),
     "about nothing": (Forged({"hold_id": "0-999999"}), "nothing waits"),
@@ -145,14 +155,16 @@ def test_a_vote_that_nobody_may_cast_changes_nothing(desk: Site):
     (hold,) = desk.read("holds", Hold)
     intent = next(one for one in desk.envelopes("intents") if one.offset == hold.body_offset)
     good = Vote("", wanted, "r1", "bob", "approve", hold.digest, hold.policy_digest, **carrying(intent))
-    for number, (forged, _) in enumerate(HOSTILE.values()):
+    half = good.intent[: len(good.intent) // 8 * 4]
+    hostile = HOSTILE | {"with half of its intent": (Forged({"intent": half}), "intent")}
+    for number, (forged, _) in enumerate(hostile.values()):
         forged.send(desk, changed(good, vote_id=f"v{number}", **forged.fields), intent.partition)
     desk.rest()
     refused = [event.reasons[0].because for event in desk.audit() if event.topic == "votes"]
-    assert len(refused) == len(HOSTILE)
+    assert len(refused) == len(hostile)
     wrong = {
         name: because
-        for (name, (_, words)), because in zip(HOSTILE.items(), refused, strict=True)
+        for (name, (_, words)), because in zip(hostile.items(), refused, strict=True)
         if words not in because
     }
     assert wrong == {}
@@ -165,7 +177,7 @@ def test_a_vote_that_nobody_may_cast_changes_nothing(desk: Site):
 
 
 def test_a_kill_stands_until_two_lift_it(desk: Site):
-    """It is in the audit when the command ends; what waits is not approved under it."""
+    """It is in the audit when the command ends; nothing is approved under it, nor is a newer one lifted unseen."""
     wanted = asked(desk, "r1", "big")
     code, words = said(desk, "kill", "workflow", WORKFLOW, "--as", "ann-1", "--reason", "odd", "--json")
     assert code == 0, words
@@ -174,7 +186,16 @@ def test_a_kill_stands_until_two_lift_it(desk: Site):
     code, words = said(desk, "approve", wanted, "--as", "bob")
     assert (code, "KILLED" in words) == (0, True), words
     assert said(desk, "lift", "workflow", WORKFLOW, "--as", "ann-1")[0] == 20
-    assert "odd" in said(desk, "kill")[1]
+    code, words = said(desk, "kill", "workflow", WORKFLOW, "--as", "ben-1", "--reason", "odd again", "--json")
+    newer = json.loads(words.splitlines()[0])["offset"]
+    old = Control("l1", "lift", "workflow", WORKFLOW, "over", ("ann-1", "ben-1"), version=newer)
+    pair = (("ann-1", "ann-1"), ("ben-1", "ben-1"))
+    write(desk, "control", f"workflow/{WORKFLOW}".encode(), Codec(Control).encode(old), pair)
+    desk.rest()
+    (event,) = [event for event in desk.audit() if event.topic == "control" and event.offset > newer]
+    told = f"version {newer} does not lift the kill at {newer}, which came later"
+    assert (event.after, event.reasons[0].because) == (None, told)
+    assert "odd again" in said(desk, "kill")[1]
     assert said(desk, "lift", "workflow", WORKFLOW, "--as", "ann-1", "--as", "ben-1")[0] == 0
     assert "Nothing is stopped" in said(desk, "kill")[1]
     assert verified.report(desk.settings).findings.listed() == []

@@ -8,11 +8,17 @@ from functools import cache
 import contracted
 import granted
 import pytest
+import voted
 from past import Past
 from universe import Universe
 from universe_policies import PROPOSING_FILES
 
-SEEDS = {"proposing": 4, "contracted": 3, "granted": 10}  # each has everything that a test looks for
+SEEDS = {
+    "proposing": 4,
+    "contracted": 3,
+    "granted": 10,
+    "voted": 45,
+}  # each has everything that a test looks for
 
 
 @cache
@@ -23,6 +29,9 @@ def _lived(kind: str) -> Universe:
     elif kind == "granted":
         made = granted.Granted(SEEDS[kind])
         made.live(2000, granted.RATES)
+    elif kind == "voted":
+        made = voted.Voted(SEEDS[kind])
+        made.live(2000, voted.RATES)
     else:
         made = Universe(SEEDS[kind], files=PROPOSING_FILES)
         made.live(2500)
@@ -51,6 +60,12 @@ def contracts() -> Past:
 def grants() -> Past:
     """A history with grants, some of them used, to be changed at will."""
     return _fresh("granted")
+
+
+@pytest.fixture
+def votes() -> Past:
+    """A history of people who count, promote and come too late, to be changed at will."""
+    return _fresh("voted")
 
 
 @pytest.fixture
