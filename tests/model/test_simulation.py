@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SUPPORT = Path(__file__).parents[1] / "support"
 STEPS = 600
 EVERY_CHANGE = range(10_000, 10_024)
+FOUND = (216_237,)  # a tick about a hold that a vote had ended whose decision was never committed
 REPEATED = (6, 8, 9, 11)  # of four worlds
 
 
@@ -44,9 +45,9 @@ def seldom() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("seldom")
-@pytest.mark.parametrize("seed", EVERY_CHANGE)
+@pytest.mark.parametrize("seed", [*EVERY_CHANGE, *FOUND])
 def test_a_history_holds_is_verified_and_decided_again(seed):
-    """By the checker, by `toolgate verify` and by `toolgate replay`; 24 seeds make 100,000 decisions."""
+    """By the checker, by `toolgate verify` and by `toolgate replay`; the first 24 make 100,000 decisions."""
     lived = live(seed)
     assert lived.violations == (), simulate.command(seed, worlds.STEPS)
     assert lived.decisions > 100

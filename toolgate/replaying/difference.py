@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.inspection.plain import as_plain
+from toolgate.processors.reasons import Code
 from toolgate.schemas.codec import HEADER_BYTES
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import frozen
+from toolgate.streams.gate.voted import REFUSED
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
@@ -31,6 +33,21 @@ _SEEN = frozenset(
         "ops",
         "balances",
         "note",
+    }
+)
+# ... and what the event of a vote or a tick says of what waits: nothing once another of theirs has ended that.
+_OF_WHAT_WAITS = frozenset(
+    {
+        "tenant",
+        "workflow_id",
+        "agent_id",
+        "tool",
+        "tool_version",
+        "params_digest",
+        "policy_digest",
+        "cost_micros",
+        "captured",
+        "kid",
     }
 )
 
@@ -120,12 +137,18 @@ def _outside(recorded: Envelope, made: Output) -> list[Field]:
     return [Field(name, repr(before), repr(after)) for name, before, after in pairs if before != after]
 
 
-def explained(fields: tuple[Field, ...], verdict: str) -> bool:
+def explained(fields: tuple[Field, ...], event: AuditEvent) -> bool:
     """Whether others' decisions that were never committed explain this: they take, so they can only have refused.
 
-    Theirs can also be the first decision that a duplicate names.
+    Theirs can also be the first decision that a duplicate names, and the word that ended what another is about.
+
+    Args:
+        fields: what differs.
+        event: what is recorded.
     """
     names = {field.name for field in fields}
+    if event.note == REFUSED and any(reason.code == Code.VOTE_REFUSED for reason in event.reasons):
+        return names <= _SEEN | _OF_WHAT_WAITS
     if not names <= _SEEN:
         return False
-    return "verdict" not in names or verdict in {Verdict.DENY, Verdict.DUPLICATE}
+    return "verdict" not in names or event.verdict in {Verdict.DENY, Verdict.DUPLICATE}

@@ -161,7 +161,7 @@ class Replay:
             return Redecided(audited)
         names = ", ".join(field.name for field in fields)
         difference = Difference.at(audited, f"decided again it differs in {names}", fields)
-        excused = self._gaps.lost and explained(fields, audited.head.verdict)
+        excused = self._gaps.lost and explained(fields, audited.event)
         return Redecided(audited, difference, strict=not excused)
 
     def _made(self, audited: Recorded, item: Item, decision: Decision) -> Output:
