@@ -87,7 +87,7 @@ class Activation:
 
     digest: str = ""
     version: int = 0
-    replaced: frozenset[str] = frozenset()  # digests of sets that were in force before
+    replaced: frozenset[str] = frozenset()  # digests of sets that were in force before and are not now
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,9 @@ class ControlState:
 
     def _activation(self, control: Control) -> Activation:
         now = self.policy
-        left = {now.digest} - {"", control.policy_digest}
-        return Activation(control.policy_digest, control.version, now.replaced | left)
+        # A set that came back is in force: to activate it again brings nothing back.
+        replaced = (now.replaced | {now.digest}) - {"", control.policy_digest}
+        return Activation(control.policy_digest, control.version, replaced)
 
     def stale(self, control: Control) -> str:
         """Why a well-formed record does not follow on what holds now, or "".

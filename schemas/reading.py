@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Reading = Callable[[str], Lines]  # name of a variable -> lines that read a value into it and move `at`
 
 
-def reader(schema: Any, classes: Mapping[str, type]) -> Read:
+def reader(schema: Any, classes: Mapping[str, Callable[..., Any]]) -> Read:
     """The function that reads values of a schema; arguments and errors as of `writing.writer`."""
     source = _Source(classes)
     return source.compiled(source.reading(schema)("value"))
@@ -90,7 +90,7 @@ _PRIMITIVES: Mapping[str, Reading] = {"int": _long, "long": _long, "string": _st
 class _Source:
     """Functions in the making, and the names that they use."""
 
-    def __init__(self, classes: Mapping[str, type]) -> None:
+    def __init__(self, classes: Mapping[str, Callable[..., Any]]) -> None:
         self._classes = classes
         self._named: dict[str, Reading] = {}
         self._lines: Lines = []

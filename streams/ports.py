@@ -15,7 +15,7 @@ from toolgate.schemas.frozen import frozen
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.processors.claims import Claim, Count, Rate, Remember, Reserve, Settle
-    from toolgate.schemas.records import AuditEvent, Op, Visible
+    from toolgate.schemas.records import Op, Visible
 
 TopicPartition = tuple[str, int]
 GIVEN_BYTES_MAX = 524_288  # all that a run may remember, as JSON in JSON
@@ -130,13 +130,34 @@ class Standing:
 
 @frozen
 class Seen:
-    """That an intent id was used: what is kept of a first decision whose ops are held already."""
+    """Of a committed audit event: where it belongs, and which intent id it used, where it is a `first` decision."""
 
     seq: int
     clk: int
-    tenant: str
+    topic: str
+    partition: int
+    offset: int
+    first: bool
     intent_id: str
     digest: str
+    tenant: str
+
+
+@frozen
+class Entry:
+    """... and what it did: all of it that a ledger is rebuilt from."""
+
+    seq: int
+    ctl: int
+    clk: int
+    topic: str
+    partition: int
+    offset: int
+    first: bool
+    intent_id: str
+    digest: str
+    tenant: str
+    ops: tuple[Op, ...]
 
 
 class LedgerError(Exception):
@@ -225,11 +246,11 @@ class Ledger(Protocol):
     def load(self, nonce: str, state: Mapping[str, object]) -> None:
         """Put a snapshot's accounts, as `dump` gave them."""
 
-    def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+    def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
         """Execute the ops of committed audit events, given in seq order, and enter first decisions into dd."""
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
-        """Enter ids of first decisions whose accounts a snapshot holds already."""
+        """Enter ids of first decisions, and only those, whose accounts a snapshot holds already."""
 
     def finish(
         self,

@@ -7,13 +7,15 @@ claims last wins. Nobody decides between `claim` and `finish`.
 from __future__ import annotations
 
 from bisect import bisect_right
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
-from toolgate.schemas.codec import Codec
+from toolgate.schemas.beginnings import Beginnings
+from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import AuditEvent
 from toolgate.streams.gate import snapshots
-from toolgate.streams.ports import LogError, Seen
+from toolgate.streams.ports import CONTROL, Entry, LogError, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,6 +34,14 @@ T = TypeVar("T")
 CHUNK = 2000  # events between two signs of life
 
 
+@frozen
+class _Place:
+    """Which of an event's fields say how much more of it is needed."""
+
+    seq: int
+    gen: str
+
+
 class History:
     """What the log says, to be read after every slot is fenced: `for point in history.read(): ...`."""
 
@@ -39,11 +49,14 @@ class History:
         self._log = log
         self._inputs = inputs
         self._codec = Codec(AuditEvent, registry)
+        self._places = Beginnings(AuditEvent, _Place, self._codec)
+        self._seen = Beginnings(AuditEvent, Seen, self._codec)
+        self._entries = Beginnings(AuditEvent, Entry, self._codec)
         self.committed: Mapping[TopicPartition, int] = {}
         self.control: list[int] = []  # offsets of all control records
         self.snapshot: Snapshot | None = None
         self.seen: list[Seen] = []  # first decisions up to the snapshot, as far back as ids are remembered
-        self.events: list[AuditEvent] = []  # those above the snapshot, in the order of seq
+        self.entries: list[Entry] = []  # of the events above the snapshot, in the order of seq
         self._published: dict[int, int] = {}
         self._behind: dict[TopicPartition, int] = {}
 
@@ -51,38 +64,52 @@ class History:
         """Read everything; yields between pieces, so that whoever waits can be told that this goes on."""
         yield "read"
         self.committed = self._log.committed(self._inputs)
-        self.control = [envelope.offset for envelope in self._log.read("control")]
+        self.control = [envelope.offset for envelope in self._log.read(CONTROL)]
         self.snapshot = yield from snapshots.look(self._log)
         base, start = 0, None
         if self.snapshot is not None:
             base, start = self.snapshot.seq, self.snapshot.read_from
             self._published, self._behind = dict(self.snapshot.after), dict(self.snapshot.next)
         for n, envelope in enumerate(self._log.read("audit", start), 1):
-            self._take(_event(self._codec, envelope), base)
+            self._take(envelope, base)
             if n % CHUNK == 0:
                 yield "read"
         # Audit partitions are not in the order of seq, and neither is their merge: sort.
-        self.events.sort(key=lambda event: event.seq)
+        self.entries.sort(key=attrgetter("seq"))
 
-    def _take(self, event: AuditEvent, base: int) -> None:
-        tp = (event.topic, event.partition)
-        self._behind[tp] = max(self._behind.get(tp, 0), event.offset + 1)
-        if event.after is not None:
-            self._published[event.offset] = event.after
-        if event.seq > base:
-            self.events.append(event)
-        elif event.first:
-            self.seen.append(Seen(event.seq, event.clk, event.tenant, event.intent_id, event.digest))
+    def _take(self, envelope: Envelope, base: int) -> None:
+        value = envelope.value
+        try:
+            one: Entry | Seen
+            if self._places(value).seq > base:
+                one = entry = self._entries(value)
+                self.entries.append(entry)
+            else:
+                one = seen = self._seen(value)
+                if seen.first:
+                    self.seen.append(seen)
+            after = self._codec.decode(value).after if one.topic == CONTROL else None
+        except DecodeError as error:
+            raise LostInputError(
+                f"audit[{envelope.partition}] at {envelope.offset} cannot be read: {error}"
+            ) from error
+        tp = (one.topic, one.partition)
+        self._behind[tp] = max(self._behind.get(tp, 0), one.offset + 1)
+        if after is not None:
+            self._published[one.offset] = after
 
     def seq(self) -> int:
         """The highest seq that the log knows."""
         base = self.snapshot.seq if self.snapshot else 0
-        return max([base, *(event.seq for event in self.events[-1:]), *self._published.values()])
+        return max([base, *(entry.seq for entry in self.entries[-1:]), *self._published.values()])
 
     def after(self) -> dict[int, int]:
         """For each control record the seq after which it holds: as published, or as later decisions show."""
         newest = self.seq()
-        firsts = [*(self.snapshot.positions if self.snapshot else ()), *((e.ctl, e.seq) for e in self.events)]
+        firsts = [
+            *(self.snapshot.positions if self.snapshot else ()),
+            *((e.ctl, e.seq) for e in self.entries),
+        ]
         found = {}
         for offset in self.control:
             later = bisect_right(firsts, offset, key=itemgetter(0))  # ctl never falls as seq rises
@@ -159,9 +186,9 @@ def recover(  # noqa: PLR0913
         for seen in _chunks(history.seen):
             yield "apply"
             ledger.remember(nonce, seen)
-    for events in _chunks(history.events):
+    for entries in _chunks(history.entries):
         yield "apply"
-        ledger.apply(nonce, events)
+        ledger.apply(nonce, entries)
     yield "finish"
     ctl = history.control[-1] + 1 if history.control else 0
     ledger.finish(nonce, history.seq(), ctl, history.after(), nexts)
@@ -169,12 +196,3 @@ def recover(  # noqa: PLR0913
 
 def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
     return (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))
-
-
-def _event(codec: Codec[AuditEvent], envelope: Envelope) -> AuditEvent:
-    try:
-        return codec.decode(envelope.value)
-    except ValueError as error:
-        raise LostInputError(
-            f"audit[{envelope.partition}] at {envelope.offset} cannot be read: {error}"
-        ) from error

@@ -16,6 +16,7 @@ from toolgate.streams.ports import (
     Ask,
     CodeMismatchError,
     Decision,
+    Entry,
     LedgerError,
     Look,
     RejoinError,
@@ -31,8 +32,6 @@ from toolgate.streams.ports import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from toolgate.schemas.records import AuditEvent
 
 
 class MemoryLedger(Judging):
@@ -226,14 +225,14 @@ class MemoryLedger(Judging):
         image.clk = state["clk"]
         image.accounts = Accounts.restore(dict(state), image.clk)
 
-    def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+    def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
         """See `ports.Ledger`."""
         image = self._recovering(nonce)
-        for event in events:
-            image.clk = max(image.clk, event.clk)
-            image.accounts.give(self._execute(event.ops, event.clk))
-            if event.first:
-                self._remember(image, event)
+        for entry in entries:
+            image.clk = max(image.clk, entry.clk)
+            image.accounts.give(self._execute(entry.ops, entry.clk))
+            if entry.first:
+                self._remember(image, entry)
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""
@@ -241,7 +240,7 @@ class MemoryLedger(Judging):
         for one in seen:
             self._remember(image, one)
 
-    def _remember(self, image: Image, first: AuditEvent | Seen) -> None:
+    def _remember(self, image: Image, first: Entry | Seen) -> None:
         key = seen_key(first.tenant, first.intent_id)
         image.seen.setdefault(bucket(first.clk), {})[key] = (first.digest, first.seq)
 

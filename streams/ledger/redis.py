@@ -29,8 +29,7 @@ from toolgate.streams.ports import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from toolgate.schemas.records import AuditEvent
-    from toolgate.streams.ports import Seen
+    from toolgate.streams.ports import Entry, Seen
 
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
@@ -211,11 +210,11 @@ class RedisLedger:
         for chunk in _chunks([name, row] for name, row in state["reservations"].items()):
             self._run("load", [state["clk"], [], chunk], slow=True)
 
-    def apply(self, nonce: str, events: Iterable[AuditEvent]) -> None:
+    def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in _chunks(events):
-            self._run("apply", wire.events_argument(chunk), slow=True)
+        for chunk in _chunks(entries):
+            self._run("apply", wire.entries_argument(chunk), slow=True)
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""

@@ -28,8 +28,8 @@ from toolgate.streams.ports import Ask
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from toolgate.schemas.records import AuditEvent, Op
-    from toolgate.streams.ports import Decision, Seen, Share, TopicPartition
+    from toolgate.schemas.records import Op
+    from toolgate.streams.ports import Decision, Entry, Seen, Share, TopicPartition
 
 HEAD = 16  # values of an ask before its claims
 _NO_RESERVE = ("", 0, "", "")
@@ -148,16 +148,14 @@ def _read_settle(row: Sequence[Any]) -> Settle:
     return Settle(reservation, digest, tool, void, tuple(actuals.items()), tuple(records), says)
 
 
-def events_argument(events: Sequence[AuditEvent]) -> list[Any]:
+def entries_argument(entries: Sequence[Entry]) -> list[Any]:
     """What `apply` needs of audit events."""
     terms = TermList()
     rows = []
-    for event in events:
-        key = seen_key(event.tenant, event.intent_id)
-        rows.append(
-            [event.seq, event.clk, event.first, key, event.digest, *_Ops(terms, event.clk).rows(event.ops)]
-        )
-    settled = [op.args[0] for event in events for op in event.ops if op.op == "settle"]
+    for one in entries:
+        key = seen_key(one.tenant, one.intent_id)
+        rows.append([one.seq, one.clk, one.first, key, one.digest, *_Ops(terms, one.clk).rows(one.ops)])
+    settled = [op.args[0] for one in entries for op in one.ops if op.op == "settle"]
     return [terms.flat, settled, rows]
 
 

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
 SUPPORT = Path(__file__).parents[1] / "support"
 STEPS = 600
 EVERY_CHANGE = range(10_000, 10_024)
-FOUND = (216_237,)  # a tick about a hold that a vote had ended whose decision was never committed
-REPEATED = (6, 8, 9, 11)  # of four worlds
+REPEATED = (6, 8, 9, 308_409)  # of four worlds; the last one's history hung on a set of names
 
 
 @pytest.fixture
@@ -45,9 +44,9 @@ def seldom() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("seldom")
-@pytest.mark.parametrize("seed", [*EVERY_CHANGE, *FOUND])
+@pytest.mark.parametrize("seed", EVERY_CHANGE)
 def test_a_history_holds_is_verified_and_decided_again(seed):
-    """By the checker, by `toolgate verify` and by `toolgate replay`; the first 24 make 100,000 decisions."""
+    """By the checker, by `toolgate verify` and by `toolgate replay`; 24 seeds make 100,000 decisions."""
     lived = live(seed)
     assert lived.violations == (), simulate.command(seed, worlds.STEPS)
     assert lived.decisions > 100
@@ -112,7 +111,7 @@ def test_a_fault_that_is_left_out_does_not_happen():
 def test_worlds_take_turns():
     """Each is lived in by every ninth seed."""
     assert set(KINDS) == set(WORLDS)
-    assert [simulate.world_of(seed) for seed in range(10)] == [*KINDS, KINDS[0]]
+    assert [simulate.world_of(seed) for seed in range(11)] == [*KINDS, KINDS[0]]
 
 
 def test_seeds_of_one_world_are_those_that_live_in_it():

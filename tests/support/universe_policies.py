@@ -63,6 +63,13 @@ VOTED_FILES = {
     **PROPOSING_FILES,
     "policies/w.yaml": PROPOSING + b"  approvals: [{rules: [kept], approvers: 2, expires: 30m}]\n",
 }
+# The same where nearly every payment is held, long enough for people to come to it.
+DISPUTED_FILES = {
+    **VOTED_FILES,
+    "policies/w.yaml": VOTED_FILES["policies/w.yaml"]
+    .replace(b'params.id == "x8"', b"""'!(params.id in ["x0", "x7"])'""")
+    .replace(b"expires: 30m", b"expires: 6h"),
+}
 # Two more workflows, whose runs may have contracts.
 CONTRACTED_FILES = FILES | {
     f"policies/{name}.yaml": POLICY.replace(

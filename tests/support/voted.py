@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent
 
 RATES: Mapping[str, float] = MappingProxyType({"vote": 0.08})
+# Of people who are quick and many, where more is said by operators and less goes wrong.
+DISPUTED: Mapping[str, float] = MappingProxyType(
+    {"vote": 0.12, "intent": 0.12, "control": 0.006, "time": 0.03, "fault": 0.006}
+)
 VOTERS = ("ann", "bob", "eve", "a")  # `a` is the agent
 ENDS = frozenset({"approved", "promoted", "denied", "rejected", "withdrawn", "expired"})
 LAST_MS = 25 * 3_600_000  # longer than anything may wait

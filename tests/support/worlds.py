@@ -10,7 +10,7 @@ import granted
 import voted
 from contracted import RATES, Contracted
 from universe import Universe
-from universe_policies import CONTRACTED_FILES, FILES, PROPOSING_FILES, VOTED_FILES, roomy
+from universe_policies import CONTRACTED_FILES, DISPUTED_FILES, FILES, PROPOSING_FILES, VOTED_FILES, roomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -45,6 +45,9 @@ WORLDS: Mapping[str, World] = MappingProxyType(
         ),
         "busy voted": World(
             lambda seed: voted.Voted(seed, files=roomy(VOTED_FILES), **BUSY), voted.RATES | CALM
+        ),
+        "disputed": World(
+            lambda seed: voted.Voted(seed, files=roomy(DISPUTED_FILES), stride=3), voted.DISPUTED
         ),
     }
 )

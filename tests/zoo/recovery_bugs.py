@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import universe
 from bug import in_histories
 
-from toolgate.schemas.frozen import changed
+from toolgate.schemas.frozen import changed, frozen
 from toolgate.streams.gate import loop, recovery, snapshots
 from toolgate.streams.gate.recovery import History
 from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
@@ -15,7 +15,7 @@ from toolgate.streams.ledger.accounts import Money
 from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.store import Image
 from toolgate.streams.log.memory import MemoryLog
-from toolgate.streams.ports import UnverifiedError
+from toolgate.streams.ports import Entry, UnverifiedError
 
 if TYPE_CHECKING:
     import pytest
@@ -94,7 +94,7 @@ def control_as_committed(patch: pytest.MonkeyPatch) -> None:
             def finish(self, nonce: str, seq: int, _ctl: int, after: Any, nexts: Any) -> None:
                 history = History(log, list(nexts))
                 list(history.read())
-                finish(nonce, seq, max((e.ctl for e in history.events), default=0), after, nexts)
+                finish(nonce, seq, max((e.ctl for e in history.entries), default=0), after, nexts)
 
         return build(log, Forgetful(), *rest, **kw)
 
@@ -107,7 +107,7 @@ def audit_merged(patch: pytest.MonkeyPatch) -> None:
 
     def unsorted(self: History) -> Any:
         yield from read(self)
-        self.events.sort(key=lambda event: (event.partition, event.seq))
+        self.entries.sort(key=lambda entry: (entry.partition, entry.seq))
 
     patch.setattr(History, "read", unsorted)
 
@@ -140,11 +140,13 @@ def snapshot_of_live_ledger(patch: pytest.MonkeyPatch) -> None:
 def post_state_folded(patch: pytest.MonkeyPatch) -> None:
     """A recovery takes balances for the truth: they name charges that may never have committed."""
     apply = MemoryLedger.apply
+    hints = {**Entry.__annotations__, "balances": Any}
+    patch.setattr(recovery, "Entry", frozen(type("Entry", (), {"__annotations__": hints})))
 
-    def believing(self: MemoryLedger, nonce: str, events: Any) -> None:
-        for event in events:
-            apply(self, nonce, [event])
-            for balance in event.balances:
+    def believing(self: MemoryLedger, nonce: str, entries: Any) -> None:
+        for entry in entries:
+            apply(self, nonce, [entry])
+            for balance in entry.balances:
                 account = self._image.accounts.table.get(f"c:{balance.account}")
                 if isinstance(account, Money):
                     account.used = balance.used

@@ -6,17 +6,18 @@ again to see that they are written as they must be, takes as long as half of the
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.binary import NESTED
-from toolgate.schemas.bundle import schemas
-from toolgate.schemas.codec import HEADER_BYTES, Codec, DecodeError
-from toolgate.schemas.frozen import frozen, names_of
-from toolgate.schemas.reading import reader
+from toolgate.schemas.beginnings import Beginnings
+from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import AuditEvent
 from toolgate.streams.errors import LostRecordsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toolgate.processors.case import Envelope
     from toolgate.schemas.records import Visible
     from toolgate.schemas.registry import Registry
@@ -64,29 +65,26 @@ class RecordedReader:
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.codec = Codec(AuditEvent, registry)
-        newest = schemas("audit_event")[-1].runtime
-        fields = newest["fields"][: len(names_of(Head))]
-        self._read = reader({**newest, "fields": fields}, {**NESTED, newest["name"]: Head})
-        self._header = b"\x00" + self.codec.schema_id.to_bytes(HEADER_BYTES - 1, "big")
+        self._head = Beginnings(AuditEvent, Head, self.codec)
 
     def __call__(self, envelope: Envelope) -> Recorded:
         """The event of a record; LostRecordsError where it cannot be read."""
-        value = envelope.value or b""
-        if value.startswith(self._header):
-            try:
-                return Recorded(self._read(value, HEADER_BYTES)[0], envelope, self)
-            except (ValueError, IndexError):
-                pass  # decoding it whole says what is wrong with it
-        event = self.decode(envelope)
-        return Recorded(Head(*(getattr(event, name) for name in names_of(Head))), envelope, self)
+        with _readable(envelope):
+            return Recorded(self._head(envelope.value), envelope, self)
 
     def decode(self, envelope: Envelope) -> AuditEvent:
         """All of an event."""
-        try:
+        with _readable(envelope):
             return self.codec.decode(envelope.value)
-        except DecodeError as error:
-            raise LostRecordsError(
-                f"an audit event cannot be read: {error}",
-                where=f"audit[{envelope.partition}]@{envelope.offset}",
-                remedy="find out who wrote it: only the gate may write the audit",
-            ) from error
+
+
+@contextmanager
+def _readable(envelope: Envelope) -> Iterator[None]:
+    try:
+        yield
+    except DecodeError as error:
+        raise LostRecordsError(
+            f"an audit event cannot be read: {error}",
+            where=f"audit[{envelope.partition}]@{envelope.offset}",
+            remedy="find out who wrote it: only the gate may write the audit",
+        ) from error

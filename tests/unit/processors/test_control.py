@@ -145,6 +145,16 @@ def test_an_activation_follows_on_the_one_before(word, stale):
     assert after.stale(word) != ""
 
 
+def test_a_set_that_came_back_is_activated_again_like_any_that_is_in_force():
+    """Nothing comes back by it; what it replaced still does only by a rollback, and so does itself once replaced."""
+    state = ControlState().apply(activate(A, 1), 4).apply(activate(B, 2), 5)
+    state = state.apply(activate(A, 3, rollback=True), 6)
+    assert state.stale(activate(A, 4)) == ""
+    assert "was replaced before" in state.stale(activate(B, 4))
+    state = state.apply(activate("c" * 32, 4), 7)
+    assert "was replaced before" in state.stale(activate(A, 5))
+
+
 @pytest.mark.parametrize(
     "fields",
     [
