@@ -77,14 +77,14 @@ STEPS ?= 1500
 simulate: setup ## Random histories with crashes and lost answers, all checked (SEEDS=n FIRST=seed STEPS=n WORLD=name)
 	PYTHONPATH=. $(BIN)/python tests/support/simulate.py --seeds $(SEEDS) --first $(FIRST) --steps $(STEPS) $(if $(WORLD),--world "$(WORLD)")
 
-# Behind the seeds that every change is tried with: more than two million decisions, and a hundred thousand votes. The
-# matrix takes half a day.
+# Behind the seeds that every change is tried with: more than two million decisions, and a hundred thousand votes that
+# race. The matrix takes half a day.
 nightly: setup ## Run what is too long for every change: tests, the zoo, two million decisions, the crash matrix
 	@failed=0; \
 	TOOLGATE_EXAMPLES=new $(BIN)/python -m pytest -m "nightly or hypothesis" || failed=1; \
 	$(MAKE) zoo || failed=1; \
-	$(MAKE) simulate FIRST=100000 SEEDS=480 || failed=1; \
-	$(MAKE) simulate FIRST=200000 SEEDS=1850 WORLD=voted || failed=1; \
+	$(MAKE) simulate FIRST=100000 SEEDS=560 || failed=1; \
+	$(MAKE) simulate FIRST=300000 SEEDS=1200 WORLD=disputed || failed=1; \
 	$(MAKE) crash HITS=20 || failed=1; \
 	exit $$failed
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from toolgate.schemas.frozen import frozen
 
@@ -160,6 +160,19 @@ class Entry:
     ops: tuple[Op, ...]
 
 
+@frozen
+class Reserved:
+    """Reservations of a snapshot, packed as the ledger keeps them.
+
+    Attributes:
+        buckets: (bucket, [id, packed, ...]) of each in which some were made.
+        due: [account, id, expires_at, amount] of each part that time will give back.
+    """
+
+    buckets: list[tuple[int, list[Any]]]
+    due: list[list[Any]]
+
+
 class LedgerError(Exception):
     """Cannot judge now. Each subclass says what the worker does about it."""
 
@@ -243,11 +256,14 @@ class Ledger(Protocol):
     def wipe(self, nonce: str) -> None:
         """Remove every key of this ledger but the claim."""
 
-    def load(self, nonce: str, state: Mapping[str, object]) -> None:
-        """Put a snapshot's accounts, as `dump` gave them."""
+    def load(self, nonce: str, clk: int, accounts: Mapping[str, Any], reserved: Iterable[Reserved]) -> None:
+        """Put a snapshot's accounts, as `dump` gave them, and its reservations; `clk`: as of when."""
 
     def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
-        """Execute the ops of committed audit events, given in seq order, and enter first decisions into dd."""
+        """Execute the ops of committed audit events, given in seq order, and enter first decisions into dd.
+
+        What goes wrong in it may be raised by a later step, `finish` at the latest; so of `remember`.
+        """
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """Enter ids of first decisions, and only those, whose accounts a snapshot holds already."""

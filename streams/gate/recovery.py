@@ -179,9 +179,9 @@ def recover(  # noqa: PLR0913
     nexts = {tp: history.next_offset(tp) for tp in inputs}
     yield "wipe"
     ledger.wipe(nonce)
-    if history.snapshot is not None:
+    if (snapshot := history.snapshot) is not None:
         yield "load"
-        ledger.load(nonce, history.snapshot.state)
+        ledger.load(nonce, snapshot.clk, snapshot.accounts, snapshot.reserved)
         # Which ids were seen is rebuilt from the audit over its horizon, whatever the snapshot holds.
         for seen in _chunks(history.seen):
             yield "apply"

@@ -11,14 +11,18 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgpack
 import orjson
 import structlog
 
+from toolgate.schemas.beginnings import Beginnings
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import AuditEvent
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
 from toolgate.streams.ledger.fold import Fold
-from toolgate.streams.ports import Output
+from toolgate.streams.ledger.rows import reservations, reserved
+from toolgate.streams.ports import Output, Reserved
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -28,9 +32,10 @@ if TYPE_CHECKING:
     from toolgate.streams.ports import Log, TopicPartition
 
 TOPIC = "snapshots"
-PART_BYTES = 400_000  # of JSON, before it is compressed; a record takes 1 MB
+PART_BYTES = 400_000  # before it is compressed; a record takes 1 MB
 FIRST_LOOK = 64  # records from the end in which the newest snapshot is looked for first
-_VERSION = 2
+_VERSION = 3
+_IN_JSON = 2  # what earlier versions wrote
 log_ = structlog.get_logger("toolgate.gate")
 
 
@@ -42,7 +47,9 @@ class Snapshot:
     """
 
     seq: int
-    state: Mapping[str, Any]
+    clk: int
+    accounts: Mapping[str, Any]  # as `ports.Ledger.dump` gives them
+    reserved: Sequence[Reserved]
     read_from: Mapping[int, int]
     after: Mapping[int, int]  # control offset -> the seq after which it holds
     positions: Sequence[tuple[int, int]]  # (ctl, first seq decided under it), ascending
@@ -63,40 +70,54 @@ def latest(log: Log) -> Snapshot | None:
 def look(log: Log) -> Generator[str, None, Snapshot | None]:
     """Look for the newest complete snapshot from the topic's end; yields between pieces, a large one has hundreds."""
     first, end = log.bounds((TOPIC, 0))
-    span = FIRST_LOOK
+    start = max(first, end - FIRST_LOOK)
     while True:
-        start = max(first, end - span)
-        found = yield from _newest(log, start)
-        if found is not None or start <= first:
-            return found
-        span *= 8
+        written: dict[bytes | None, list[Envelope]] = {}
+        for envelope in log.read(TOPIC, {0: start}):
+            yield "read"
+            written.setdefault(envelope.key, []).append(envelope)
+        found = _newest(written, start)
+        if isinstance(found, Snapshot) or start <= first:
+            return found if isinstance(found, Snapshot) else None
+        start = max(first, end - 8 * (end - start) if found is None else found)
 
 
-def _newest(log: Log, start: int) -> Generator[str, None, Snapshot | None]:
-    """The newest snapshot that is complete from `start` on; what cannot be read is passed over."""
-    name, parts = b"", list[dict[str, Any]]()
-    newest: tuple[dict[str, Any], list[dict[str, Any]]] | None = None
-    for envelope in log.read(TOPIC, {0: start}):
-        yield "read"
-        row = _row(envelope)
-        if row is None:
+def _newest(written: Mapping[bytes | None, list[Envelope]], start: int) -> Snapshot | int | None:
+    """The newest snapshot that is complete from `start` on, or where to look for one that begins before.
+
+    Only of that one everything is unpacked. What cannot be read is passed over.
+
+    Args:
+        written: the records of each snapshot, by key.
+        start: the first offset that was read.
+    """
+    for records in sorted(written.values(), key=lambda records: records[-1].offset, reverse=True):
+        end = _row(records[-1])
+        if end is None or "end" not in end:
             continue
-        if envelope.key != name:
-            name, parts = envelope.key or b"", []
-        if "end" not in row:
-            parts.append(row)
-        elif row["end"] == len(parts):
-            newest = (row, parts)
-    if newest is None:
-        return None
-    end, parts = newest
-    state: dict[str, Any] = {"clk": end["clk"], "accounts": {}, "reservations": {}}
+        parts = [row for envelope in records[:-1][-end["end"] :] if (row := _row(envelope)) is not None]
+        if len(parts) == end["end"]:
+            return _made(end, parts)
+        begin: int = records[-1].offset - end["end"]  # they lie side by side: a transaction of one writer
+        if begin < start:
+            return begin
+    return None
+
+
+def _made(end: dict[str, Any], parts: list[dict[str, Any]]) -> Snapshot:
+    accounts: dict[str, Any] = {}
+    held: list[Reserved] = []
     for part in parts:
-        state["accounts"].update(part["accounts"])
-        state["reservations"].update(part["reservations"])
+        accounts.update(part["accounts"])
+        if part["version"] == _IN_JSON:
+            held += reserved(part["reservations"].items(), end["clk"], PART_BYTES)
+        elif part["buckets"]:
+            held.append(Reserved([(born, values) for born, values in part["buckets"]], part["due"]))
     return Snapshot(
         end["seq"],
-        state,
+        end["clk"],
+        accounts,
+        held,
         {int(p): offset for p, offset in end["read_from"].items()},
         {int(offset): after for offset, after in end["after"].items()},
         [(ctl, seq) for ctl, seq in end["positions"]],
@@ -106,26 +127,26 @@ def _newest(log: Log, start: int) -> Generator[str, None, Snapshot | None]:
 
 def _row(envelope: Envelope) -> dict[str, Any] | None:
     try:
-        row: dict[str, Any] = orjson.loads(zlib.decompress(envelope.value or b""))
-    except (zlib.error, orjson.JSONDecodeError):
+        text = zlib.decompress(envelope.value or b"")
+        row: Any = orjson.loads(text) if text.startswith(b"{") else msgpack.unpackb(text)
+    except (zlib.error, ValueError):
         log_.warning("a snapshot record cannot be read", offset=envelope.offset)
         return None
-    return row if row.get("version") == _VERSION else None
+    return row if isinstance(row, dict) and row.get("version") in {_IN_JSON, _VERSION} else None
 
 
 def outputs(snapshot: Snapshot) -> list[Output]:
     """The records of a snapshot's transaction."""
     key = f"{snapshot.seq:020d}".encode()
-    made: list[Output] = []
-    for kind in ("accounts", "reservations"):
-        empty: dict[str, Any] = {"accounts": {}, "reservations": {}}
-        made += [_output(key, {**empty, kind: part}) for part in _parts(snapshot.state[kind])]
-    read_from = {str(p): offset for p, offset in snapshot.read_from.items()}
+    made = [_output(key, {"accounts": part, "buckets": [], "due": []}) for part in _parts(snapshot.accounts)]
+    made += [
+        _output(key, {"accounts": {}, "buckets": part.buckets, "due": part.due}) for part in snapshot.reserved
+    ]
     end = {
         "end": len(made),
         "seq": snapshot.seq,
-        "clk": snapshot.state["clk"],
-        "read_from": read_from,
+        "clk": snapshot.clk,
+        "read_from": {str(p): offset for p, offset in snapshot.read_from.items()},
         "after": {str(offset): after for offset, after in snapshot.after.items()},
         "positions": list(snapshot.positions),
         "next": [[*tp, offset] for tp, offset in snapshot.next.items()],
@@ -139,7 +160,7 @@ def _parts(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     size = 0
     for name, row in rows.items():
         part[name] = row
-        size += len(name) + len(orjson.dumps(row))
+        size += len(name) + len(_packed(row))
         if size >= PART_BYTES:
             yield part
             part, size = {}, 0
@@ -148,7 +169,21 @@ def _parts(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _output(key: bytes, row: dict[str, Any]) -> Output:
-    return Output(TOPIC, 0, key, zlib.compress(orjson.dumps({"version": _VERSION, **row}), 1))
+    return Output(TOPIC, 0, key, zlib.compress(_packed({"version": _VERSION, **row}), 1))
+
+
+def _packed(row: Any) -> bytes:
+    packed: bytes = msgpack.packb(row)
+    return packed
+
+
+@frozen
+class _Head:
+    """What is needed of an event that is folded already."""
+
+    seq: int
+    clk: int
+    stable: int
 
 
 class Snapshotter:
@@ -157,10 +192,14 @@ class Snapshotter:
     def __init__(self, log: Log, registry: Registry | None = None) -> None:
         self._log = log
         self._codec = Codec(AuditEvent, registry)
+        self._heads = Beginnings(AuditEvent, _Head, self._codec)
         base = latest(log)
         # Which ids were seen is never in a snapshot: they would be most of its memory.
-        self._fold = Fold(dict(base.state), base.seq, ids=False) if base else Fold(ids=False)
-        if base:
+        if base is None:
+            self._fold = Fold(ids=False)
+        else:
+            state = {"clk": base.clk, "accounts": base.accounts, "reservations": reservations(base.reserved)}
+            self._fold = Fold(state, base.seq, ids=False)
             self._fold.after.update(base.after)
             self._fold.positions.extend(base.positions)
             self._fold.next.update(base.next)
@@ -175,7 +214,7 @@ class Snapshotter:
 
     def follow(self) -> Snapshot:
         """Fold what has become stable and give the snapshot of it."""
-        stable = max((event.stable for event, _ in self._read()), default=0)
+        stable = max(self._read(), default=0)
         stable = max([stable, *(event.stable for event, _ in self._waiting)])
         # Everything below S was committed before any event could name it: to the end as of now has it all.
         for _ in self._read():
@@ -190,22 +229,25 @@ class Snapshotter:
         state = self._fold.state()
         return Snapshot(
             self._fold.seq,
-            {"clk": state["clk"], "accounts": state["accounts"], "reservations": state["reservations"]},
+            state["clk"],
+            state["accounts"],
+            list(reserved(state["reservations"].items(), state["clk"], PART_BYTES)),
             self._read_from(),
             dict(self._fold.after),
             list(self._fold.positions),
             dict(self._fold.next),
         )
 
-    def _read(self) -> Iterator[tuple[AuditEvent, int]]:
+    def _read(self) -> Iterator[int]:
+        """Read on; gives up to which seq all was committed when each event was decided."""
         for envelope in self._log.read("audit", self._next or None):
-            event = self._codec.decode(envelope.value)
+            head = self._heads(envelope.value)
             self._next[envelope.partition] = envelope.offset + 1
             born = self._begins.setdefault(envelope.partition, {})
-            born.setdefault(bucket(event.clk), envelope.offset)
-            if event.seq > self._fold.seq:
-                self._waiting.append((event, envelope.offset))
-            yield event, envelope.offset
+            born.setdefault(bucket(head.clk), envelope.offset)
+            if head.seq > self._fold.seq:
+                self._waiting.append((self._codec.decode(envelope.value), envelope.offset))
+            yield head.stable
 
     def _read_from(self) -> dict[int, int]:
         """For each audit partition the first offset that a recovery needs: a higher seq, or an id still known."""

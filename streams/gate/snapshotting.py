@@ -124,5 +124,6 @@ def write_once(settings: Settings, registry: Registry | None = None) -> snapshot
 
 def _tell(snapshot: snapshots.Snapshot | None) -> None:
     if snapshot is not None:
-        accounts, reservations = (len(snapshot.state[part]) for part in ("accounts", "reservations"))
+        accounts = len(snapshot.accounts)
+        reservations = sum(len(values) for part in snapshot.reserved for _, values in part.buckets) // 2
         _log.info("snapshot written", seq=snapshot.seq, accounts=accounts, reservations=reservations)

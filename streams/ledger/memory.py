@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.records import Visible
+from toolgate.streams.ledger import rows
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, Accounts, bucket, seen_key
 from toolgate.streams.ledger.judging import Judging, begun
 from toolgate.streams.ledger.store import Image, Mark, Pending, Store
@@ -21,6 +22,7 @@ from toolgate.streams.ports import (
     Look,
     RejoinError,
     Reply,
+    Reserved,
     Seen,
     Share,
     StaleControlError,
@@ -219,11 +221,12 @@ class MemoryLedger(Judging):
         self._recovering(nonce)
         self._store.image = Image(rec=nonce, beat=self._image.beat, code=self._image.code)
 
-    def load(self, nonce: str, state: Mapping[str, Any]) -> None:
+    def load(self, nonce: str, clk: int, accounts: Mapping[str, Any], reserved: Iterable[Reserved]) -> None:
         """See `ports.Ledger`."""
         image = self._recovering(nonce)
-        image.clk = state["clk"]
-        image.accounts = Accounts.restore(dict(state), image.clk)
+        image.clk = clk
+        state = {"accounts": accounts, "reservations": rows.reservations(reserved)}
+        image.accounts = Accounts.restore(state, clk)
 
     def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
         """See `ports.Ledger`."""

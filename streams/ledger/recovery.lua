@@ -33,11 +33,14 @@ local function wipe(argument)
   return 'OK'
 end
 
--- {clk, accounts {{kind, name, row, {record, at, ...} or {fact, text, ...}}...}, reservations {{id, row}...}}: accounts before reservations
+-- {clk, accounts {{kind, name, row, {record, at, ...} or {fact, text, ...}}...}, reservations {{bucket, {id, packed, ...}}...},
+-- what of them time will give back {{account, id, expires_at, amount}...}}: accounts before reservations
 local function load_state(argument)
   local refused = claimed()
   if refused then return refused end
   st.clk = max(st.clk, argument[1])
+  for _, one in ipairs(argument[4]) do slot_for('c', one[1]) end
+  fetch()
   for _, one in ipairs(argument[2]) do
     local slot, members = slot_for(one[1], one[2]), one[4]
     rows[slot], fresh[slot] = parse(one[1], one[3]), true
@@ -55,18 +58,12 @@ local function load_state(argument)
       sets[slot] = set
     end
   end
-  for _, one in ipairs(argument[3]) do
-    local id, born, expires_at, digest, tool, parts, outcome, kept = one[1], unpack(one[2])
-    write_reservation(id, pack(outcome) .. pack({born, expires_at, digest, tool, parts, kept}), born)
-    for _, part in ipairs(parts) do
-      if outcome == '' and part[5] == 'release' and expires_at > argument[1] then
-        local slot = slot_for('c', part[1])
-        fetch()
-        if rows[slot] then
-          note_part(slot, rows[slot], id, expires_at, part[3])
-          soil(slot)
-        end
-      end
+  for _, one in ipairs(argument[3]) do write_many('HSET', L .. 'rs:' .. int(one[1]), one[2]) end
+  for _, one in ipairs(argument[4]) do
+    local slot = slot_for('c', one[1])
+    if rows[slot] then
+      note_part(slot, rows[slot], one[2], one[3], one[4])
+      soil(slot)
     end
   end
   flush()
@@ -94,6 +91,17 @@ local function apply(argument)
     if event[3] then enter_id(event[4], event[5], event[1], clk) end
   end
   flush()
+  return 'OK'
+end
+
+-- {{bucket, {intent id, packed, ...}}...}: ids of first decisions, which are forgotten with their bucket
+local function remember(argument)
+  local refused = claimed()
+  if refused then return refused end
+  local oldest = bucket(st.clk) - BUCKETS_KEPT
+  for _, one in ipairs(argument) do
+    if one[1] >= oldest then write_many('HSET', L .. 'dd:' .. int(one[1]), one[2]) end
+  end
   return 'OK'
 end
 

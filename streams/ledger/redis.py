@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgpack
@@ -15,6 +16,7 @@ from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
 from toolgate.streams.ports import (
     NOBODY,
     CodeMismatchError,
+    LedgerError,
     Look,
     RejoinError,
     Reply,
@@ -29,7 +31,7 @@ from toolgate.streams.ports import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from toolgate.streams.ports import Entry, Seen
+    from toolgate.streams.ports import Entry, Reserved, Seen
 
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
@@ -67,10 +69,14 @@ class RedisLedger:
         self._waiting: Any = None  # the connection on which the answer to `send` will come
         self._call = wire.Call(0, ())
         self._lost = "nothing was asked"
+        # A rebuild's steps: one is executed while the next is made.
+        self._shipper = ThreadPoolExecutor(1, thread_name_prefix="rebuild")
+        self._shipped: Future[Any] | None = None
 
     def close(self) -> None:
         """Close the connections."""
         self._give_up()
+        self._shipper.shutdown()
         self._redis.close()
         self._slow.close()
 
@@ -83,9 +89,22 @@ class RedisLedger:
     def _run(self, command: str, argument: Any, *, slow: bool = False) -> Any:
         """One EVALSHA. Never EVAL here: a script that Redis does not know is how we notice that it is another."""
         client = self._slow if slow else self._redis
-        packed = msgpack.packb(argument, use_bin_type=False)
+        return self._evaluate(client, self._sha, command, msgpack.packb(argument, use_bin_type=False))
+
+    def _evaluate(self, client: Any, sha: str, command: str, packed: bytes) -> Any:
         with _refusals():
-            return client.evalsha(self._sha, 1, self._tag, command, packed)
+            return client.evalsha(sha, 1, self._tag, command, packed)
+
+    def _ship(self, command: str, argument: Any) -> None:
+        """`_run` of a rebuild's step that is not waited for: what goes wrong in it is raised by the next one."""
+        packed = msgpack.packb(argument, use_bin_type=False)
+        self._await_shipped()
+        self._shipped = self._shipper.submit(self._evaluate, self._slow, self._sha, command, packed)
+
+    def _await_shipped(self) -> None:
+        shipped, self._shipped = self._shipped, None
+        if shipped is not None:
+            shipped.result()
 
     def standing(self) -> Standing:
         """See `ports.Ledger`."""
@@ -177,6 +196,8 @@ class RedisLedger:
 
     def claim(self, nonce: str, *, take_over_code: bool = False) -> None:
         """See `ports.Ledger`."""
+        with suppress(LedgerError):
+            self._await_shipped()  # of a rebuild that was given up
         # EVAL that does nothing, never SCRIPT LOAD: some versions write that to the AOF and remember it.
         try:
             self._slow.eval(scripts.text(self.lua, nonce), 1, self._tag, "know")
@@ -201,26 +222,28 @@ class RedisLedger:
         escaped = self._tag.replace("[", "\\[")
         yield from self._slow.scan_iter(match=f"{escaped}*", count=10_000)
 
-    def load(self, nonce: str, state: Mapping[str, Any]) -> None:
+    def load(self, nonce: str, clk: int, accounts: Mapping[str, Any], reserved: Iterable[Reserved]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        accounts = (rows.account(name, row) for name, row in state["accounts"].items())
-        for chunk in _chunks(accounts, rows.weight):
-            self._run("load", [state["clk"], chunk, []], slow=True)
-        for chunk in _chunks([name, row] for name, row in state["reservations"].items()):
-            self._run("load", [state["clk"], [], chunk], slow=True)
+        self._ship("load", [clk, [], [], []])
+        made = (rows.account(name, row) for name, row in accounts.items())
+        for chunk in _chunks(made, rows.weight):
+            self._ship("load", [clk, chunk, [], []])
+        for part in reserved:
+            self._ship("load", [clk, [], part.buckets, part.due])
+        self._await_shipped()
 
     def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
         for chunk in _chunks(entries):
-            self._run("apply", wire.entries_argument(chunk), slow=True)
+            self._ship("apply", wire.entries_argument(chunk))
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
         for chunk in _chunks(seen):
-            self._run("apply", wire.seen_argument(chunk), slow=True)
+            self._ship("remember", wire.seen_argument(chunk))
 
     def finish(
         self,
@@ -232,6 +255,7 @@ class RedisLedger:
     ) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
+        self._await_shipped()
         nexts = [[wire.tp_name(tp), offset] for tp, offset in next_offsets.items()]
         self._run("finish", [self.code, seq, ctl, [list(pair) for pair in after.items()], nexts], slow=True)
 

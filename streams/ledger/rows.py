@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgpack
+
+from toolgate.streams.ports import Reserved
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 
 def mark(raw: bytes) -> tuple[int, int, int]:
@@ -42,6 +47,49 @@ def account(name: str, row: list[Any]) -> list[Any]:
             return [kind, bare, struct.pack("<3d", at, keep, arrival), []]
 
 
+def reserved(rows: Iterable[tuple[str, list[Any]]], clk: int, size: int) -> Iterator[Reserved]:
+    """Reservations of a canonical state, in parts.
+
+    Args:
+        rows: id and canonical row of each.
+        clk: the state's time.
+        size: about how many bytes a part may have.
+    """
+    buckets: dict[int, list[Any]] = {}
+    due: list[list[Any]] = []
+    weighs = 0
+    for name, (born, expires_at, digest, tool, parts, end, sets) in rows:
+        row = _packed(end) + _packed([born, expires_at, digest, tool, parts, sets])
+        buckets.setdefault(born, []).extend((name, row))
+        if end == "" and expires_at > clk:
+            due += (
+                [account, name, expires_at, amount]
+                for account, _unit, amount, _max, on_expiry, _keep in parts
+                if on_expiry == "release"
+            )
+        weighs += len(name) + len(row)
+        if weighs >= size:
+            yield Reserved(list(buckets.items()), due)
+            buckets, due, weighs = {}, [], 0
+    if buckets:
+        yield Reserved(list(buckets.items()), due)
+
+
+def reservations(parts: Iterable[Reserved]) -> dict[str, list[Any]]:
+    """... and back: the canonical row by id."""
+    return {
+        name: parse_reservation(raw)
+        for part in parts
+        for _born, values in part.buckets
+        for name, raw in zip(values[::2], values[1::2], strict=True)
+    }
+
+
+def stored_first(seq: int, digest: str) -> bytes:
+    """What is stored of an id's first decision."""
+    return struct.pack("<d", seq) + digest.encode()
+
+
 def weight(account: list[Any]) -> int:
     """About how many bytes an account takes that `account` has made."""
     return 64 + sum(len(member.encode()) if isinstance(member, str) else 9 for member in account[3])
@@ -61,6 +109,11 @@ def parse_reservation(raw: bytes) -> list[Any]:
     unpacker.feed(raw)
     end, (*row, sets) = unpacker
     return [*row, end, sets]
+
+
+def _packed(value: Any) -> bytes:
+    packed: bytes = msgpack.packb(value, use_bin_type=False)
+    return packed
 
 
 def parse_first(raw: bytes) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from toolgate.processors.claims import Reserve, Settle
-from toolgate.streams.ledger.accounts import seen_key
+from toolgate.streams.ledger.accounts import bucket, seen_key
 from toolgate.streams.ledger.answers import RESERVED, SETTLED, SPENT, Answer
 from toolgate.streams.ledger.claim_terms import (
     CHARGE,
@@ -22,6 +22,7 @@ from toolgate.streams.ledger.claim_terms import (
     TermList,
     claim_of,
 )
+from toolgate.streams.ledger.rows import stored_first
 from toolgate.streams.ledger.windows import offsets
 from toolgate.streams.ports import Ask
 
@@ -160,9 +161,12 @@ def entries_argument(entries: Sequence[Entry]) -> list[Any]:
 
 
 def seen_argument(seen: Sequence[Seen]) -> list[Any]:
-    """What `apply` needs of ids that were used."""
-    rows = [[one.seq, one.clk, True, seen_key(one.tenant, one.intent_id), one.digest, [], []] for one in seen]
-    return [[], [], rows]
+    """What `remember` needs of ids that were used."""
+    found: dict[int, list[Any]] = {}
+    for one in seen:
+        ids = found.setdefault(bucket(one.clk), [])
+        ids += (seen_key(one.tenant, one.intent_id), stored_first(one.seq, one.digest))
+    return list(found.items())
 
 
 class _Ops:

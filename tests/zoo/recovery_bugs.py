@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import universe
@@ -10,9 +11,10 @@ from bug import in_histories
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.streams.gate import loop, recovery, snapshots
 from toolgate.streams.gate.recovery import History
-from toolgate.streams.gate.snapshots import Snapshot, Snapshotter
+from toolgate.streams.gate.snapshots import Snapshotter
 from toolgate.streams.ledger.accounts import Money
 from toolgate.streams.ledger.memory import MemoryLedger
+from toolgate.streams.ledger.rows import reserved
 from toolgate.streams.ledger.store import Image
 from toolgate.streams.log.memory import MemoryLog
 from toolgate.streams.ports import Entry, UnverifiedError
@@ -117,8 +119,8 @@ def snapshot_by_offset(patch: pytest.MonkeyPatch) -> None:
     read = Snapshotter._read
 
     def all_stable(self: Snapshotter) -> Any:
-        for event, at in read(self):
-            yield changed(event, stable=event.seq), at
+        for stable in read(self):
+            yield max([stable, *(event.seq for event, _ in self._waiting)])
 
     patch.setattr(Snapshotter, "_read", all_stable)
 
@@ -130,7 +132,9 @@ def snapshot_of_live_ledger(patch: pytest.MonkeyPatch) -> None:
         follower = Snapshotter(MemoryLog(self.broker, lambda _: None))
         real = follower.follow()
         dump = self.make_ledger().dump()
-        fake = Snapshot(self.store.image.seq, dump, real.read_from, real.after, real.positions, real.next)
+        held = list(reserved(dump["reservations"].items(), dump["clk"], snapshots.PART_BYTES))
+        seq = self.store.image.seq
+        fake = replace(real, seq=seq, clk=dump["clk"], accounts=dump["accounts"], reserved=held)
         for output in snapshots.outputs(fake):
             self.broker.append(output)
 

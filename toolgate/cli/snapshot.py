@@ -44,6 +44,6 @@ def snapshot(  # noqa: PLR0913 - one parameter for each option
     if as_json:
         typer.echo(json.dumps({"written": written is not None, "seq": written.seq if written else None}))
     elif written:
-        typer.echo(f"Snapshot as of seq {written.seq}: {len(written.state['accounts'])} accounts.")
+        typer.echo(f"Snapshot as of seq {written.seq}: {len(written.accounts)} accounts.")
     else:
         typer.echo("Nothing new since the last snapshot.")

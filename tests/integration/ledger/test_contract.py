@@ -21,6 +21,7 @@ from toolgate.processors.claims import (
 )
 from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.redis import RedisLedger
+from toolgate.streams.ledger.rows import reserved
 from toolgate.streams.ports import (
     Ask,
     CodeMismatchError,
@@ -275,7 +276,7 @@ def test_the_last_claimer_of_a_recovery_wins(driver: Driver) -> None:
     driver.ledger.claim("g3")
     for step in (
         lambda: driver.ledger.wipe("g2"),
-        lambda: driver.ledger.load("g2", {"clk": 0, "accounts": {"g:x": [1, 2, 0]}, "reservations": {}}),
+        lambda: driver.ledger.load("g2", 0, {"g:x": [1, 2, 0]}, ()),
         lambda: driver.ledger.finish("g2", 0, 0, {}, {}),
     ):
         with pytest.raises(UnverifiedError):
@@ -317,7 +318,8 @@ def test_a_dump_can_be_loaded_again(driver: Driver) -> None:
     before = driver.ledger.dump()
     driver.ledger.claim("g2")
     driver.ledger.wipe("g2")
-    driver.ledger.load("g2", before)
+    held = reserved(before["reservations"].items(), before["clk"], 1)
+    driver.ledger.load("g2", before["clk"], before["accounts"], held)
     driver.ledger.finish("g2", 3, 0, {}, dict.fromkeys(TPS, 9))
     after = driver.ledger.dump()
     assert (after["accounts"], after["reservations"]) == (before["accounts"], before["reservations"])

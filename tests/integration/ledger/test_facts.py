@@ -84,16 +84,12 @@ def test_a_redelivered_record_gets_what_it_was_judged_with(driver: Driver) -> No
 def test_many_full_accounts_are_loaded_again(driver: Driver) -> None:
     """Twenty megabytes of what runs remember: no call of a rebuild holds Redis up for all of it."""
     texts = {f"n{number:02}": "x" * 4_000 for number in range(16)}
-    state = {
-        "clk": T0,
-        "accounts": {f"f:r{n}": [texts, T0, RUN_KEEP_MS] for n in range(300)},
-        "reservations": {},
-    }
+    accounts = {f"f:r{n}": [texts, T0, RUN_KEEP_MS] for n in range(300)}
     driver.ledger.claim("g2")
     driver.ledger.wipe("g2")
-    driver.ledger.load("g2", state)
+    driver.ledger.load("g2", T0, accounts, ())
     driver.ledger.finish("g2", 0, 0, {}, dict.fromkeys(TPS, 0))
-    assert driver.ledger.dump()["accounts"] == dict(sorted(state["accounts"].items()))
+    assert driver.ledger.dump()["accounts"] == dict(sorted(accounts.items()))
 
 
 def test_only_a_verified_ledger_is_looked_into(driver: Driver) -> None:
