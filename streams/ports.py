@@ -162,15 +162,10 @@ class Entry:
 
 @frozen
 class Reserved:
-    """Reservations of a snapshot, packed as the ledger keeps them.
+    """Reservations of a snapshot, packed as the ledger keeps them."""
 
-    Attributes:
-        buckets: (bucket, [id, packed, ...]) of each in which some were made.
-        due: [account, id, expires_at, amount] of each part that time will give back.
-    """
-
-    buckets: list[tuple[int, list[Any]]]
-    due: list[list[Any]]
+    buckets: list[tuple[int, list[Any]]]  # (bucket, [id, packed, ...]) of each in which some were made
+    due: list[list[Any]]  # [account, id, expires_at, amount] of each part that time will give back
 
 
 class LedgerError(Exception):
