@@ -17,7 +17,8 @@ from prometheus_client.process_collector import ProcessCollector
 from toolgate.processors.reasons import Code
 from toolgate.processors.refusals import refusal
 from toolgate.schemas.enums import Verdict
-from toolgate.schemas.records import Intent, Result, RunContract
+from toolgate.schemas.records import Intent, Result, RunContract, Tick, Vote
+from toolgate.streams.gate import audited
 from toolgate.streams.gate.contracted import note_of
 from toolgate.streams.gate.told import told_of
 
@@ -67,6 +68,18 @@ class Metrics:
             "toolgate_would_have",
             "Intents about which something in shadow had a say, by the verdict if nothing were in shadow.",
             ["verdict"],
+            registry=to,
+        )
+        self._waived = Counter(
+            "toolgate_waived",
+            "Reasons of the policy that did not count because a grant stood, in calls that were approved.",
+            ["code"],
+            registry=to,
+        )
+        self._words = Counter(
+            "toolgate_words",
+            "Votes and expiries on what waits for people, by what came of them.",
+            ["note"],
             registry=to,
         )
         self._results = Counter("toolgate_results", "Results by what they settled.", ["note"], registry=to)
@@ -128,33 +141,35 @@ class Metrics:
         self._batch.observe(len(decided))
         self._seq.set(max(decision.seq for _, decision in decided))
         self._committed.set_to_current_time()
-        tallies: tuple[Tally[str], ...] = (Tally(), Tally(), Tally(), Tally(), Tally(), Tally(), Tally())
-        verdicts, codes, would_have, notes, contracts, topics, quarantined = tallies
+        counters = (
+            self._intents,
+            self._words,
+            self._results,
+            self._contracts,
+            self._reasons,
+            self._would_have,
+            self._waived,
+            self._inputs,
+            self._quarantined,
+        )
+        tallies = tuple(Tally[str]() for _ in counters)
+        *kinds, codes, would_have, waived, topics, quarantined = tallies
+        of_kind = dict(zip((Intent, Vote, Result, RunContract), kinds, strict=True))
         uncovered: Tally[str] = Tally()
         for item, decision in decided:
             record, topic = item.reading.record, item.reading.envelope.topic
             topics[topic] += 1
             if decision.verdict == Verdict.QUARANTINE:
                 quarantined[topic] += 1
+            kind = Vote if isinstance(record, Tick) else type(record)
+            if kind in of_kind:
+                of_kind[kind][_came_to(item, decision)] += 1
             if isinstance(record, Intent):
-                verdicts[decision.verdict] += 1
                 would_have.update(_would_have(item, decision))
-            elif isinstance(record, Result):
-                notes[decision.note or ("refused" if item.refused else "started")] += 1
-            elif isinstance(record, RunContract):
-                contracts[note_of(item, decision) or "repeated"] += 1
+            waived.update(_waived(item, decision))
             codes.update(set(_codes(item, decision)))
             for scope, micros in _uncovered(decision):
                 uncovered[scope] += micros
-        counters = (
-            self._intents,
-            self._reasons,
-            self._would_have,
-            self._results,
-            self._contracts,
-            self._inputs,
-            self._quarantined,
-        )
         for counter, tally in zip(counters, tallies, strict=True):
             for label, n in tally.items():
                 counter.labels(label).inc(n)
@@ -234,12 +249,30 @@ def _codes(item: Item, decision: Decision) -> Iterator[str]:
             yield from (refusal(claims[index], level).code for index, level in decision.refused)
 
 
+def _came_to(item: Item, decision: Decision) -> str:
+    """What came of a record, in the word that its counter has for it."""
+    match item.reading.record:
+        case Result():
+            return decision.note or ("refused" if item.refused else "started")
+        case RunContract():
+            return note_of(item, decision) or "repeated"
+        case Vote() | Tick():
+            return audited.note_of(item, decision, told_of(item, decision).reasons) or "repeated"
+    return decision.verdict
+
+
 def _would_have(item: Item, decision: Decision) -> Iterator[str]:
     """The verdict if nothing were in shadow, where something is; the audit has the same."""
     case = item.case
     if case and (case.shadow_reasons or case.verdict == Verdict.RECORDED):
         would = told_of(item, decision).would_have
         yield from (would,) if would else ()
+
+
+def _waived(item: Item, decision: Decision) -> Iterator[str]:
+    """What a grant did away with, of an approval."""
+    if item.case and item.case.grant and decision.verdict == Verdict.APPROVE and not decision.conflict:
+        yield from {reason.code for reason in item.case.waived}
 
 
 def _uncovered(decision: Decision) -> Iterator[tuple[str, int]]:

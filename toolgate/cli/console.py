@@ -75,6 +75,8 @@ def console(  # noqa: PLR0913 - one parameter for each option
     ring = keys.load_operators(keys_file)
     known = users.read(users_file)
     where = serving.Where(host, port, tuple(names or ("127.0.0.1", "localhost", "[::1]", host)), proxies)
+    if warning := serving.open_to_others(where):
+        typer.echo(warning, err=True)
     with serving.bound(where) as listening:
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
         if as_json:

@@ -89,12 +89,16 @@ class KafkaDesk:
         self._registry = registry
         self._operating = Operating(settings, keyring, registry)
         self._lock = threading.Lock()  # of `_operating`
+        # A kill must not wait until a page has read the whole history.
+        self._saying = Operating(settings, keyring, registry)
+        self._saying_lock = threading.Lock()
         self._history: tuple[int, list[Said]] = (-1, [])  # as it was at a control position
 
     def close(self) -> None:
         """Close the connections."""
-        with self._lock:
-            self._operating.__exit__(None, None, None)
+        for lock, operating in ((self._lock, self._operating), (self._saying_lock, self._saying)):
+            with lock:
+                operating.__exit__(None, None, None)
 
     def standing(self) -> ControlState:
         """As the protocol says."""
@@ -161,8 +165,8 @@ class KafkaDesk:
         return self._after(half.word, {first: half.first, key.kid: key.pair})
 
     def _say(self, word: Control, signers: Mapping[str, Signer]) -> int:
-        with self._lock:
-            return self._operating.say(word, signers)
+        with self._saying_lock:
+            return self._saying.say(word, signers)
 
     def _after(self, word: Control, signers: Mapping[str, Signer]) -> int:
         with Readers(self._settings) as readers:

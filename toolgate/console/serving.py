@@ -6,6 +6,7 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -58,6 +59,20 @@ def bound(where: Where) -> socket.socket:
             where=f"{where.host}:{where.port}",
             remedy="name another --host or --port",
         ) from None
+
+
+def open_to_others(where: Where) -> str:
+    """A warning where it listens for other machines and no proxy is named; else ""."""
+    try:
+        here = ip_address(where.host).is_loopback
+    except ValueError:
+        here = where.host == "localhost"
+    if here or where.proxies:
+        return ""
+    return (
+        f"warning: {where.host} listens for other machines and no --proxy is named: without TLS whoever is on the way "
+        "reads passwords"
+    )
 
 
 class _Server(uvicorn.Server):

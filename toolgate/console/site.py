@@ -140,18 +140,22 @@ def done(
         try:
             fields = await guard.form(request)
         except guard.FormError as error:
+            _log.warning("a form was refused", path=request.url.path, why=str(error))
             return site.render("problem.html", 400, title="Nothing was done", what=str(error))
         session = session_of(request, used=True)
         if session is None:
             return _sign_in_first(request)
         if not site.sessions.fits(session.id, fields.get("token", "")):
             what = "the form is not of this session: open the page again"
+            _log.warning("a form was refused", path=request.url.path, user=session.person.name, why=what)
             return site.render("problem.html", 403, title="Nothing was done", what=what)
         visit = Visit(request, site, session)
         try:
             goes_to = await handler(visit, fields)
         except TROUBLE as error:
-            session.tell("refused", getattr(error, "what", "") or str(error))
+            why = getattr(error, "what", "") or str(error)
+            _log.warning("nothing was done", path=request.url.path, user=session.person.name, why=why)
+            session.tell("refused", why)
             goes_to = fields.get("back", "")
         return RedirectResponse(local(goes_to), 303)
 

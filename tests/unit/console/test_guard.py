@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from console_site import Page, opened
+from structlog.testing import capture_logs
 
 from toolgate.console.app import DONE, SHOWN, application
 from toolgate.console.guard import FORM_BYTES_MAX, HEADERS, POLICY
+from toolgate.console.serving import Where, open_to_others
 
 
 @pytest.mark.parametrize("path", [*SHOWN, "/sign-in", "/nowhere", "/static/console.css", "/static/no.css"])
@@ -93,3 +95,31 @@ def test_a_get_does_nothing(front, desk):
     front.as_("ann")
     assert {front.client.get(path).status_code for path in DONE} == {404}
     assert desk.did == []
+
+
+def test_a_form_that_is_refused_is_logged(front):
+    """With who sent it, once that is known: somebody may be trying."""
+    front.as_("ann")
+    with capture_logs() as logged:
+        front.client.post("/control/kill", data={"token": "f" * 64})
+        front.client.post("/control/kill", content=b"a=%ff")
+    assert [(one["event"], one["path"], one.get("user")) for one in logged] == [
+        ("a form was refused", "/control/kill", "ann"),
+        ("a form was refused", "/control/kill", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "proxies", "warns"),
+    [
+        ("127.0.0.1", "", False),
+        ("localhost", "", False),
+        ("::1", "", False),
+        ("0.0.0.0", "", True),
+        ("console.example.com", "", True),
+        ("0.0.0.0", "10.0.0.7", False),
+    ],
+)
+def test_who_listens_for_others_without_tls_is_warned(host, proxies, warns):
+    """A proxy that is named is believed to end it."""
+    assert bool(open_to_others(Where(host, 1, (), proxies))) is warns

@@ -9,8 +9,9 @@ from prometheus_client.exposition import generate_latest
 
 from toolgate.processors.case import Case, Envelope
 from toolgate.processors.claims import Charge, Forbid, Label
+from toolgate.processors.grants import Grant
 from toolgate.schemas.enums import Verdict
-from toolgate.schemas.records import Intent, Op, Reason, Result, RunContract
+from toolgate.schemas.records import Intent, Op, Reason, Result, RunContract, Vote
 from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.metrics import Metrics
 from toolgate.streams.ports import Ask, Decision
@@ -84,6 +85,39 @@ def test_counts_what_would_have_been():
     metrics.batch([(item, decision("RECORDED")), (intent(), decision("APPROVE"))])
     assert value(metrics, "toolgate_would_have_total", verdict="DENY") == 1
     assert value(metrics, "toolgate_would_have_total", verdict="APPROVE") is None
+
+
+def test_counts_what_a_grant_did_away_with():
+    """Once a code and call, of approvals alone: what was refused all the same was not let through."""
+    metrics = Metrics()
+    grant = Grant("g1", ("pay",), 9, 1, "why", ("ann", "ben"))
+    waived = (Reason("RULE_DENIED", "large"), Reason("RULE_DENIED", "late"), Reason("TOOL_DENIED"))
+    case = Case(PLACE, INTENT, "d", kid="k", verdict=Verdict.APPROVE, grant=grant, waived=waived)
+    charge = Charge("tenant:t:usd", 1, 1, Label("BUDGET_EXCEEDED", "b", "tenant", "usd_micros"))
+    item = Item(Reading(PLACE, INTENT), Ask(0, 1, "APPROVE", "i", "d", "p", claims=(charge,)), case)
+    metrics.batch(
+        [
+            (item, decision("APPROVE")),
+            (item, decision("DUPLICATE")),
+            (item, decision("DENY", refused=((0, 3),))),
+            (intent(), decision("APPROVE")),
+        ]
+    )
+    assert value(metrics, "toolgate_waived_total", code="RULE_DENIED") == 1
+    assert value(metrics, "toolgate_waived_total", code="TOOL_DENIED") == 1
+
+
+def test_counts_votes_by_what_came_of_them():
+    """And expiries; one that was sent again is no second vote."""
+    metrics = Metrics()
+    reading = Reading(
+        Envelope("votes", 0, 0, 1, b"r", b""), Vote("v", "0-1", "r", "ann", "approve", "d", "p", "")
+    )
+    nothing = Item(reading, Ask(0, 1, "RECORDED"), refused=Reason("VOTE_REFUSED", "vote"))
+    again = Item(reading, Ask(0, 1, "APPROVE", "vote/v", "d", "p"), voter="ann")
+    metrics.batch([(nothing, decision("RECORDED")), (again, decision("DUPLICATE"))])
+    assert value(metrics, "toolgate_words_total", note="refused") == 1
+    assert value(metrics, "toolgate_words_total", note="repeated") == 1
 
 
 def test_counts_results_and_money_that_nothing_covered():
