@@ -10,10 +10,13 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from toolgate.schemas.codec import DecodeError
 from toolgate.schemas.enums import ResultStatus, Verdict
 from toolgate.schemas.records import AuditEvent
+from toolgate.sdk.wire import is_undecided, place_of
 from toolgate.streams.gate.voted import RELEASED
 from toolgate.streams.ledger.taking import UNRESOLVED
+from toolgate.streams.ports import RetryError
 from toolgate.verification.events import Fast, UnreadableError
 
 if TYPE_CHECKING:
@@ -79,12 +82,21 @@ class Unresolved:
         self._events = Fast(AuditEvent, registry)
 
     def take(self, envelopes: Iterable[Envelope]) -> None:
-        """See records of the audit; what cannot be read is passed over."""
+        """See records of the audit; what cannot be read is passed over.
+
+        Raises:
+            RetryError: the Schema Registry does not say what one is; then none of them is seen.
+        """
+        found: list[AuditEvent] = []
         for envelope in envelopes:
             try:
-                self.see(self._events.read(envelope.value))
-            except UnreadableError:
-                continue  # only the gate writes here
+                found.append(self._events.read(envelope.value))
+            except UnreadableError as error:  # only the gate writes here
+                unread = error.__cause__
+                if isinstance(unread, DecodeError) and is_undecided(unread):
+                    raise RetryError(f"{place_of(envelope)}: {unread}") from unread
+        for event in found:
+            self.see(event)
 
     def see(self, event: AuditEvent) -> None:
         """See an event."""

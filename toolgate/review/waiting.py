@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.schemas.registry import Registry
 
+OVER_KEPT = 10_000
 TOPICS: dict[str, type[Hold | Draft]] = {"holds": Hold, "drafts": Draft}
 
 
@@ -54,10 +56,11 @@ class Waiting:
 
 
 class Board:
-    """A fold of both topics: everything that waits or waited, by id."""
+    """A fold of both topics: everything that waits, and what waited last, by id."""
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.by_id: dict[str, Waiting] = {}
+        self._over: deque[str] = deque()
         self._codecs = {topic: Codec(kind, registry) for topic, kind in TOPICS.items()}
 
     def take(self, envelopes: Iterable[Envelope]) -> None:
@@ -83,6 +86,11 @@ class Board:
         votes = (*known.votes, record) if record.vote_id else known.votes
         latest = known.latest if record.refused else record
         self.by_id[known.id] = Waiting(known.opened, latest, known.partition, known.opened_ms, votes)
+        if known.latest.state == OPEN != latest.state:
+            self._over.append(known.id)
+            # A console follows the topics for months, and they are kept for years.
+            if len(self._over) > OVER_KEPT:
+                del self.by_id[self._over.popleft()]
 
     def waiting(self, now_ms: int) -> list[Waiting]:
         """What still waits, what expires first before the rest."""

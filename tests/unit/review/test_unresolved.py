@@ -7,9 +7,12 @@ import written
 
 from toolgate.processors.case import Envelope
 from toolgate.review.queue import Queue
+from toolgate.review.unresolved import Unresolved
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Op, Reason
+from toolgate.schemas.registry import RegistryError, bundled
+from toolgate.streams.ports import RetryError
 
 NOW = 1_790_000_000_000
 MINUTE = 60_000
@@ -133,3 +136,27 @@ def test_what_was_never_begun_is_forgotten():
     )
     made = queue(APPROVED, one, changed(SAID, note="started"), other)
     assert made.unresolved.commands.keys() == {"0-7", "0-9"}
+
+
+class Silent:
+    """A registry that does not answer for ids that are new."""
+
+    def id_of(self, schema):
+        """The bundled id."""
+        return bundled().id_of(schema)
+
+    def find(self, schema_id):
+        """Nobody says."""
+        raise RegistryError("no answer")
+
+
+def test_nothing_is_passed_over_because_nobody_says_what_it_is():
+    """A command that is begun would be missed for good; the same records are given again."""
+    made = Unresolved(Silent())
+    newer = Envelope("audit", 0, 1, NOW, b"r", b"\x00\x00\x01\x00\x00rest")
+    known = Envelope("audit", 0, 0, NOW, b"r", Codec(AuditEvent).encode(APPROVED))
+    with pytest.raises(RetryError, match=r"audit\[0\] at 1: .*no answer"):
+        made.take([known, newer])
+    assert made.commands == {}
+    made.take([known, Envelope("audit", 0, 2, NOW, b"r", b"noise")])
+    assert list(made.commands) == ["0-7"]

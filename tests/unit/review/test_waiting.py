@@ -6,6 +6,7 @@ import held
 from held import NOW
 
 from toolgate.processors.case import Envelope
+from toolgate.review import waiting
 from toolgate.review.waiting import Board
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
@@ -61,3 +62,13 @@ def test_what_has_expired_does_not_wait_although_nobody_has_said_so_yet():
     assert found.by_id["0-1"].state(NOW + 8) == "open"
     assert found.by_id["0-1"].state(NOW + 9) == "expired"
     assert found.waiting(NOW + 9) == []
+
+
+def test_of_what_is_over_the_newest_is_kept(monkeypatch):
+    """Whoever follows the topics for months does not keep all that ever waited; what waits is."""
+    monkeypatch.setattr(waiting, "OVER_KEPT", 2)
+    held = [changed(HOLD, hold_id=f"0-{number}") for number in range(5)]
+    ended = [changed(one, state="rejected", vote_id="v", voter="ann") for one in held[:4]]
+    found = board(*held, *ended)
+    assert sorted(found.by_id) == ["0-2", "0-3", "0-4"]
+    assert [one.id for one in found.waiting(NOW)] == ["0-4"]
