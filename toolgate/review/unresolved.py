@@ -85,18 +85,16 @@ class Unresolved:
         """See records of the audit; what cannot be read is passed over.
 
         Raises:
-            RetryError: the Schema Registry does not say what one is; then none of them is seen.
+            RetryError: the Schema Registry does not say what one is. All of them are to be given again then; to see
+                some twice, in their order, changes nothing.
         """
-        found: list[AuditEvent] = []
         for envelope in envelopes:
             try:
-                found.append(self._events.read(envelope.value))
+                self.see(self._events.read(envelope.value))
             except UnreadableError as error:  # only the gate writes here
                 unread = error.__cause__
                 if isinstance(unread, DecodeError) and is_undecided(unread):
                     raise RetryError(f"{place_of(envelope)}: {unread}") from unread
-        for event in found:
-            self.see(event)
 
     def see(self, event: AuditEvent) -> None:
         """See an event."""

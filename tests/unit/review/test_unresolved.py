@@ -157,6 +157,7 @@ def test_nothing_is_passed_over_because_nobody_says_what_it_is():
     known = Envelope("audit", 0, 0, NOW, b"r", Codec(AuditEvent).encode(APPROVED))
     with pytest.raises(RetryError, match=r"audit\[0\] at 1: .*no answer"):
         made.take([known, newer])
-    assert made.commands == {}
-    made.take([known, Envelope("audit", 0, 2, NOW, b"r", b"noise")])
-    assert list(made.commands) == ["0-7"]
+    begun = changed(SAID, note="started")
+    rest = [known, Envelope("audit", 0, 1, NOW, b"r", Codec(AuditEvent).encode(begun))]
+    made.take([*rest, Envelope("audit", 0, 2, NOW, b"r", b"noise")])
+    assert [(one.command_id, one.started) for one in made.commands.values()] == [("0-7", True)]
