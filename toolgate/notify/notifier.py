@@ -62,7 +62,7 @@ class Notifier:
             UnreachableError: Kafka does not answer; or, `once`, an endpoint takes nothing.
         """
         made = [self._courier(endpoint) for endpoint in self._endpoints]
-        couriers = [courier for courier, _, _ in made]
+        couriers = [courier for courier, _ in made]
         if once:
             self._look(couriers, lambda: True)
         threads = [
@@ -81,25 +81,23 @@ class Notifier:
         if self._errors:
             raise self._errors[0]
 
-    def _courier(self, endpoint: Endpoint) -> tuple[Courier, Inbox, Post]:
+    def _courier(self, endpoint: Endpoint) -> tuple[Courier, Inbox]:
         inbox = Inbox(self._settings, endpoint.name, Trouble(), self._stopped.is_set)
-        post = Post(endpoint.url, endpoint.timeout_ms)
         courier = Courier(
             endpoint,
             inbox,
-            post,
+            Post(endpoint.url, endpoint.timeout_ms),
             self._counts,
             prefix=self._settings.prefix,
             stopped=self._stopped.is_set,
             registry=self._registry,
         )
-        return courier, inbox, post
+        return courier, inbox
 
-    def _deliver(self, courier: Courier, inbox: Inbox, post: Post, *, once: bool) -> None:
+    def _deliver(self, courier: Courier, inbox: Inbox, *, once: bool) -> None:
         try:
             courier.run(once=once)
         finally:
-            post.close()
             inbox.close()
 
     def _look(self, couriers: Sequence[Courier], enough: Callable[[], bool]) -> None:

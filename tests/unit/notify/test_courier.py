@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+
 import pytest
 from notices import ALERT, HOLD, NOW
 from receiver import SECRET, receiving
@@ -190,7 +195,6 @@ def test_a_request_and_its_answer(answer, status, retry_after):
     with receiving(lambda _: answer) as receiver:
         post = Post(receiver.url + "/x", 5_000)
         came = post(b'{"a":1}', {"webhook-id": "msg_1"})
-        post.close()
     assert (came.status, came.retry_after) == (status, retry_after)
     (request,) = receiver.requests
     assert (request.path, request.body, request.headers["content-type"]) == (
@@ -208,3 +212,54 @@ def test_nobody_there_is_an_answer_too():
     assert came.status is None
     assert came.detail
     assert SECRET not in came.detail
+
+
+@contextmanager
+def dribbling(first: bytes, then: bytes):
+    """The url of somebody who answers this, and then that again and again until the other side is gone."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            connected, _ = server.accept()
+            with connected:
+                connected.sendall(first)
+                while not over.wait(0.05):
+                    connected.sendall(then)
+
+    over = threading.Event()
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/x"
+    finally:
+        over.set()
+        server.close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [(b"HTTP/1.1 200 OK\r\nx-slow: ", b"a"), (b"", b"HTTP/1.1 100 Continue\r\n\r\n"), (b"H", b"")],
+    ids=["headers", "interim answers", "silence"],
+)
+def test_a_request_takes_no_longer_than_its_timeout(first, then):
+    """However an answer is drawn out; one that is not whole is none."""
+    with dribbling(first, then) as url:
+        began = time.monotonic()
+        came = Post(url, 300)(b"{}", {})
+        assert time.monotonic() - began < 5
+    assert came == Answer(None, "", "no answer within 0.3 s")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"\0\x1b[2J\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\na: " + b"a" * 70_000],
+    ids=len,
+)
+def test_what_is_no_answer_raises_nothing(answer):
+    """It is told as the reason, cut short."""
+    with dribbling(answer, b"") as url:
+        came = Post(url, 5_000)(b"{}", {})
+    assert came.status is None
+    assert 0 < len(came.detail) <= 300
