@@ -28,6 +28,12 @@ class Counts:
         self._given_up = Counter(
             "toolgate_notify_given_up", "Too old: stepped over.", ["endpoint"], registry=to
         )
+        self._failed = Counter(
+            "toolgate_notify_failed",
+            "Its records could not be read, or their places not kept: begun again.",
+            ["endpoint"],
+            registry=to,
+        )
         self._age = Gauge(
             "toolgate_notify_age_seconds",
             "How old what is being told is; 0: nothing is.",
@@ -54,3 +60,7 @@ class Counts:
         """It could not be told for too long."""
         self._given_up.labels(endpoint).inc()
         self._age.labels(endpoint).set(0)
+
+    def failed(self, endpoint: str) -> None:
+        """Its courier has failed, and begins again after a while."""
+        self._failed.labels(endpoint).inc()

@@ -55,7 +55,6 @@ class Courier:
 
     Args:
         endpoint: whom.
-        inbox: records to tell of.
         post: sends one request.
         counts: what came of it.
         prefix: of the topics.
@@ -68,7 +67,6 @@ class Courier:
     def __init__(  # noqa: PLR0913 - its parts, and time and chance from outside
         self,
         endpoint: Endpoint,
-        inbox: Inbox,
         post: Callable[[bytes, Mapping[str, str]], Answer],
         counts: Counts,
         *,
@@ -79,7 +77,6 @@ class Courier:
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._endpoint = endpoint
-        self._inbox = inbox
         self._post = post
         self._counts = counts
         self._prefix = prefix
@@ -95,8 +92,12 @@ class Courier:
         """Tell this as well, when there is time; forgotten when the process ends."""
         self._besides.append(event)
 
-    def run(self, *, once: bool = False) -> None:
+    def run(self, inbox: Inbox, *, once: bool = False) -> None:
         """Tell until stopped; `once`: until there is nothing more to tell.
+
+        Args:
+            inbox: records to tell of.
+            once: whether to end.
 
         Raises:
             UnreachableError: `once`, and the endpoint takes nothing.
@@ -104,16 +105,16 @@ class Courier:
         """
         tries_max = TRIES_ONCE if once else 0
         while not self._stopped():
-            while self._besides and self._told(self._besides[0], None, tries_max):
+            while self._besides and self._told(inbox, self._besides[0], None, tries_max):
                 self._besides.popleft()
-            told = self._inbox.take(_POLL_S)
+            told = inbox.take(_POLL_S)
             if told is None:
-                if once and self._inbox.drained and not self._besides:
+                if once and inbox.drained and not self._besides:
                     return
                 continue
             event = self._event(told)
-            if event is None or self._told(event, told, tries_max):
-                self._inbox.done(told)
+            if event is None or self._told(inbox, event, told, tries_max):
+                inbox.done(told)
 
     def _event(self, told: Envelope) -> Event | None:
         try:
@@ -132,7 +133,7 @@ class Courier:
         of_ours = self._endpoint.workflows is None or event.workflow_id in self._endpoint.workflows
         return event.type in self._endpoint.events and of_ours
 
-    def _told(self, event: Event, record: Envelope | None, tries_max: int) -> bool:
+    def _told(self, inbox: Inbox, event: Event, record: Envelope | None, tries_max: int) -> bool:
         """Whether the event is done with; else it goes to another member, or to our next life."""
         if not self._wants(event):
             return True
@@ -150,7 +151,7 @@ class Courier:
                     where=f"{tries} tries",
                     remedy="see that it runs; what it was not told, it will be told",
                 )
-            if not self._inbox.wait(wait_s(tries, answer.retry_after, self._chance()), record):
+            if not inbox.wait(wait_s(tries, answer.retry_after, self._chance()), record):
                 return False
         return False
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
+
+import structlog
 
 from toolgate.inspection.search import Readers
 from toolgate.notify.courier import Courier
+from toolgate.notify.crew import AGAIN_S, Crew
 from toolgate.notify.inbox import Inbox
 from toolgate.notify.overdue import Overdue
 from toolgate.notify.post import Post
@@ -24,10 +28,11 @@ if TYPE_CHECKING:
 
 LOOK_S = 15.0
 _STEP_S = 0.2
+_log = structlog.get_logger("toolgate.notify")
 
 
 class Notifier:
-    """Tells all endpoints until it is stopped; the first error of a thread ends it, and a supervisor starts it again.
+    """Tells all endpoints until it is stopped. One that fails begins again by itself; where all do, this ends.
 
     Args:
         settings: where Kafka is and which prefix.
@@ -44,11 +49,10 @@ class Notifier:
         registry: Registry | None = None,
     ) -> None:
         self._settings = settings
-        self._endpoints = endpoints
         self._counts = counts
         self._registry = registry
         self._stopped = threading.Event()
-        self._errors: list[BaseException] = []
+        self._couriers = {endpoint.name: self._courier(endpoint) for endpoint in endpoints}
 
     def stop(self) -> None:
         """End soon: what is being told is told again by whoever comes next."""
@@ -58,67 +62,49 @@ class Notifier:
         """Tell until `stop`; `once`: all that there is now, then end.
 
         Raises:
-            RefusedError: the topics may not be read.
+            RefusedError: the topics may not be read, by none of the endpoints' groups.
             UnreachableError: Kafka does not answer; or, `once`, an endpoint takes nothing.
         """
-        made = [self._courier(endpoint) for endpoint in self._endpoints]
-        couriers = [courier for courier, _ in made]
         if once:
-            self._look(couriers, lambda: True)
-        threads = [
-            threading.Thread(
-                target=self._guarded, args=(lambda one=one: self._deliver(*one, once=once), once)
-            )
-            for one in made
-        ]
-        if not once:
-            watching = lambda: self._look(couriers, self._stopped.is_set)  # noqa: E731
-            threads.append(threading.Thread(target=self._guarded, args=(watching, once)))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if self._errors:
-            raise self._errors[0]
+            self._look(lambda: True)
+        works = {name: partial(self._deliver, name, once=once) for name in self._couriers}
+        crew = Crew(self._stopped, self._failed, None if once else AGAIN_S)
+        crew.run(works, None if once else partial(self._look, self._stopped.is_set))
 
-    def _courier(self, endpoint: Endpoint) -> tuple[Courier, Inbox]:
-        inbox = Inbox(self._settings, endpoint.name, Trouble(), self._stopped.is_set)
-        courier = Courier(
+    def _courier(self, endpoint: Endpoint) -> Courier:
+        return Courier(
             endpoint,
-            inbox,
             Post(endpoint.url, endpoint.timeout_ms),
             self._counts,
             prefix=self._settings.prefix,
             stopped=self._stopped.is_set,
             registry=self._registry,
         )
-        return courier, inbox
 
-    def _deliver(self, courier: Courier, inbox: Inbox, *, once: bool) -> None:
+    def _deliver(self, name: str, *, once: bool) -> None:
+        inbox = Inbox(self._settings, name, Trouble(), self._stopped.is_set)
         try:
-            courier.run(once=once)
+            self._couriers[name].run(inbox, once=once)
         finally:
             inbox.close()
 
-    def _look(self, couriers: Sequence[Courier], enough: Callable[[], bool]) -> None:
+    def _failed(self, name: str, error: Exception) -> None:
+        _log.error(
+            "an endpoint is not told for now", endpoint=name, detail=f"{type(error).__name__}: {error}"
+        )
+        self._counts.failed(name)
+
+    def _look(self, enough: Callable[[], bool]) -> None:
         """Look once, and then again and again until it is enough."""
         overdue = Overdue(self._settings.prefix)
         with Readers(self._settings) as readers:
             following = Following(readers, self._registry)
             while True:
                 for event in overdue.look(following.catch_up(), time.time_ns() // 1_000_000):
-                    for courier in couriers:
+                    for courier in self._couriers.values():
                         courier.tell(event)
                 end = time.monotonic() + LOOK_S
                 while not enough() and time.monotonic() < end:
                     self._stopped.wait(_STEP_S)
                 if enough():
                     return
-
-    def _guarded(self, work: Callable[[], None], once: bool) -> None:  # noqa: FBT001 - of a thread's arguments
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - said by whoever waits for the threads
-            self._errors.append(error)
-            if not once:  # the others are told all the same
-                self._stopped.set()

@@ -75,9 +75,7 @@ class Told:
         return Answer(self.statuses.pop(0) if self.statuses else 200)
 
 
-def courier(
-    inbox: Inbox, told: Told, now_ms: int = NOW, stopped=lambda: False, **fields
-) -> tuple[Courier, Counts]:
+def courier(told: Told, now_ms: int = NOW, stopped=lambda: False, **fields) -> tuple[Courier, Counts]:
     """A courier of an endpoint with these fields, at a time."""
     kept = {
         "events": frozenset(EventType),
@@ -89,7 +87,6 @@ def courier(
     counts = Counts()
     made = Courier(
         endpoint,
-        inbox,
         told,
         counts,
         prefix="toolgate",
@@ -109,8 +106,8 @@ def count(counts: Counts, name: str) -> float:
 def test_each_is_told_in_order_and_done_with_once_it_is_taken():
     """What is refused for itself is stepped over, what cannot be read as well."""
     inbox, told = Inbox(HOLD, b"noise", changed(HOLD, hold_id="0-3"), ALERT), Told(200, 422)
-    made, counts = courier(inbox, told)
-    made.run(once=True)
+    made, counts = courier(told)
+    made.run(inbox, once=True)
     assert inbox.finished == [0, 1, 2, 3]
     assert len(set(told.ids)) == 3
     assert (count(counts, "taken"), count(counts, "refused"), inbox.waited) == (2, 1, [])
@@ -119,8 +116,8 @@ def test_each_is_told_in_order_and_done_with_once_it_is_taken():
 def test_what_is_not_taken_is_tried_again_with_the_same_id_and_body():
     """Later each time; nothing behind it is told before."""
     inbox, told = Inbox(HOLD, ALERT), Told(500, None)
-    made, counts = courier(inbox, told)
-    made.run(once=True)
+    made, counts = courier(told)
+    made.run(inbox, once=True)
     assert told.ids[0] == told.ids[1] == told.ids[2] != told.ids[3]
     assert told.bodies[0] == told.bodies[2]
     assert (inbox.waited, inbox.finished, count(counts, "again")) == ([2.0, 4.0], [0, 1], 2)
@@ -130,9 +127,9 @@ def test_what_is_not_taken_is_tried_again_with_the_same_id_and_body():
 def test_what_is_too_old_is_given_up(age_ms, finished):
     """After one try at least; until then it holds up what is behind it."""
     inbox, told = Inbox(HOLD), Told(500)
-    made, counts = courier(inbox, told, NOW + age_ms)
+    made, counts = courier(told, NOW + age_ms)
     inbox.ours = False
-    made.run(once=True)
+    made.run(inbox, once=True)
     assert (inbox.finished, count(counts, "given_up")) == (finished, len(finished))
 
 
@@ -140,7 +137,7 @@ def test_what_another_member_tells_by_now_is_not_done_with():
     """Its place is not ours to move."""
     inbox, told = Inbox(HOLD), Told(500)
     inbox.ours = False
-    courier(inbox, told)[0].run(once=True)
+    courier(told)[0].run(inbox, once=True)
     assert (inbox.finished, len(told.ids)) == ([], 1)
 
 
@@ -148,14 +145,14 @@ def test_a_process_that_is_to_end_does_not_try_for_ever():
     """It says who takes nothing; what was not told keeps its place."""
     inbox, told = Inbox(HOLD), Told(500, 500, 500)
     with pytest.raises(UnreachableError, match="endpoint pager takes nothing: status 500"):
-        courier(inbox, told)[0].run(once=True)
+        courier(told)[0].run(inbox, once=True)
     assert (inbox.finished, len(told.ids)) == ([], 3)
 
 
 def test_nobody_is_told_once_it_is_stopped():
     """Also in the middle of trying."""
     inbox, told = Inbox(HOLD, ALERT), Told(500)
-    courier(inbox, told, stopped=lambda: bool(told.ids))[0].run()
+    courier(told, stopped=lambda: bool(told.ids))[0].run(inbox)
     assert (inbox.finished, len(told.ids)) == ([], 1)
 
 
@@ -170,18 +167,18 @@ def test_nobody_is_told_once_it_is_stopped():
 def test_an_endpoint_is_told_what_it_wants(fields, told_of):
     """The rest is done with."""
     inbox, told = Inbox(HOLD, ALERT), Told()
-    courier(inbox, told, **fields)[0].run(once=True)
+    courier(told, **fields)[0].run(inbox, once=True)
     assert (inbox.finished, len(told.ids)) == ([0, 1], told_of)
 
 
 def test_what_no_record_tells_is_told_as_well():
     """Before the next record; it moves no place."""
     inbox, told = Inbox(HOLD), Told(500)
-    made, _ = courier(inbox, told)
+    made, _ = courier(told)
     event = of_record(ALERT, NOW, "toolgate")
     assert event is not None
     made.tell(event)
-    made.run(once=True)
+    made.run(inbox, once=True)
     assert (told.ids[:2], inbox.finished) == ([event.id, event.id], [0])
 
 
