@@ -16,6 +16,7 @@ A relative `secret_file` lies beside the file.
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass, field
@@ -39,6 +40,8 @@ SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
 TIMEOUT_MS_MIN, TIMEOUT_MS_MAX = 100, 60_000
 GIVE_UP_MS_MIN, GIVE_UP_MS_MAX = 60_000, 7 * 86_400_000
 _PREFIX = "whsec_"
+# A host's name; addresses with colons `urlsplit` has checked.
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
 
 
 class EndpointEntry(StrictModel):
@@ -67,6 +70,10 @@ class EndpointEntry(StrictModel):
     def _whole(self) -> Self:
         if (self.secret_file is None) == (self.secret_env is None):
             raise refused((), f"endpoint {self.name} needs one secret", "give it secret_file or secret_env")
+        for key in ("secret_file", "secret_env"):
+            if (getattr(self, key) or "").startswith(_PREFIX):  # whatever else is said of it would show it
+                what = f"{key} of endpoint {self.name} is a secret, not where one is"
+                raise refused((key,), what, "put it into a file, and name that")
         if fault := url_fault(self.url):
             raise refused(("url",), f"url {fault}", "write https://host/path")
         for at, name in enumerate(self.events or ()):
@@ -138,15 +145,15 @@ def url_fault(url: str) -> str:
     """What is wrong with an endpoint's address, or ""."""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        return f"is none: {error}"
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # its text may hold a part of a password
+        return "is none"
     if not url.isascii() or not url.isprintable() or " " in url:
         return "has characters that no address has"
-    if parts.scheme not in {"https", "http"} or not host:
-        return "is none"
     if parts.username is not None or parts.fragment:
         return "has a user, a password or a fragment"
+    if parts.scheme not in {"https", "http"} or port == 0 or not (_HOST.fullmatch(host) or ":" in host):
+        return "is none"
     if parts.scheme == "http" and not _is_here(host):
         return "is not encrypted: anybody on the way could read and answer it"
     return ""

@@ -72,6 +72,9 @@ endpoints:
         ),
         ("secret_env: S", "secret_env: T", "variable T holds no secret"),
         ("secret_env: S", "secret_file: none", "cannot be read: No such file"),
+        ("secret_env: S", "secret_env: whsec_dG9vIHNob3J0", "secret_env of endpoint pager is a secret"),
+        ("secret_env: S", "secret_file: whsec_dG9vIHNob3J0", "secret_file of endpoint pager is a secret"),
+        ("https://h.example", "https://u:dG9vIHNob3J0/@h.example", "url is none"),
     ],
     ids=str,
 )
@@ -96,7 +99,19 @@ def test_where_secrets_may_go(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["http://10.0.0.1/", "ftp://h/", "https://", "https://h/ x", "https://h:x/", "h"]
+    "url",
+    [
+        "http://10.0.0.1/",
+        "ftp://h/",
+        "https://",
+        "https://h/ x",
+        "https://h:x/",
+        "https://h:0/",
+        "https://h<i>/",
+        "https://h..example/",
+        f"https://{'h' * 64}/",
+        "h",
+    ],
 )
 def test_where_they_may_not(url):
     """In clear, or to no address."""
