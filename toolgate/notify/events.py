@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolgate.review.items import Item
 
 _SHOWN_BYTES_MAX = 1_048_576
+_TIME_MS_MAX = 253_402_300_799_000  # the last second of the year 9999
 
 
 class EventType(StrEnum):
@@ -65,7 +66,7 @@ def of_record(record: Hold | Draft | Alert, at_ms: int, prefix: str) -> Event | 
 
     Args:
         record: of holds, drafts or alerts.
-        at_ms: when the broker appended it.
+        at_ms: when the broker appended it; 0: it does not say, then it is as old as its decision.
         prefix: of the topics; ids of several do not meet.
     """
     if isinstance(record, Alert):
@@ -75,10 +76,9 @@ def of_record(record: Hold | Draft | Alert, at_ms: int, prefix: str) -> Event | 
     word = "opened" if record.state == OPEN else "ended"
     kind = "hold" if isinstance(record, Hold) else "draft"
     event_type = EventType(f"{kind}.{word}")
-    event = Event(
-        _id(prefix, event_type, id_of(record)), event_type, at_ms, record.workflow_id, _waiting(record, kind)
-    )
-    return replace(event, asked=_asked(record)) if isinstance(record, Hold) and word == "opened" else event
+    name = _id(prefix, event_type, id_of(record))
+    event = Event(name, event_type, at_ms or record.clk, record.workflow_id, _waiting(record, kind))
+    return replace(event, asked=_asked(record)) if word == "opened" else event
 
 
 def of_overdue(item: Item, prefix: str) -> Event:
@@ -131,7 +131,6 @@ def _waiting(record: Hold | Draft, kind: str) -> dict[str, Any]:
         "intent_id": record.intent_id,
         "tool": record.tool,
         "tool_version": record.tool_version,
-        "digest": record.digest,
         "policy_digest": record.policy_digest,
         "seq": record.seq,
         "approvals_needed": record.approvals_needed,
@@ -147,10 +146,18 @@ def _waiting(record: Hold | Draft, kind: str) -> dict[str, Any]:
     }
 
 
-def _asked(hold: Hold) -> dict[str, Any]:
-    """What an approver sees of the call: parameters as far as its policy does not redact them."""
-    why = [reason.because for reason in hold.reasons if reason.because]
-    return {"asked": _json(hold.diff), "records": hold.records, "cost_micros": hold.cost_micros, "why": why}
+def _asked(record: Hold | Draft) -> dict[str, Any]:
+    """What an approver sees of the call: parameters as far as its policy does not redact them.
+
+    The digest with it: of what is guessed, it says whether it is so.
+    """
+    return {
+        "asked": _json(record.diff),
+        "digest": record.digest,
+        "records": record.records,
+        "cost_micros": record.cost_micros,
+        "why": [reason.because for reason in record.reasons if reason.because],
+    }
 
 
 def _json(text: str) -> Any:
@@ -166,6 +173,9 @@ def _id(prefix: str, event_type: EventType, subject: str) -> str:
 
 
 def _iso(time_ms: int) -> str:
+    """A time that has no date is the nearest that has: no record may be one that nobody can be told of."""
     return (
-        datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        datetime.fromtimestamp(min(max(time_ms, 0), _TIME_MS_MAX) / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
     )

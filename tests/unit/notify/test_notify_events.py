@@ -87,7 +87,38 @@ def test_what_calls_ask_is_told_only_where_it_may_be():
     whole = said(of(HOLD), parameters=True)["data"]
     assert whole["asked"] == {"account": "DE1", "cents": 900_000}
     assert whole["why"] == ["$9,000 is more than $500"]
-    assert said(of(DRAFT), parameters=True) == said(of(DRAFT))
+    draft = changed(DRAFT, diff='{"account":"DE2"}', records=("DE2",))
+    assert said(of(draft), parameters=True)["data"]["asked"] == {"account": "DE2"}
+    assert b"DE2" not in of(draft).body(parameters=False)
+
+
+@pytest.mark.parametrize(
+    "record", [HOLD, DRAFT, changed(HOLD, state="expired")], ids=["hold", "draft", "ended"]
+)
+def test_what_is_asked_cannot_be_guessed_by_its_digest(record):
+    """Whoever guesses parameters could see that they are right."""
+    secret = changed(record, digest="0123456789abcdef")
+    assert b"0123456789abcdef" not in of(secret).body(parameters=False)
+
+
+@given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
+def test_no_time_keeps_a_record_from_being_told(time_ms, at_ms):
+    """One that no date has is shown as the nearest."""
+    for record in (
+        changed(HOLD, expires_at=time_ms, answer_by=time_ms),
+        changed(DRAFT, expires_at=time_ms),
+        changed(ALERT, clk=time_ms),
+    ):
+        event = of_record(record, at_ms, "toolgate")
+        assert event is not None
+        assert said(event)["timestamp"].endswith("Z")
+
+
+def test_a_record_without_a_time_is_as_old_as_its_decision():
+    """Else it would be too old at once."""
+    event = of_record(HOLD, 0, "toolgate")
+    assert event is not None
+    assert event.at_ms == NOW
 
 
 def test_an_item_is_told_to_be_overdue_once():
