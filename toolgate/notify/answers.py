@@ -32,13 +32,10 @@ def wait_s(tries: int, retry_after: str, chance: float) -> float:
 
     Args:
         tries: so far, from 1.
-        retry_after: what the endpoint asks for in seconds, or "": never less than that, within the same bound.
+        retry_after: what the endpoint asks for in seconds, never less than that, within the same bound; whatever
+            is no number of seconds, a date as well, asks for nothing.
         chance: a random number from 0 to 1: endpoints that come back are not met by all at once.
     """
     most = min(LONGEST_S, FIRST_S * (1 << min(tries, _TRIES_MAX)))
-    asked = (
-        float(retry_after)
-        if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 7
-        else 0.0
-    )
+    asked = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
     return max(min(asked, LONGEST_S), most / 2 + chance * most / 2)

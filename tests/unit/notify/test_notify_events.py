@@ -167,6 +167,22 @@ def test_waiting_has_its_bounds(tries, retry_after, chance):
     assert 0.5 <= wait_s(tries, retry_after, chance) <= LONGEST_S
     assert wait_s(tries, "", chance) <= wait_s(tries + 1, "", chance)
     if retry_after.isascii() and retry_after.isdigit():
-        assert (
-            wait_s(tries, retry_after, chance) >= min(int(retry_after[:6]), LONGEST_S) or len(retry_after) > 6
-        )
+        assert wait_s(tries, retry_after, chance) >= min(int(retry_after), LONGEST_S)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "least"),
+    [
+        ("7", 7),
+        ("9999999", LONGEST_S),
+        ("9" * 60_000, LONGEST_S),
+        *(
+            (text, 0.5)
+            for text in ("-5", "nan", "inf", "1e9", "0x10", "٣", "", "Wed, 21 Oct 2015 07:28:00 GMT")
+        ),
+    ],
+    ids=lambda value: str(value)[:12],
+)
+def test_how_long_an_endpoint_may_ask_to_wait(retry_after, least):
+    """As long as it says, within the bound; what is no number of seconds asks for nothing."""
+    assert least <= wait_s(1, retry_after, 0.0) <= max(least, 2.0)
