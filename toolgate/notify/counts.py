@@ -49,7 +49,11 @@ class Counts:
     def again(self, endpoint: str, age_ms: int) -> None:
         """It has not, and will be asked again."""
         self._again.labels(endpoint).inc()
-        self._age.labels(endpoint).set(age_ms / 1000)
+        self._age.labels(endpoint).set(max(0, age_ms) / 1000)
+
+    def left(self, endpoint: str) -> None:
+        """It is another's to tell by now: how old it becomes, the other knows."""
+        self._age.labels(endpoint).set(0)
 
     def refused(self, endpoint: str) -> None:
         """It says that the message is wrong."""

@@ -152,7 +152,8 @@ class Courier:
                     remedy="see that it runs; what it was not told, it will be told",
                 )
             if not inbox.wait(wait_s(tries, answer.retry_after, self._chance()), record):
-                return False
+                break
+        self._counts.left(self._endpoint.name)
         return False
 
     def _settled(self, event: Event, answer: Answer, age_ms: int) -> bool:

@@ -134,11 +134,12 @@ def test_what_is_too_old_is_given_up(age_ms, finished):
 
 
 def test_what_another_member_tells_by_now_is_not_done_with():
-    """Its place is not ours to move."""
+    """Its place is not ours to move, nor its age ours to show."""
     inbox, told = Inbox(HOLD), Told(500)
     inbox.ours = False
-    courier(told)[0].run(inbox, once=True)
-    assert (inbox.finished, len(told.ids)) == ([], 1)
+    made, counts = courier(told, NOW + 60_000)
+    made.run(inbox, once=True)
+    assert (inbox.finished, len(told.ids), count(counts, "age_seconds")) == ([], 1, 0)
 
 
 def test_a_process_that_is_to_end_does_not_try_for_ever():
