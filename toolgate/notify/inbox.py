@@ -58,7 +58,9 @@ class Inbox:
         self._group = notify_group_id(settings, endpoint)
         self._trouble = trouble
         self._held: set[tuple[str, int]] = set()
-        self._unread: set[tuple[str, int]] = set()  # whose end has not been reached since they were assigned
+        # Whose end has not been reached since they were assigned; None: nothing is assigned, or no longer.
+        self._unread: set[tuple[str, int]] | None = None
+        self._began: dict[tuple[str, int], int] = {}  # where this member has begun what had no place
         self._generation = 0
         self._consumer = Consumer({**notify_consumer_config(settings, endpoint), **trouble.settings()})
         self._consumer.subscribe(
@@ -68,7 +70,7 @@ class Inbox:
     @property
     def drained(self) -> bool:
         """Whether all that there was has been taken."""
-        return self._generation > 0 and not self._unread
+        return self._unread is not None and not self._unread
 
     def take(self, timeout_s: float) -> Envelope | None:
         """The next record, or None where none comes in time.
@@ -88,12 +90,7 @@ class Inbox:
     def done(self, told: Envelope) -> None:
         """Whoever owns the partition next begins behind this record. Where that fails, it is told once more."""
         name = next(full for full, topic in self._names.items() if topic == told.topic)
-        try:
-            self._consumer.commit(
-                offsets=[TopicPartition(name, told.partition, told.offset + 1)], asynchronous=False
-            )
-        except KafkaException as error:
-            _log.warning("the place was not kept", group=self._group, detail=cause(error).str())
+        self._keep(self._consumer, [TopicPartition(name, told.partition, told.offset + 1)])
 
     def wait(self, seconds: float, told: Envelope | None = None) -> bool:
         """Let time pass without leaving the group; whether the record is still ours to tell.
@@ -146,15 +143,26 @@ class Inbox:
         self._held = {(place.topic, place.partition) for place in places}
         self._unread = set(self._held)
         consumer.assign(begin)
+        consumer.resume(begin)  # taken away while they were paused, they would come back paused
         if begin:
-            consumer.commit(offsets=begin, asynchronous=False)
+            self._keep(consumer, begin)
         _log.info("partitions assigned", group=self._group, partitions=len(places))
+
+    def _keep(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Commit, or say that it was not to be: where members come and go, it is refused, and asked for again."""
+        try:
+            consumer.commit(offsets=places, asynchronous=False)
+        except KafkaException as error:
+            _log.warning("the place was not kept", group=self._group, detail=cause(error).str())
 
     def _begin(self, consumer: Consumer, place: TopicPartition) -> TopicPartition:
         if place.error is not None:
             raise KafkaException(place.error)
         if place.offset >= 0:
             return TopicPartition(place.topic, place.partition, place.offset)
+        known = (place.topic, place.partition)
+        if known in self._began:  # the place was not kept then; what has come since is not to be missed
+            return TopicPartition(*known, self._began[known])
         try:
             end = bounds(consumer, place, _ASK_S, self._trouble)[1]
         except RetryError as error:
@@ -163,15 +171,17 @@ class Inbox:
                 where=self._group,
                 remedy="see that Kafka runs",
             ) from error
-        return TopicPartition(place.topic, place.partition, end)
+        self._began[known] = end
+        return TopicPartition(*known, end)
 
     def _revoked(self, _consumer: Consumer, _places: list[TopicPartition]) -> None:
         self._generation += 1
-        self._held, self._unread = set(), set()
+        self._held, self._unread = set(), None
 
     def _complain(self, error: KafkaError, message: Message) -> None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            self._unread.discard((message.topic() or "", message.partition() or 0))
+            if self._unread is not None:
+                self._unread.discard((message.topic() or "", message.partition() or 0))
         elif error.code() in _REFUSED:
             raise RefusedError(
                 f"records cannot be read: {error.str()}{self._trouble.because()}",
