@@ -83,7 +83,9 @@ class Member:
     def begin(self, offsets: Mapping[int, int]) -> None:
         """Fetch these partitions from these offsets on, and no others."""
         self._next = dict(offsets)
-        self._consumer.assign([TopicPartition(self._topic, p, offset) for p, offset in offsets.items()])
+        places = [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
+        self._consumer.assign(places)
+        self._consumer.resume(places)  # one that was paused when it was taken away comes back paused
 
     def pause(self, partition: int) -> None:
         """Fetch nothing more of a partition; what was fetched and not delivered is fetched again later."""
