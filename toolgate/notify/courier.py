@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.registry import Registry
 
 TRIES_ONCE = 3  # where the process is to end: somebody will start it again
+SILENT_ONCE_S = 120.0  # longer than another member takes over one request, or to be found dead
 _POLL_S = 0.5
 _RECORDS: Mapping[str, type[Hold | Draft | Alert]] = {"holds": Hold, "drafts": Draft, "alerts": Alert}
 _log = structlog.get_logger("toolgate.notify")
@@ -100,21 +101,30 @@ class Courier:
             once: whether to end.
 
         Raises:
-            UnreachableError: `once`, and the endpoint takes nothing.
+            UnreachableError: `once`, and the endpoint takes nothing, or Kafka gives nothing.
             RefusedError: the topics may not be read.
         """
         tries_max = TRIES_ONCE if once else 0
+        heard = time.monotonic()
         while not self._stopped():
             while self._besides and self._told(inbox, self._besides[0], None, tries_max):
                 self._besides.popleft()
+                heard = time.monotonic()
             told = inbox.take(_POLL_S)
             if told is None:
                 if once and inbox.drained and not self._besides:
                     return
+                if once and time.monotonic() - heard >= SILENT_ONCE_S:
+                    raise UnreachableError(
+                        f"Kafka gives nothing for endpoint {self._endpoint.name}, though not all was read",
+                        where=f"{SILENT_ONCE_S:g} s",
+                        remedy="see that Kafka runs, and what the lines above say; what was not told, will be told",
+                    )
                 continue
             event = self._event(told)
             if event is None or self._told(inbox, event, told, tries_max):
                 inbox.done(told)
+            heard = time.monotonic()
 
     def _event(self, told: Envelope) -> Event | None:
         try:

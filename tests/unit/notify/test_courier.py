@@ -11,6 +11,7 @@ import pytest
 from notices import ALERT, HOLD, NOW
 from receiver import SECRET, receiving
 
+from toolgate.notify import courier as couriers
 from toolgate.notify.counts import Counts
 from toolgate.notify.courier import Courier
 from toolgate.notify.endpoints import Endpoint
@@ -148,6 +149,16 @@ def test_a_process_that_is_to_end_does_not_try_for_ever():
     with pytest.raises(UnreachableError, match="endpoint pager takes nothing: status 500"):
         courier(told)[0].run(inbox, once=True)
     assert (inbox.finished, len(told.ids)) == ([], 3)
+
+
+def test_a_process_that_is_to_end_does_not_listen_for_ever(monkeypatch):
+    """Where records are left that nobody gives, it says so."""
+    monkeypatch.setattr(couriers, "SILENT_ONCE_S", 0.05)
+    inbox, told = Inbox(HOLD), Told()
+    monkeypatch.setattr(Inbox, "drained", False)
+    with pytest.raises(UnreachableError, match="gives nothing for endpoint pager"):
+        courier(told)[0].run(inbox, once=True)
+    assert inbox.finished == [0]
 
 
 def test_nobody_is_told_once_it_is_stopped():
