@@ -48,10 +48,16 @@ class Crew:
         ]
         if shared is not None:
             threads.append(threading.Thread(target=self._keep, args=(shared,)))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        except (
+            KeyboardInterrupt
+        ):  # else the process would wait for them all the same, and they for their work
+            self._stopped.set()
+            raise
         if self._error is not None:
             raise self._error
 

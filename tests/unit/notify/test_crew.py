@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 
 import pytest
@@ -80,6 +81,19 @@ def test_stopped_while_one_waits_to_begin_again():
 
     Crew(stopped, failures, LIMIT_S).run({"hurt": failing(), "other": other})
     assert failures.names == ["hurt"]
+
+
+def test_an_interrupt_ends_all():
+    """Soon: nobody waits until all is done."""
+    stopped = threading.Event()
+
+    def work() -> None:
+        _thread.interrupt_main()
+        _ended(stopped)
+
+    with pytest.raises(KeyboardInterrupt):
+        Crew(stopped, Failures(), None).run({"a": work})
+    assert stopped.is_set()
 
 
 def _ended(stopped: threading.Event) -> None:
