@@ -102,6 +102,10 @@ def of_overdue(item: Item, prefix: str) -> Event:
 
 
 def _alert(alert: Alert, prefix: str) -> Event:
+    evidence = _json(alert.evidence)
+    shown = evidence
+    if isinstance(evidence, dict):  # what a call costs is often what it asks for: an amount
+        shown = {name: value for name, value in evidence.items() if name != "cost_micros"}
     data = {
         "id": alert.alert_id,
         "kind": alert.kind,
@@ -111,12 +115,12 @@ def _alert(alert: Alert, prefix: str) -> Event:
         "run_id": alert.run_id,
         "subject": alert.subject,
         "summary": alert.summary,
-        "evidence": _json(alert.evidence),
+        "evidence": shown,
         "seq": alert.seq,
     }
     # Whoever raises it again dates it again: the ledger's time is that of its cause.
     name = _id(prefix, EventType.ALERT_RAISED, alert.alert_id)
-    return Event(name, EventType.ALERT_RAISED, alert.clk, alert.workflow_id, data)
+    return Event(name, EventType.ALERT_RAISED, alert.clk, alert.workflow_id, data, {"evidence": evidence})
 
 
 def _waiting(record: Hold | Draft, kind: str) -> dict[str, Any]:

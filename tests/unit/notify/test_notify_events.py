@@ -101,6 +101,13 @@ def test_what_is_asked_cannot_be_guessed_by_its_digest(record):
     assert b"0123456789abcdef" not in of(secret).body(parameters=False)
 
 
+def test_what_a_call_costs_is_told_of_an_alert_only_where_it_may_be():
+    """As of a hold: it is often the very amount that was asked for."""
+    event = of(changed(ALERT, evidence='{"cost_micros":987654,"tool":"pay"}'))
+    assert said(event)["data"]["evidence"] == {"tool": "pay"}
+    assert said(event, parameters=True)["data"]["evidence"] == {"cost_micros": 987_654, "tool": "pay"}
+
+
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
 def test_no_time_keeps_a_record_from_being_told(time_ms, at_ms):
     """One that no date has is shown as the nearest."""
