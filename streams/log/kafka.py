@@ -166,6 +166,7 @@ class KafkaLog:
             self._sought = False
             places = [TopicPartition(self._settings.topic(n), p, at) for (n, p), at in self._next.items()]
             self._call("assign", lambda: consumer.assign(places))
+            consumer.resume(places)  # one that was taken away while it was paused comes back paused
         ahead = self._ahead_of_control()
         try:
             if ahead:

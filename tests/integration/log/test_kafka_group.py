@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from toolgate.streams.ports import FatalError, LogError
 
@@ -45,6 +46,17 @@ def test_records_come_in_offset_order_across_seeks(log, settings, write, drive):
 
     assert [r.offset for r in rest if r.partition == 0] == list(range(10, 300))
     assert [r.offset for r in first + rest if r.partition == 1] == list(range(300))
+
+
+def test_what_was_paused_when_it_was_taken_away_is_read_once_it_is_back(log, settings, write, drive):
+    """The client keeps a pause over a new assignment, and control pauses the rest while it is fetched."""
+    write(settings, "intents", 0, b"one")
+    log.seek(HERE, 0)
+    drive.collect(log, 1)
+    log._consumer.pause([TopicPartition(settings.topic("intents"), 0)])
+    log.seek(HERE, 0)
+
+    assert [record.value for record in drive.collect(log, 1)] == [b"one"]
 
 
 def test_control_that_was_tailed_is_delivered_before_what_was_fetched_already(log, settings, write, drive):
