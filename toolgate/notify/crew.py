@@ -53,9 +53,8 @@ class Crew:
                 thread.start()
             for thread in threads:
                 thread.join()
-        except (
-            KeyboardInterrupt
-        ):  # else the process would wait for them all the same, and they for their work
+        except KeyboardInterrupt:
+            # Else the process would wait for them all the same, and they for their work.
             self._stopped.set()
             raise
         if self._error is not None:
