@@ -1,4 +1,4 @@
-"""Names: what an id may look like, and globs over names.
+"""Names: what an id may look like, globs over names, and which hosts are this machine.
 
 Ids are ASCII, so that two that look alike are alike; none has a slash, which joins a tenant to what it owns.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import unicodedata
+from ipaddress import ip_address
 
 ID_CHARS_MAX = 128
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}\Z", re.ASCII)
@@ -61,3 +62,11 @@ def _fault(text: str, marks: str) -> str:
         if not char.isalnum() and char not in marks:
             return f"has {char!r} at character {place}: only ASCII letters, digits and {marks}"
     return f"starts with {text[0]!r}: the first character is a letter or digit"
+
+
+def names_this_machine(host: str) -> bool:
+    """Whether what a host name or address reaches never leaves this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

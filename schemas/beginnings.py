@@ -6,11 +6,10 @@ long. Nothing is said here of the rest of it, not even that it is there.
 
 from __future__ import annotations
 
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from toolgate.schemas.binary import NESTED
-from toolgate.schemas.bundle import schemas, subject_of
 from toolgate.schemas.codec import HEADER_BYTES
 from toolgate.schemas.frozen import names_of
 from toolgate.schemas.reading import reader
@@ -27,19 +26,17 @@ class Beginnings(Generic[T]):
     """Reads the values of a record's topic as another, smaller class.
 
     Args:
-        record_type: the record.
-        kind: a frozen class of some of its fields, in their order and by their names; two or more.
-        codec: reads a record whole, where its schema is an earlier one.
+        kind: a frozen class of some of its fields, in their order and by their names; two or more, or the first alone.
+        codec: the record's; reads it whole where its schema is an earlier one.
     """
 
-    def __init__(self, record_type: type[Any], kind: type[T], codec: Codec[Any]) -> None:
-        newest = schemas(subject_of(record_type).stem)[-1].runtime
-        wanted, names = names_of(kind), [field["name"] for field in newest["fields"]]
-        places = [names.index(name) for name in wanted]
+    def __init__(self, kind: type[T], codec: Codec[Any]) -> None:
+        newest = codec.newest.runtime
+        names = [field["name"] for field in newest["fields"]]
+        places = [names.index(name) for name in names_of(kind)]
         begins = {**newest, "fields": newest["fields"][: places[-1] + 1]}
         self._read = reader(begins, {**NESTED, newest["name"]: _made(kind, places)})
-        self._header = b"\x00" + codec.schema_id.to_bytes(HEADER_BYTES - 1, "big")
-        self._fields, self._kind, self._codec = attrgetter(*wanted), kind, codec
+        self._kind, self._codec = kind, codec
 
     def __call__(self, value: bytes | None) -> T:
         """The beginning of a value.
@@ -47,7 +44,7 @@ class Beginnings(Generic[T]):
         Raises:
             DecodeError: it cannot be read.
         """
-        if value is not None and value.startswith(self._header):
+        if value is not None and value.startswith(self._codec.header):
             try:
                 found, end = self._read(value, HEADER_BYTES)
             except (ValueError, IndexError):
@@ -56,7 +53,8 @@ class Beginnings(Generic[T]):
                 if end <= len(value):
                     read: T = found
                     return read
-        return self._kind(*self._fields(self._codec.decode(value)))
+        whole = self._codec.decode(value)
+        return self._kind(*(getattr(whole, name) for name in names_of(self._kind)))
 
 
 def _made(kind: type[T], places: list[int]) -> Callable[..., T]:

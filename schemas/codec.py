@@ -58,6 +58,11 @@ class DecodeError(ValueError):
         self.reason_code = reason_code
         self.detail = detail
 
+    @property
+    def undecided(self) -> bool:
+        """Whether the value may be good: its schema id is new, and the Schema Registry could not say what it names."""
+        return self.reason_code == DecodeCode.REGISTRY_UNAVAILABLE
+
 
 class EncodeError(ValueError):
     """A record that must not be written: it could not be read back."""
@@ -79,6 +84,8 @@ def body_digest(value: bytes) -> str:
 class Codec(Generic[T]):
     """Reads and writes the values of one record's topic.
 
+    `newest` is the schema that it writes with, `header` what such values begin with.
+
     Args:
         record_type: A dataclass of `toolgate.schemas.records` that has a topic.
         registry: Where ids come from; the bundled ones by default.
@@ -91,11 +98,11 @@ class Codec(Generic[T]):
     def __init__(self, record_type: type[T], registry: Registry | None = None) -> None:
         self._subject = subject_of(record_type)
         self._registry = registry or registries.bundled()
-        self._newest = schemas(self._subject.stem)[-1]
-        self._name = self._newest.runtime["name"]
-        self.schema_id = self._registry.id_of(self._newest)
-        self._header = _MAGIC + self.schema_id.to_bytes(4, "big")
-        self._writers = {self._header: self._newest}
+        self.newest = schemas(self._subject.stem)[-1]
+        self._name = self.newest.runtime["name"]
+        self.schema_id = self._registry.id_of(self.newest)
+        self.header = _MAGIC + self.schema_id.to_bytes(4, "big")
+        self._writers = {self.header: self.newest}
         binary = _prepared(self._subject)
         self._write, self._read = binary.write, binary.read
         self._names = _names_of(self._subject)
@@ -107,7 +114,7 @@ class Codec(Generic[T]):
             EncodeError: A field has a type, a size or a character that `decode` would refuse.
         """
         try:
-            value = self._header + self._write(record)
+            value = self.header + self._write(record)
         except Exception as error:
             raise EncodeError(f"{self._name}: {type(error).__name__}: {error}") from error
         if len(value) > self._subject.bytes_max:
@@ -148,7 +155,7 @@ class Codec(Generic[T]):
         record: T
         write, read = self._write, self._read
         try:
-            if writer is not self._newest:
+            if writer is not self.newest:
                 if (earlier := _earlier(self._subject, writer.version)) is not None:
                     write, read = earlier.write, earlier.read
                 else:
@@ -170,9 +177,9 @@ class Codec(Generic[T]):
         )
         if again.getvalue() != body:
             _refuse(DecodeCode.NOT_CANONICAL, _NOT_CANONICAL)
-        datum = schemaless_reader(BytesIO(body), writer.runtime, self._newest.runtime, *_NAMED)
+        datum = schemaless_reader(BytesIO(body), writer.runtime, self.newest.runtime, *_NAMED)
         resolved = BytesIO()
-        schemaless_writer(resolved, self._newest.runtime, datum)
+        schemaless_writer(resolved, self.newest.runtime, datum)
         return resolved.getvalue()
 
     def _learn(self, header: bytes) -> Schema:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.processors.voting import HOLD_EXPIRY
-from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Draft, Hold, Tick
@@ -117,7 +117,7 @@ class Due:
         try:
             told = self._codecs[topic].decode(value)
         except DecodeError as error:
-            if error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE:
+            if error.undecided:
                 raise UnavailableError(error.detail) from error
             return  # only the gate writes here: what is no record of ours has nothing to expire
         hold_id = id_of(told)

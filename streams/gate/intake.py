@@ -24,7 +24,7 @@ from toolgate.processors.settling import cost_fault, settle_of
 from toolgate.processors.shown import known_of
 from toolgate.processors.voting import nothing_waits, step_of_tick, step_of_vote
 from toolgate.processors.world import World
-from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.enums import WAITS, Choice, ResultStatus, Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Intent, Reason, Result, RunContract, Tick, Vote
@@ -85,9 +85,7 @@ class Intake:
         try:
             record, schema_id, digest = self._codecs[envelope.topic].read(envelope.value)
         except DecodeError as error:
-            if (
-                error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE
-            ):  # may be a good record: wait, do not judge
+            if error.undecided:  # wait, do not judge
                 raise UnavailableError(error.detail) from error
             return Reading(envelope, problem=(error.reason_code, error.detail))
         return Reading(envelope, record, schema_id, digest)

@@ -252,9 +252,8 @@ class Gate:
 
     def _revoked(self, partitions: frozenset[TopicPartition]) -> None:
         """Called inside `poll` and `close`, when nothing is in flight and the last commit is done."""
-        for tp in sorted(
-            partitions
-        ):  # in one order, or a simulated history would hang on how names are hashed
+        # In one order, or a simulated history would hang on how names are hashed.
+        for tp in sorted(partitions):
             held = self._held.pop(tp, None)
             if held is not None:
                 self._ledger.release(tp, self._fixed.slot, held.epoch)

@@ -153,17 +153,16 @@ class Metrics:
             self._quarantined,
         )
         tallies = tuple(Tally[str]() for _ in counters)
-        *kinds, codes, would_have, waived, topics, quarantined = tallies
-        of_kind = dict(zip((Intent, Vote, Result, RunContract), kinds, strict=True))
+        intents, words, results, contracts, codes, would_have, waived, topics, quarantined = tallies
+        of_kind = {Intent: intents, Vote: words, Tick: words, Result: results, RunContract: contracts}
         uncovered: Tally[str] = Tally()
         for item, decision in decided:
             record, topic = item.reading.record, item.reading.envelope.topic
             topics[topic] += 1
             if decision.verdict == Verdict.QUARANTINE:
                 quarantined[topic] += 1
-            kind = Vote if isinstance(record, Tick) else type(record)
-            if kind in of_kind:
-                of_kind[kind][_came_to(item, decision)] += 1
+            if (tally := of_kind.get(type(record))) is not None:
+                tally[_came_to(item, decision)] += 1
             if isinstance(record, Intent):
                 would_have.update(_would_have(item, decision))
             waived.update(_waived(item, decision))

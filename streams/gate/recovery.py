@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from toolgate.schemas.beginnings import Beginnings
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import AuditEvent
 from toolgate.streams.gate import snapshots
+from toolgate.streams.ledger.chunks import chunks
 from toolgate.streams.ports import CONTROL, Entry, LogError, Seen
 
 if TYPE_CHECKING:
@@ -30,16 +31,14 @@ class LostInputError(LogError):
     """Input records were deleted before they were decided, or the audit is not readable: a person must look."""
 
 
-T = TypeVar("T")
 CHUNK = 2000  # events between two signs of life
 
 
 @frozen
 class _Place:
-    """Which of an event's fields say how much more of it is needed."""
+    """The field of an event that says how much more of it is needed."""
 
     seq: int
-    gen: str
 
 
 class History:
@@ -49,9 +48,9 @@ class History:
         self._log = log
         self._inputs = inputs
         self._codec = Codec(AuditEvent, registry)
-        self._places = Beginnings(AuditEvent, _Place, self._codec)
-        self._seen = Beginnings(AuditEvent, Seen, self._codec)
-        self._entries = Beginnings(AuditEvent, Entry, self._codec)
+        self._places = Beginnings(_Place, self._codec)
+        self._seen = Beginnings(Seen, self._codec)
+        self._entries = Beginnings(Entry, self._codec)
         self.committed: Mapping[TopicPartition, int] = {}
         self.control: list[int] = []  # offsets of all control records
         self.snapshot: Snapshot | None = None
@@ -183,16 +182,12 @@ def recover(  # noqa: PLR0913
         yield "load"
         ledger.load(nonce, snapshot.clk, snapshot.accounts, snapshot.reserved)
         # Which ids were seen is rebuilt from the audit over its horizon, whatever the snapshot holds.
-        for seen in _chunks(history.seen):
+        for seen in chunks(history.seen, count=CHUNK):
             yield "apply"
             ledger.remember(nonce, seen)
-    for entries in _chunks(history.entries):
+    for entries in chunks(history.entries, count=CHUNK):
         yield "apply"
         ledger.apply(nonce, entries)
     yield "finish"
     ctl = history.control[-1] + 1 if history.control else 0
     ledger.finish(nonce, history.seq(), ctl, history.after(), nexts)
-
-
-def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (rows[at : at + CHUNK] for at in range(0, len(rows), CHUNK))

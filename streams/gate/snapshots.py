@@ -20,6 +20,7 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import AuditEvent
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
+from toolgate.streams.ledger.chunks import chunks
 from toolgate.streams.ledger.fold import Fold
 from toolgate.streams.ledger.rows import reservations, reserved
 from toolgate.streams.ports import Output, Reserved
@@ -76,14 +77,14 @@ def look(log: Log) -> Generator[str, None, Snapshot | None]:
         for envelope in log.read(TOPIC, {0: start}):
             yield "read"
             written.setdefault(envelope.key, []).append(envelope)
-        found = _newest(written, start)
-        if isinstance(found, Snapshot) or start <= first:
-            return found if isinstance(found, Snapshot) else None
-        start = max(first, end - 8 * (end - start) if found is None else found)
+        found, begin = _newest(written, start)
+        if found is not None or start <= first:
+            return found
+        start = max(first, end - 8 * (end - start) if begin is None else begin)
 
 
-def _newest(written: Mapping[bytes | None, list[Envelope]], start: int) -> Snapshot | int | None:
-    """The newest snapshot that is complete from `start` on, or where to look for one that begins before.
+def _newest(written: Mapping[bytes | None, list[Envelope]], start: int) -> tuple[Snapshot | None, int | None]:
+    """The newest snapshot that is complete from `start` on; else where one begins of which the end is there.
 
     Only of that one everything is unpacked. What cannot be read is passed over.
 
@@ -97,11 +98,11 @@ def _newest(written: Mapping[bytes | None, list[Envelope]], start: int) -> Snaps
             continue
         parts = [row for envelope in records[:-1][-end["end"] :] if (row := _row(envelope)) is not None]
         if len(parts) == end["end"]:
-            return _made(end, parts)
+            return _made(end, parts), None
         begin: int = records[-1].offset - end["end"]  # they lie side by side: a transaction of one writer
         if begin < start:
-            return begin
-    return None
+            return None, begin
+    return None, None
 
 
 def _made(end: dict[str, Any], parts: list[dict[str, Any]]) -> Snapshot:
@@ -138,7 +139,11 @@ def _row(envelope: Envelope) -> dict[str, Any] | None:
 def outputs(snapshot: Snapshot) -> list[Output]:
     """The records of a snapshot's transaction."""
     key = f"{snapshot.seq:020d}".encode()
-    made = [_output(key, {"accounts": part, "buckets": [], "due": []}) for part in _parts(snapshot.accounts)]
+    made = [
+        _output(key, {"accounts": dict(part), "buckets": [], "due": []})
+        # An account with many records is as large as thousands without.
+        for part in chunks(snapshot.accounts.items(), size=PART_BYTES, weight=lambda one: len(_packed(one)))
+    ]
     made += [
         _output(key, {"accounts": {}, "buckets": part.buckets, "due": part.due}) for part in snapshot.reserved
     ]
@@ -152,20 +157,6 @@ def outputs(snapshot: Snapshot) -> list[Output]:
         "next": [[*tp, offset] for tp, offset in snapshot.next.items()],
     }
     return [*made, _output(key, end)]
-
-
-def _parts(rows: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows in parts of about PART_BYTES: an account with many records is as large as thousands without."""
-    part: dict[str, Any] = {}
-    size = 0
-    for name, row in rows.items():
-        part[name] = row
-        size += len(name) + len(_packed(row))
-        if size >= PART_BYTES:
-            yield part
-            part, size = {}, 0
-    if part:
-        yield part
 
 
 def _output(key: bytes, row: dict[str, Any]) -> Output:
@@ -192,7 +183,7 @@ class Snapshotter:
     def __init__(self, log: Log, registry: Registry | None = None) -> None:
         self._log = log
         self._codec = Codec(AuditEvent, registry)
-        self._heads = Beginnings(AuditEvent, _Head, self._codec)
+        self._heads = Beginnings(_Head, self._codec)
         base = latest(log)
         # Which ids were seen is never in a snapshot: they would be most of its memory.
         if base is None:

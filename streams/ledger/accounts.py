@@ -14,7 +14,7 @@ from toolgate.processors.claims import AMOUNT_MAX, FACT_BYTES_MAX, FACTS_BYTES_M
 from toolgate.streams.ports import Look
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from toolgate.schemas.records import Op
 
@@ -23,6 +23,17 @@ BUCKETS_KEPT = 4  # ... the current one and four before it: a horizon of at leas
 RUN_SCOPE = "run:"  # accounts of one run are only touched from its own partition
 
 Give = tuple[str, str, int]  # (kind, name, amount): "c" frees money, "n" commits a count
+
+
+def given_back(parts: Iterable[Sequence[Any]], end: str, expires_at: int, clk: int) -> list[tuple[str, int]]:
+    """What time will still give back of a reservation: account and amount of each such part."""
+    if end or expires_at <= clk:
+        return []
+    return [
+        (account, amount)
+        for account, _unit, amount, _max, on_expiry, _keep in parts
+        if on_expiry == "release"
+    ]
 
 
 def seen_key(tenant: str, intent_id: str) -> str:
@@ -349,7 +360,7 @@ class Accounts:
         return {"accounts": dict(sorted(table.items())), "reservations": dict(sorted(reservations.items()))}
 
     @classmethod
-    def restore(cls, state: dict[str, Any], clk: int) -> Accounts:  # noqa: C901 - one case a kind
+    def restore(cls, state: dict[str, Any], clk: int) -> Accounts:
         """Accounts from a canonical state taken at or before `clk`."""
         made = cls()
         for name, row in state["accounts"].items():
@@ -371,10 +382,8 @@ class Accounts:
             kept = tuple(tuple(p) for p in parts)
             touched = tuple(tuple(s) for s in sets)
             made.reservations[name] = Reservation(born, expires_at, digest, tool, kept, touched, end)
-            if end:
-                continue
-            for account, _unit, amount, _max, on_expiry, _keep in kept:
+            for account, amount in given_back(kept, end, expires_at, clk):
                 money = made.table.get(f"c:{account}")
-                if on_expiry == "release" and expires_at > clk and isinstance(money, Money):
+                if isinstance(money, Money):
                     money.parts[name] = (expires_at, amount)
         return made

@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from toolgate.streams.ledger import rows, scripts, wire
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
+from toolgate.streams.ledger.chunks import chunks
 from toolgate.streams.ports import (
     NOBODY,
     CodeMismatchError,
@@ -29,7 +30,7 @@ from toolgate.streams.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolgate.streams.ports import Entry, Reserved, Seen
 
@@ -89,7 +90,7 @@ class RedisLedger:
     def _run(self, command: str, argument: Any, *, slow: bool = False) -> Any:
         """One EVALSHA. Never EVAL here: a script that Redis does not know is how we notice that it is another."""
         client = self._slow if slow else self._redis
-        return self._evaluate(client, self._sha, command, msgpack.packb(argument, use_bin_type=False))
+        return self._evaluate(client, self._sha, command, rows.packed(argument))
 
     def _evaluate(self, client: Any, sha: str, command: str, packed: bytes) -> Any:
         with _refusals():
@@ -97,7 +98,7 @@ class RedisLedger:
 
     def _ship(self, command: str, argument: Any) -> None:
         """`_run` of a rebuild's step that is not waited for: what goes wrong in it is raised by the next one."""
-        packed = msgpack.packb(argument, use_bin_type=False)
+        packed = rows.packed(argument)
         self._await_shipped()
         self._shipped = self._shipper.submit(self._evaluate, self._slow, self._sha, command, packed)
 
@@ -150,7 +151,7 @@ class RedisLedger:
         """See `ports.Ledger`."""
         self._give_up()
         self._call = wire.Call(ctl, shares)
-        argument = msgpack.packb(self._call.argument, use_bin_type=False)
+        argument = rows.packed(self._call.argument)
         try:
             self._waiting = self._redis.connection_pool.get_connection()
             self._waiting.send_command("EVALSHA", self._sha, 1, self._tag, "decide", argument)
@@ -227,7 +228,7 @@ class RedisLedger:
         self._know(nonce)
         self._ship("load", [clk, [], [], []])
         made = (rows.account(name, row) for name, row in accounts.items())
-        for chunk in _chunks(made, rows.weight):
+        for chunk in chunks(made, count=CHUNK, size=CHUNK_BYTES, weight=rows.weight):
             self._ship("load", [clk, chunk, [], []])
         for part in reserved:
             self._ship("load", [clk, [], part.buckets, part.due])
@@ -236,13 +237,13 @@ class RedisLedger:
     def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in _chunks(entries):
+        for chunk in chunks(entries, count=CHUNK):
             self._ship("apply", wire.entries_argument(chunk))
 
     def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in _chunks(seen):
+        for chunk in chunks(seen, count=CHUNK):
             self._ship("remember", wire.seen_argument(chunk))
 
     def finish(
@@ -306,20 +307,6 @@ class RedisLedger:
 
 def _lists(value: Any) -> Any:
     return [_lists(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _chunks(values: Iterable[Any], weight: Callable[[Any], int] = lambda _: 0) -> Iterator[list[Any]]:
-    """In their order, at most CHUNK at a time, and no more behind the one that passes CHUNK_BYTES."""
-    chunk: list[Any] = []
-    weighs = 0
-    for value in values:
-        chunk.append(value)
-        weighs += weight(value)
-        if len(chunk) >= CHUNK or weighs >= CHUNK_BYTES:
-            yield chunk
-            chunk, weighs = [], 0
-    if chunk:
-        yield chunk
 
 
 @contextmanager

@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
+from toolgate.streams.ledger.accounts import given_back
+from toolgate.streams.ledger.chunks import chunks
 from toolgate.streams.ports import Reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+def packed(value: Any) -> bytes:
+    """A value as scripts pack and unpack it: they have one kind of string."""
+    made: bytes = msgpack.packb(value, use_bin_type=False)
+    return made
 
 
 def mark(raw: bytes) -> tuple[int, int, int]:
@@ -55,24 +63,20 @@ def reserved(rows: Iterable[tuple[str, list[Any]]], clk: int, size: int) -> Iter
         clk: the state's time.
         size: about how many bytes a part may have.
     """
-    buckets: dict[int, list[Any]] = {}
-    due: list[list[Any]] = []
-    weighs = 0
-    for name, (born, expires_at, digest, tool, parts, end, sets) in rows:
-        row = _packed(end) + _packed([born, expires_at, digest, tool, parts, sets])
-        buckets.setdefault(born, []).extend((name, row))
-        if end == "" and expires_at > clk:
-            due += (
-                [account, name, expires_at, amount]
-                for account, _unit, amount, _max, on_expiry, _keep in parts
-                if on_expiry == "release"
-            )
-        weighs += len(name) + len(row)
-        if weighs >= size:
-            yield Reserved(list(buckets.items()), due)
-            buckets, due, weighs = {}, [], 0
-    if buckets:
+    stored = ((name, _stored(row), row) for name, row in rows)
+    for chunk in chunks(stored, size=size, weight=lambda one: len(one[0]) + len(one[1])):
+        buckets: dict[int, list[Any]] = {}
+        due: list[list[Any]] = []
+        for name, raw, (born, expires_at, _digest, _tool, parts, end, _sets) in chunk:
+            buckets.setdefault(born, []).extend((name, raw))
+            returns = given_back(parts, end, expires_at, clk)
+            due += ([account, name, expires_at, amount] for account, amount in returns)
         yield Reserved(list(buckets.items()), due)
+
+
+def _stored(row: list[Any]) -> bytes:
+    *before, end, sets = row
+    return packed(end) + packed([*before, sets])
 
 
 def reservations(parts: Iterable[Reserved]) -> dict[str, list[Any]]:
@@ -109,11 +113,6 @@ def parse_reservation(raw: bytes) -> list[Any]:
     unpacker.feed(raw)
     end, (*row, sets) = unpacker
     return [*row, end, sets]
-
-
-def _packed(value: Any) -> bytes:
-    packed: bytes = msgpack.packb(value, use_bin_type=False)
-    return packed
 
 
 def parse_first(raw: bytes) -> list[Any]:

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from toolgate.streams.log import reading
-from toolgate.streams.log.messages import UNDELIVERABLE, input_envelope, take, undeliverable
+from toolgate.streams.log.messages import UNDELIVERABLE, assign, input_envelope, take, undeliverable
 from toolgate.streams.log.places import Places
 from toolgate.streams.log.producer import TransactionalProducer, cause, fence
 from toolgate.streams.log.stalls import Stalls
@@ -165,8 +165,7 @@ class KafkaLog:
         if self._sought:
             self._sought = False
             places = [TopicPartition(self._settings.topic(n), p, at) for (n, p), at in self._next.items()]
-            self._call("assign", lambda: consumer.assign(places))
-            consumer.resume(places)  # one that was taken away while it was paused comes back paused
+            self._call("assign", lambda: assign(consumer, places))
         ahead = self._ahead_of_control()
         try:
             if ahead:

@@ -12,7 +12,7 @@ from toolgate.schemas.frozen import changed
 from toolgate.streams.topics import INPUT_BYTES_MAX
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, Message
+    from confluent_kafka import Consumer, Message, TopicPartition
 
 # Errors that are about the bytes of a batch: asking again gives the same answer.
 UNDELIVERABLE = frozenset(
@@ -46,6 +46,16 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> list[Message]:
     if first is None:
         return []
     return [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
+
+
+def assign(consumer: Consumer, places: list[TopicPartition]) -> None:
+    """Fetch from these places on, and from no others.
+
+    The client keeps a pause over a new assignment: a partition that was taken away while it was paused would come back
+    and give nothing.
+    """
+    consumer.assign(places)
+    consumer.resume(places)
 
 
 def envelope(message: Message, topic: str) -> Envelope:

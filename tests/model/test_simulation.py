@@ -109,7 +109,7 @@ def test_a_fault_that_is_left_out_does_not_happen():
 
 
 def test_worlds_take_turns():
-    """Each is lived in by every ninth seed."""
+    """Each is lived in by every tenth seed."""
     assert set(KINDS) == set(WORLDS)
     assert [simulate.world_of(seed) for seed in range(11)] == [*KINDS, KINDS[0]]
 

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from toolgate.schemas.records import Draft, Hold
 
 NOW = 1_790_000_000_000
+_BOTH: dict[str, Any] = {
+    "clk": NOW,
+    "tenant": "t",
+    "workflow_id": "w",
+    "run_id": "r",
+    "agent_id": "a",
+    "tool": "pay",
+    "tool_version": "1",
+    "digest": "d",
+    "policy_digest": "p",
+    "state": "open",
+}
 HOLD = Hold(
     hold_id="0-1",
     intent_id="i1",
     seq=1,
-    clk=NOW,
-    tenant="t",
-    workflow_id="w",
-    run_id="r",
-    agent_id="a",
-    tool="pay",
-    tool_version="1",
-    digest="d",
-    policy_digest="p",
     approvals_needed=2,
     roles=("cfo",),
     expires_at=NOW + 9 * 3_600_000,
-    state="open",
+    **_BOTH,
 )
-DRAFT = Draft(
-    draft_id="0-2",
-    intent_id="i2",
-    seq=2,
-    clk=NOW,
-    tenant="t",
-    workflow_id="w",
-    run_id="r",
-    agent_id="a",
-    tool="pay",
-    tool_version="1",
-    twin="",
-    digest="d",
-    policy_digest="p",
-    state="open",
-)
+DRAFT = Draft(draft_id="0-2", intent_id="i2", seq=2, twin="", **_BOTH)

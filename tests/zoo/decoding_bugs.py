@@ -31,7 +31,7 @@ def more_behind_the_record(patch: pytest.MonkeyPatch) -> None:
 
     def record(self: Codec[Any], writer: Any, body: bytes) -> Any:
         try:
-            return self._read(self._resolved(writer, body) if writer is not self._newest else body, 0)[0]
+            return self._read(self._resolved(writer, body) if writer is not self.newest else body, 0)[0]
         except Exception as error:  # noqa: BLE001 - as the codec does
             raise codec.DecodeError(codec.DecodeCode.MALFORMED, str(error)) from None
 
@@ -47,7 +47,7 @@ def schema_of_another_record(patch: pytest.MonkeyPatch) -> None:
             return learn(self, header)
         except codec.DecodeError as error:
             if error.reason_code == codec.DecodeCode.WRONG_SCHEMA:
-                return self._newest
+                return self.newest
             raise
 
     patch.setattr(Codec, "_learn", any_schema)

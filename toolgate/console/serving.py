@@ -6,7 +6,6 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,6 +19,7 @@ from toolgate.console.site import Site
 from toolgate.console.tailing import Tailing
 from toolgate.console.users import LocalUsers
 from toolgate.console.views import Views, now_ms
+from toolgate.processors.names import names_this_machine
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -63,11 +63,7 @@ def bound(where: Where) -> socket.socket:
 
 def open_to_others(where: Where) -> str:
     """A warning where it listens for other machines and no proxy is named; else ""."""
-    try:
-        here = ip_address(where.host).is_loopback
-    except ValueError:
-        here = where.host == "localhost"
-    if here or where.proxies:
+    if names_this_machine(where.host) or where.proxies:
         return ""
     return (
         f"warning: {where.host} listens for other machines and no --proxy is named: without TLS whoever is on the way "

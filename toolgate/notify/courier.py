@@ -14,7 +14,6 @@ from toolgate.notify.events import of_record
 from toolgate.notify.signing import signed
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Alert, Draft, Hold
-from toolgate.sdk.wire import is_undecided
 from toolgate.streams.errors import UnreachableError
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class Courier:
         try:
             record = self._codecs[told.topic].decode(told.value)
         except DecodeError as error:
-            if is_undecided(error):
+            if error.undecided:
                 raise UnreachableError(
                     error.detail, where="the Schema Registry", remedy="see that it runs"
                 ) from error

@@ -20,7 +20,6 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Self
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from pydantic import Field, model_validator
 
 from toolgate.notify.events import EventType
 from toolgate.processors.fields import DurationMs, Id, StrictModel, refused
+from toolgate.processors.names import names_this_machine
 from toolgate.processors.problems import LoadError, Problem
 from toolgate.processors.written_file import read_file
 
@@ -154,16 +154,9 @@ def url_fault(url: str) -> str:
         return "has a user, a password or a fragment"
     if parts.scheme not in {"https", "http"} or port == 0 or not (_HOST.fullmatch(host) or ":" in host):
         return "is none"
-    if parts.scheme == "http" and not _is_here(host):
+    if parts.scheme == "http" and not names_this_machine(host):
         return "is not encrypted: anybody on the way could read and answer it"
     return ""
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _endpoint(entry: EndpointEntry, secret: bytes) -> Endpoint:

@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from toolgate.streams.errors import RefusedError, UnreachableError
-from toolgate.streams.log.messages import envelope
+from toolgate.streams.log.messages import assign, envelope
 from toolgate.streams.log.producer import cause
 from toolgate.streams.log.reading import bounds
 from toolgate.streams.ports import RetryError
@@ -142,8 +142,7 @@ class Inbox:
             raise UnreachableError(text, where=self._group, remedy="see that Kafka runs") from error
         self._held = {(place.topic, place.partition) for place in places}
         self._unread = set(self._held)
-        consumer.assign(begin)
-        consumer.resume(begin)  # taken away while they were paused, they would come back paused
+        assign(consumer, begin)
         if begin:
             self._keep(consumer, begin)
         _log.info("partitions assigned", group=self._group, partitions=len(places))

@@ -6,7 +6,6 @@ again to see that they are written as they must be, takes as long as half of the
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from toolgate.schemas.beginnings import Beginnings
@@ -16,8 +15,6 @@ from toolgate.schemas.records import AuditEvent
 from toolgate.streams.errors import LostRecordsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from toolgate.processors.case import Envelope
     from toolgate.schemas.records import Visible
     from toolgate.schemas.registry import Registry
@@ -65,26 +62,26 @@ class RecordedReader:
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.codec = Codec(AuditEvent, registry)
-        self._head = Beginnings(AuditEvent, Head, self.codec)
+        self._head = Beginnings(Head, self.codec)
 
     def __call__(self, envelope: Envelope) -> Recorded:
         """The event of a record; LostRecordsError where it cannot be read."""
-        with _readable(envelope):
+        try:
             return Recorded(self._head(envelope.value), envelope, self)
+        except DecodeError as error:
+            raise _lost(envelope, error) from error
 
     def decode(self, envelope: Envelope) -> AuditEvent:
         """All of an event."""
-        with _readable(envelope):
+        try:
             return self.codec.decode(envelope.value)
+        except DecodeError as error:
+            raise _lost(envelope, error) from error
 
 
-@contextmanager
-def _readable(envelope: Envelope) -> Iterator[None]:
-    try:
-        yield
-    except DecodeError as error:
-        raise LostRecordsError(
-            f"an audit event cannot be read: {error}",
-            where=f"audit[{envelope.partition}]@{envelope.offset}",
-            remedy="find out who wrote it: only the gate may write the audit",
-        ) from error
+def _lost(envelope: Envelope, error: DecodeError) -> LostRecordsError:
+    return LostRecordsError(
+        f"an audit event cannot be read: {error}",
+        where=f"audit[{envelope.partition}]@{envelope.offset}",
+        remedy="find out who wrote it: only the gate may write the audit",
+    )

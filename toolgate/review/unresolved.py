@@ -10,10 +10,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.codec import DecodeError
 from toolgate.schemas.enums import ResultStatus, Verdict
 from toolgate.schemas.records import AuditEvent
-from toolgate.sdk.wire import is_undecided, place_of
+from toolgate.sdk.wire import place_of
 from toolgate.streams.gate.voted import RELEASED
 from toolgate.streams.ledger.taking import UNRESOLVED
 from toolgate.streams.ports import RetryError
@@ -92,9 +91,8 @@ class Unresolved:
             try:
                 self.see(self._events.read(envelope.value))
             except UnreadableError as error:  # only the gate writes here
-                unread = error.__cause__
-                if isinstance(unread, DecodeError) and is_undecided(unread):
-                    raise RetryError(f"{place_of(envelope)}: {unread}") from unread
+                if error.undecided:
+                    raise RetryError(f"{place_of(envelope)}: {error}") from error
 
     def see(self, event: AuditEvent) -> None:
         """See an event."""

@@ -15,7 +15,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from toolgate.streams.errors import RefusedError
-from toolgate.streams.log.messages import envelope, take
+from toolgate.streams.log.messages import assign, envelope, take
 from toolgate.streams.log.producer import TransactionalProducer, cause
 from toolgate.streams.ports import Assignment, FatalError, RetryError
 from toolgate.streams.settings import executor_consumer_config, executor_producer_config
@@ -83,9 +83,7 @@ class Member:
     def begin(self, offsets: Mapping[int, int]) -> None:
         """Fetch these partitions from these offsets on, and no others."""
         self._next = dict(offsets)
-        places = [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
-        self._consumer.assign(places)
-        self._consumer.resume(places)  # one that was paused when it was taken away comes back paused
+        assign(self._consumer, [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()])
 
     def pause(self, partition: int) -> None:
         """Fetch nothing more of a partition; what was fetched and not delivered is fetched again later."""

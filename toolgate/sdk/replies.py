@@ -18,7 +18,6 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from toolgate.schemas.codec import DecodeError
 from toolgate.schemas.records import Outcome, Result
 from toolgate.sdk.errors import SdkError
-from toolgate.sdk.wire import is_undecided
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log import reading
 from toolgate.streams.log.messages import take
@@ -208,7 +207,7 @@ class Replies:
             else:
                 self._hears.result(self._results.decode(message.value()))
         except DecodeError as unread:  # whoever wrote it, it is no answer
-            undecided = is_undecided(unread)
+            undecided = unread.undecided
             if not (undecided and self._undecided):
                 what = "answers wait for the Schema Registry" if undecided else "unreadable answer"
                 _log.warning(what, topic=message.topic(), offset=message.offset(), detail=str(unread))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
+from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.errors import UnreachableError
 from toolgate.streams.ports import RetryError
@@ -46,11 +46,6 @@ class Wire:
             raise _silent(error) from error
 
 
-def is_undecided(error: DecodeError) -> bool:
-    """Whether the value may be good: its schema id is new, and the Schema Registry could not say what it names."""
-    return error.reason_code == DecodeCode.REGISTRY_UNAVAILABLE
-
-
 def decode(codec: Codec[T], envelope: Envelope) -> T:
     """The record in an envelope that must not be passed over while it is undecided.
 
@@ -61,7 +56,7 @@ def decode(codec: Codec[T], envelope: Envelope) -> T:
     try:
         return codec.decode(envelope.value)
     except DecodeError as error:
-        if is_undecided(error):
+        if error.undecided:
             raise RetryError(f"{place_of(envelope)}: {error}") from error
         raise
 

@@ -28,7 +28,11 @@ _HEAD = ("seq", "stable", "topic", "partition", "offset")
 
 
 class UnreadableError(ValueError):
-    """A record that cannot be read as its topic's."""
+    """A record that cannot be read as its topic's; `undecided`: only because the Schema Registry does not say."""
+
+    def __init__(self, text: str, *, undecided: bool = False) -> None:
+        super().__init__(text)
+        self.undecided = undecided
 
 
 class Fast:
@@ -82,7 +86,7 @@ class Fast:
         try:
             return self._strict.decode(value)
         except DecodeError as error:
-            raise UnreadableError(str(error)) from error
+            raise UnreadableError(str(error), undecided=error.undecided) from error
 
 
 def head(value: bytes | None) -> tuple[int, int, str, int, int]:

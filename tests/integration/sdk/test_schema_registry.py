@@ -85,6 +85,6 @@ def test_a_command_waits_for_a_schema_registry_that_does_not_answer(registered, 
         executing(registered, ran) as executor,
         Client(registered, INTENTS, "agent") as client,
     ):
-        executor._codecs.commands._writers = {bundled._header: bundled._newest}
+        executor._codecs.commands._writers = {bundled.header: bundled.newest}
         assert client.send(client.intent("run-1", "read", {})).ended(WAIT_S).status == "ok"
     assert (len(failures), ran) == (2, ["run-1"])

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from console_site import PEOPLE
 from patience import until
+from silent import Silent
 
 from toolgate.console import attempts, sessions
 from toolgate.console.events import _stream
@@ -17,21 +18,8 @@ from toolgate.console.site import PAGES
 from toolgate.console.tailing import Tailing
 from toolgate.console.views import TOPICS, Views
 from toolgate.processors.case import Envelope
-from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams import topics
 from toolgate.streams.ports import RetryError
-
-
-class Silent:
-    """A Schema Registry that has given the ids at the start, and answers no more."""
-
-    def id_of(self, schema):
-        """The bundled id."""
-        return bundled().id_of(schema)
-
-    def find(self, schema_id):
-        """Nothing that can be had."""
-        raise RegistryError("nobody is there")
 
 
 def test_a_session_has_an_end_whatever_is_done(clock):

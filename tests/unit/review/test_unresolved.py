@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import written
+from silent import Silent
 
 from toolgate.processors.case import Envelope
 from toolgate.review.queue import Queue
@@ -11,7 +12,6 @@ from toolgate.review.unresolved import Unresolved
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Op, Reason
-from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.ports import RetryError
 
 NOW = 1_790_000_000_000
@@ -136,18 +136,6 @@ def test_what_was_never_begun_is_forgotten():
     )
     made = queue(APPROVED, one, changed(SAID, note="started"), other)
     assert made.unresolved.commands.keys() == {"0-7", "0-9"}
-
-
-class Silent:
-    """A registry that does not answer for ids that are new."""
-
-    def id_of(self, schema):
-        """The bundled id."""
-        return bundled().id_of(schema)
-
-    def find(self, schema_id):
-        """Nobody says."""
-        raise RegistryError("no answer")
 
 
 def test_nothing_is_passed_over_because_nobody_says_what_it_is():

@@ -27,7 +27,7 @@ def value_of(schema, body: bytes) -> bytes:
 @pytest.mark.parametrize("schema", schemas("audit_event"), ids=lambda schema: f"version {schema.version}")
 def test_they_are_what_the_whole_record_says(kind, schema):
     """Of each version that a log may hold."""
-    read = Beginnings(AuditEvent, kind, CODEC)
+    read = Beginnings(kind, CODEC)
     for body in bodies(schema):
         value = value_of(schema, body)
         whole = CODEC.decode(value)
@@ -37,7 +37,7 @@ def test_they_are_what_the_whole_record_says(kind, schema):
 @pytest.mark.parametrize("kind", [Head, Entry, Seen], ids=lambda kind: kind.__name__)
 def test_what_ends_before_they_do_is_refused(kind):
     """Wherever it was cut, also inside of a string; and what is no record of the topic at all."""
-    read = Beginnings(AuditEvent, kind, CODEC)
+    read = Beginnings(kind, CODEC)
     value = value_of(NEWEST, bodies(NEWEST)[0])
     whole, cut = read(value), 0
     for end in range(len(value)):

@@ -82,7 +82,7 @@ def test_records_are_what_fastavro_makes_of_the_bytes(subject):
     def agree(data):
         out = BytesIO()
         schemaless_writer(out, schema, data)
-        value = codec.encode(codec.decode(codec._header + out.getvalue()))
+        value = codec.encode(codec.decode(codec.header + out.getvalue()))
         assert value[5:] == out.getvalue()
         again = schemaless_reader(BytesIO(value[5:]), schema, None, return_record_name=True)
         assert again == data
@@ -349,7 +349,7 @@ def test_operations_of_an_older_version_are_read():
     schema = older("audit_event", "captured", "body_key_id")
     newest = CODECS["audit_event"]
     data = schemaless_reader(
-        BytesIO(newest.encode(audit(*OPS))[5:]), newest._newest.runtime, None, return_record_name=True
+        BytesIO(newest.encode(audit(*OPS))[5:]), newest.newest.runtime, None, return_record_name=True
     )
     value = write(schema, data | {"mood": "x"})
     assert Codec(AuditEvent, Numbers({7: schema})).decode(value) == audit(*OPS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import universe_policies
+from silent import Silent
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.claims import Own
@@ -15,7 +16,6 @@ from toolgate.processors.policy_store import PolicyStore, records
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Intent, Reason, Result
-from toolgate.schemas.registry import RegistryError, bundled
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.ports import UnavailableError
 
@@ -181,13 +181,6 @@ def test_what_cannot_be_read_is_quarantined(envelope: Envelope, code: str):
 
 def test_a_schema_registry_that_does_not_answer_is_waited_for():
     """The record may be good: it is neither judged nor quarantined."""
-
-    class Silent:
-        id_of = staticmethod(bundled().id_of)
-
-        def find(self, schema_id: int):
-            raise RegistryError("no answer")
-
     intake = Intake(POLICIES, Keyring.insecure(), Silent())
     with pytest.raises(UnavailableError):
         intake.read(Envelope("intents", 0, 0, 1, b"k", b"\x00\x00\x00\x00\x09x"))

@@ -6,21 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.streams.ledger import rows
-from toolgate.streams.ledger.redis import CHUNK, CHUNK_BYTES, _chunks
+from toolgate.streams.ledger.chunks import chunks
+from toolgate.streams.ledger.redis import CHUNK, CHUNK_BYTES
 
 
 @given(st.lists(st.integers(0, CHUNK_BYTES), max_size=60))
 def test_everything_comes_once_in_its_order_and_never_much_too_much(weights):
     """A chunk ends with the value that passes the bound."""
-    chunks = list(_chunks(weights, lambda weight: weight))
-    assert [weight for chunk in chunks for weight in chunk] == weights
-    assert all(sum(chunk[:-1]) < CHUNK_BYTES for chunk in chunks)
-    assert all(sum(chunk) >= CHUNK_BYTES for chunk in chunks[:-1])
+    made = list(chunks(weights, count=CHUNK, size=CHUNK_BYTES, weight=lambda weight: weight))
+    assert [weight for chunk in made for weight in chunk] == weights
+    assert all(sum(chunk[:-1]) < CHUNK_BYTES for chunk in made)
+    assert all(sum(chunk) >= CHUNK_BYTES for chunk in made[:-1])
 
 
 def test_light_values_are_counted():
     """As reservations and events are."""
-    assert [len(chunk) for chunk in _chunks(range(2 * CHUNK + 1))] == [CHUNK, CHUNK, 1]
+    assert [len(chunk) for chunk in chunks(range(2 * CHUNK + 1), count=CHUNK)] == [CHUNK, CHUNK, 1]
 
 
 def test_an_account_weighs_what_it_holds():
