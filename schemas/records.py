@@ -7,9 +7,30 @@ Empty string means "none" only where a field says so; absence is otherwise `None
 
 from __future__ import annotations
 
-from typing import Any
-
 from toolgate.schemas.frozen import frozen
+from toolgate.schemas.parts import Balance, Level, Op, Reason, Visible
+
+__all__ = [
+    "Alert",
+    "AuditEvent",
+    "Balance",
+    "Command",
+    "Control",
+    "Denial",
+    "Draft",
+    "Hold",
+    "Intent",
+    "Level",
+    "Op",
+    "Outcome",
+    "Pulse",
+    "Reason",
+    "Result",
+    "RunContract",
+    "Tick",
+    "Visible",
+    "Vote",
+]
 
 
 @frozen
@@ -32,20 +53,6 @@ class Intent:
     ttl_ms: int | None = None  # counts from the broker's append time
     dry_run: bool = False
     run_outcome: str | None = None  # finish: succeeded, failed, abandoned
-
-
-@frozen
-class Reason:
-    """One reason of a verdict. `distance` is how far the intent was from being allowed, in `unit`."""
-
-    code: str  # processors.reasons.Code
-    rule: str = ""  # the policy's own name for what spoke: rule id, "limits.max_cost_usd", "budgets[0]"
-    because: str = ""  # for people: one sentence with the values used
-    scope: str = ""  # "run", "workflow", "agent", "tenant", "tool", "system" or ""
-    unit: str = ""  # "usd_micros", "calls", "records", "ms" or a unit of the catalogue
-    asked: int | None = None
-    limit: int | None = None
-    distance: int | None = None
 
 
 @frozen
@@ -135,6 +142,13 @@ class Result:
     actual_cost_micros: int | None = None
     actual_records: tuple[str, ...] | None = None
     provider_call_id: str = ""  # information only: providers reuse these
+    tenant: str = (
+        ""  # this and the next four are the command's, as its executor tells them; "" and 0: not told
+    )
+    workflow_id: str = ""
+    policy_digest: str = ""
+    approved_at: int = 0
+    params_digest: str = ""
 
 
 @frozen
@@ -158,33 +172,6 @@ class Control:
     expires_at: int | None = None  # grant
     evidence: str = ""  # JSON; the figures that caused a demotion
     tools: tuple[str, ...] = ()  # grant: globs; none end the grant that stands
-
-
-@frozen
-class Op:
-    """One change of the ledger; the fold of these in seq order is the ledger's state."""
-
-    op: str  # branch of the Avro union: reserve, settle, spend, rate, window, count, own, remember
-    args: tuple[Any, ...]  # in the order of the branch's fields
-
-
-@frozen
-class Balance:
-    """An account after the decision, for people: folding it would count charges that may never commit."""
-
-    account: str
-    unit: str
-    used: int
-    max: int
-
-
-@frozen
-class Visible:
-    """Gives of inputs of this topic-partition below `offset` became available (ledger.md, the audit event)."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 @frozen
@@ -237,7 +224,7 @@ class AuditEvent:
 
 @frozen
 class Pulse:
-    """One rollup for one batch and workflow (`toolgate.pulse`)."""
+    """One rollup for one batch, workflow and policy version (`toolgate.pulse`)."""
 
     tenant: str
     workflow_id: str
@@ -254,6 +241,17 @@ class Pulse:
     codes: dict[str, int]  # reason code -> count
     tools: dict[str, int]  # tool -> count
     would_have: dict[str, int] = {}  # verdict if nothing were in shadow -> count  # noqa: RUF012
+    policy_digest: str = ""  # the version; of results and votes that of their command or hold
+    finished: dict[str, int] = {}  # run outcome -> runs  # noqa: RUF012
+    results: dict[str, int] = {}  # how commands ended, of ends that counted -> count  # noqa: RUF012
+    tool_errors: dict[str, int] = {}  # tool -> ends in error or unknown  # noqa: RUF012
+    words: dict[str, int] = {}  # choice of votes that counted -> count  # noqa: RUF012
+    settled_micros: int = 0  # what ended commands really cost, and model spend
+    detected: int = 0  # commands whose end showed them wrong
+    detection_ms: int = 0  # sum over them, from the command's approval to the append of its end
+    detection_ms_max: int = 0
+    records: dict[str, int] = {}  # distinct records in the fullest blast radius -> calls  # noqa: RUF012
+    levels: tuple[Level, ...] = ()  # the fullest account of each limit
 
 
 @frozen
@@ -313,6 +311,8 @@ class Vote:
     tool: str = ""  # release: the command's
     happened: bool | None = None  # release of a command: whether its effect did
     cost_micros: int | None = None  # release: what it really cost; None: what was reserved
+    tenant: str = ""  # release of a command: whose it is, and its workflow
+    workflow_id: str = ""
 
 
 @frozen

@@ -175,7 +175,7 @@ TOPICS: tuple[Topic, ...] = (
         _output(
             "pulse",
             "Pulse",
-            "One rollup for one batch and workflow.",
+            "One rollup for one batch, workflow and policy version.",
             readers=("watch",),
         ),
         key="workflow_id",

@@ -15,6 +15,7 @@ from toolgate.streams.ledger.taking import UNRESOLVED
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
+    from toolgate.processors.claims import Label
     from toolgate.schemas.records import Reason
     from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision
@@ -111,11 +112,12 @@ def writer_of(item: Item) -> str:
     return kid_of(item.reading.envelope.headers)
 
 
-def balances_of(case: Case, decision: Decision) -> tuple[Balance, ...]:
-    """How the accounts of an intent stand since, for people."""
+def balances_of(case: Case, decision: Decision) -> list[tuple[Label, Balance]]:
+    """How the accounts of an intent stand since, for people, each with the label of the claim on it."""
     found = []
     claim: Any  # the type checker does not see that only what fills up has a limit
     for claim, (account, used) in zip(case.claims, decision.after, strict=False):
         if type(claim) in _METERED and claim.max is not None:
-            found.append(Balance(account, claim.label.unit, used, claim.max))
-    return tuple(found)
+            label = claim.label
+            found.append((label, Balance(account, label.unit, used, claim.max)))
+    return found

@@ -158,11 +158,19 @@ def _pulse(record: Pulse) -> tuple[str, str]:
         ("duplicates", record.duplicates),
     )
     shown = ", ".join(f"{count:,} {name}" for name, count in counts if count)
-    codes = " ".join(f"{code}:{count}" for code, count in sorted(record.codes.items()))
-    spent = usd(record.cost_micros)
-    would = " ".join(f"{verdict}:{count}" for verdict, count in sorted(record.would_have.items()))
+    spent, codes = usd(record.cost_micros), _counted(record.codes)
     what = f"{record.tenant}/{record.workflow_id} {record.intents:,} intents: {shown}  {spent}  {codes}"
-    return "", f"{what}{'  would have: ' + would if would else ''}"
+    more = (
+        ("would have", record.would_have),
+        ("runs", record.finished),
+        ("ends", record.results),
+        ("votes", record.words),
+    )
+    return "", what + "".join(f"  {name}: {_counted(found)}" for name, found in more if found)
+
+
+def _counted(found: dict[str, int]) -> str:
+    return " ".join(f"{name}:{count}" for name, count in sorted(found.items()))
 
 
 def _alert(record: Alert) -> tuple[str, str]:

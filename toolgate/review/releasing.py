@@ -68,19 +68,21 @@ def release_vote(item: Item, kid: str, word: Word | None, comment: str = "") -> 
             else "nothing happened: say so of commands"
         )
         raise VoteRefusedError(f"it is the {item.kind} {item.id}; {wanted}", item.id)
-    digest = item.subject.digest if isinstance(item.subject, Begun) else ""
+    begun = item.subject if isinstance(item.subject, Begun) else None
     return Vote(
         vote_id=new_vote_id(),
         hold_id=item.id,
         run_id=item.run_id,
         approver=kid,
         choice=Choice.RELEASE.value,
-        digest=digest,
-        policy_digest="",
+        digest=begun.digest if begun else "",
+        policy_digest=begun.approved.policy_digest if begun else "",
         comment=comment,
         tool=item.tool,
         happened=word.happened if word else None,
         cost_micros=word.cost_micros if word else None,
+        tenant=item.tenant if begun else "",
+        workflow_id=item.workflow_id if begun else "",
     )
 
 

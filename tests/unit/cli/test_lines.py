@@ -56,6 +56,11 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
             Pulse("t", "w", "0", 1, 3, 2, 1, 0, 0, 0, 0, 350_000, {"X": 1}, {}),
             "3 intents: 2 approved, 1 denied  $0.35  X:1",
         ),
+        (
+            "pulse",
+            Pulse("t", "w", "0", 1, *[0] * 8, {}, {}, finished={"failed": 1}, results={"ok": 2, "error": 1}),
+            "0 intents:   $0.00    runs: failed:1  ends: error:1 ok:2",
+        ),
         ("outcomes", Outcome("i", "d", 7, "HOLD", ("X",), hold_id="0-1"), "seq 7  X  hold 0-1"),
         (
             "alerts",

@@ -109,8 +109,14 @@ def test_a_release_names_the_very_call():
     vote = release_vote(OUTCOME, "ann", Word(happened=True, cost_micros=5), "asked the provider")
     assert (vote.hold_id, vote.run_id, vote.tool, vote.digest) == ("0-7", "r", "pay", "d")
     assert (vote.choice, vote.happened, vote.cost_micros, vote.intent) == ("release", True, 5, "")
+    assert (vote.tenant, vote.workflow_id, vote.policy_digest) == (
+        EVENT.tenant,
+        EVENT.workflow_id,
+        EVENT.policy_digest,
+    )
     aside = release_vote(RECORD, "ann", None)
     assert (aside.hold_id, aside.run_id, aside.happened) == ("intents-0-7", "", None)
+    assert (aside.tenant, aside.workflow_id, aside.policy_digest) == ("", "", "")
 
 
 def test_every_kind_has_its_next_step():
