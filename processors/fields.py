@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from toolgate.processors.amounts import parse_duration_ms, parse_usd
+from toolgate.processors.amounts import parse_duration_ms, parse_share_ppm, parse_usd
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import glob_fault, id_fault, name_fault
 from toolgate.processors.paths import path_fault
@@ -95,6 +95,11 @@ ParamPath = Annotated[
     str, AfterValidator(_checked(path_fault)), WithJsonSchema({"type": "string", "format": PATH_FORMAT})
 ]
 UsdMicros = Annotated[int, BeforeValidator(_parsed(parse_usd)), WithJsonSchema(MONEY_SCHEMA)]
+Ppm = Annotated[
+    int,
+    BeforeValidator(_parsed(parse_share_ppm)),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
 DurationMs = Annotated[
     int,
     BeforeValidator(_parsed(parse_duration_ms)),
