@@ -40,18 +40,6 @@ class Balance:
 
 
 @frozen
-class Level:
-    """How full the fullest account of one limit is."""
-
-    rule: str  # "limits.max_cost_usd", "budgets[0]", "blast_radius[0]"
-    scope: str
-    account: str
-    unit: str
-    used: int
-    max: int
-
-
-@frozen
 class Visible:
     """Gives of inputs of this topic-partition below `offset` became available (ledger.md, the audit event)."""
 

@@ -50,7 +50,7 @@ class Topic:
 def _input(
     name: str, value: str, about: str, writers: tuple[str, ...], readers: tuple[str, ...] = ("gate",)
 ) -> Topic:
-    """What the gate decides on: small, and never compressed, because a small bomb must stay small."""
+    """What others write record by record: small, and never compressed, because a small bomb must stay small."""
     return Topic(
         name=name,
         value=value,
@@ -180,6 +180,13 @@ TOPICS: tuple[Topic, ...] = (
         ),
         key="workflow_id",
     ),
+    _input(
+        "reviews",
+        "Review",
+        "What people find of completed commands when they look at them afterwards; the gate does not read it.",
+        writers=("approver", "console", "operator"),
+        readers=("auditor", "watch"),
+    ),
     Topic(
         name="policies",
         key="file/<digest> or set/<digest>",
@@ -241,7 +248,7 @@ TOPICS: tuple[Topic, ...] = (
         name="alerts",
         key="alert_id",
         value="Alert",
-        about="What people on call should see: a grant, and each command that is approved under one.",
+        about="What people on call should see: a grant, each command that is approved under one, what the watch finds.",
         writers=("gate", "watch"),
         readers=("on-call", "auditor", "notifier"),
         retention_ms=30 * DAY_MS,
