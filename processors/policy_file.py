@@ -50,7 +50,6 @@ from toolgate.processors.tables import TABLES_MAX, Table
 from toolgate.processors.tiers import TIERS
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
-LATER: dict[str, frozenset[str]] = {"": frozenset()}
 TierName = Literal[
     "read_only_knowledge", "draft_and_suggest", "low_risk_writes", "revenue_impacting", "security_access"
 ]

@@ -126,7 +126,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[Endpo
     except OSError as error:
         hint = "write one: docs/guides/webhooks.md"
         raise LoadError([Problem(str(path), 0, 0, f"cannot be read: {error.strerror}", hint)]) from None
-    document, file, faults = read_file(str(path), text, WebhooksFile, {"": frozenset()})
+    document, file, faults = read_file(str(path), text, WebhooksFile)
     if document is None or file is None or faults:
         raise LoadError(faults)
     found: list[Endpoint] = []

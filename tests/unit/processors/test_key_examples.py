@@ -133,7 +133,7 @@ def test_an_example_loads(model, key):
         from_files(files | {"registries/customers.yaml": text.encode()})
     elif text.startswith('{"cases"'):
         policies = from_files(files)
-        document, cases, problems = read_file("cases.yaml", text.encode(), CasesFile, {"": frozenset()})
+        document, cases, problems = read_file("cases.yaml", text.encode(), CasesFile)
         assert problems == []
         assert list(check_cases(document, cases, policies)) == []
     else:
