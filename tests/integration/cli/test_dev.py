@@ -131,7 +131,7 @@ def test_topics_apply_and_check_tell_machines(settings: Settings):
     assert json.loads(topics(settings, "check", "--json").stdout) == {
         "prefix": settings.prefix,
         "partitions": settings.partitions,
-        "topics": 20,
+        "topics": 21,
     }
 
 
