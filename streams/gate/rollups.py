@@ -142,6 +142,7 @@ def _fill(rollup: Rollup, balances: Balances) -> int | None:
 
 def _roll_end(rollups: Rollups, item: Item, result: Result, decision: Decision) -> None:
     """How a command ended, once."""
+    # Who does not know leaves it open (docs/decisions/0032): that counts again if it is said again.
     owner = _owner_of(result)
     if result.status == ResultStatus.STARTED or decision.note not in _ENDED or owner is None:
         return
