@@ -4,10 +4,10 @@ Its rungs, the loosest first: `enforce`, `canary:N%`, `draft_only`, `shadow`. Do
 of its policy is broken, up only by a person. `read_only` is outside: a tighter stop that people have ordered, left as
 it is.
 
-A fall answers a cause once. `demote` goes one rung down, and only for figures that were all counted after the last
-move, and not before a cool-down is over: what was caused on the rung above says nothing of this one. `draft_only`
-names where to stop, not how far to fall; said twice it moves nothing, so it waits for no cool-down, and looks only
-away from what was before a person last loosened the mode.
+A fall answers a cause once. `demote` goes one rung down, for figures that were all counted after the last move: what
+was caused on another rung says nothing of this one. After a fall it waits for a cool-down besides. `draft_only` names
+where to stop, not how far to fall: said twice it moves nothing, so it does not wait, and leaves out only what was
+before a person last loosened the mode.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Standing:
 
     policy_mode: str
     ordered: tuple[str, ...] = ()  # each that covers it: for all, its tenant, itself
-    moved_ms: int = 0  # its last move in either direction
-    raised_ms: int = 0  # when a person last loosened it
+    moved_ms: int = 0  # its last move in either direction; 0 for none
+    raised_ms: int = 0  # the last by which a person loosened it
 
     @property
     def mode(self) -> str:
@@ -142,7 +142,7 @@ def _target(standing: Standing, broken: Broken, now_ms: int, cool_down_ms: int) 
     """The mode that one broken objective asks for, if it may ask now."""
     if broken.then == DRAFT_ONLY:
         return DRAFT_ONLY if broken.since_ms >= standing.raised_ms else None
-    cooled = now_ms >= standing.moved_ms + cool_down_ms
+    cooled = standing.raised_ms >= standing.moved_ms or now_ms >= standing.moved_ms + cool_down_ms
     fresh = broken.since_ms >= standing.moved_ms
     return below(standing.mode) if broken.then == DEMOTE and cooled and fresh else None
 

@@ -4,8 +4,9 @@ The pace is what the account rose by over the last minutes, without the step tha
 nothing of those to come, while a pace that is kept up is in all other steps as well. Where the account is used evenly
 this is exactly its slope. (A median of steps would call a budget that every third minute is used idle.)
 
-A fall of `used` is a fixed window that began anew, or money that was given back: what came before it says nothing of
-now, and the series begins there.
+A fall of `used` to less than half is a fixed window that began anew: what came before it says nothing of now, and the
+series begins there. A lesser one is money that was given back, or use that a sliding window has left behind: it counts
+against the pace.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def exhausted_in_ms(samples: Sequence[Sample]) -> int | None:
     burst_ms, burst = max(steps, key=lambda step: (step[1] / step[0], step))
     rise = sum(rose for _, rose in steps) - burst
     elapsed_ms = sum(took_ms for took_ms, _ in steps) - burst_ms
-    return (limit - used) * elapsed_ms // rise if rise else None
+    return (limit - used) * elapsed_ms // rise if rise > 0 else None
 
 
 def warns(before: Sample | None, now: Sample, warn_at_ppm: int) -> bool:
@@ -54,11 +55,11 @@ def _reached(sample: Sample, warn_at_ppm: int) -> bool:
 
 
 def _steps(samples: Sequence[Sample]) -> list[tuple[int, int]]:
-    """(milliseconds, rise) from sample to sample, since `used` fell last."""
+    """(milliseconds, rise) from sample to sample, since the window began."""
     latest = {time_ms: used for time_ms, used, _ in samples}
     steps: list[tuple[int, int]] = []
     for (began_ms, before), (ended_ms, after) in pairwise(latest.items()):
-        if after < before:
+        if after * 2 < before:
             steps = []
         else:
             steps.append((ended_ms - began_ms, after - before))

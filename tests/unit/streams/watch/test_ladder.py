@@ -111,9 +111,10 @@ def test_a_cause_costs_one_rung(moved_ago, figures_of, demoted, drafted):
 
 
 @pytest.mark.parametrize("then", ["demote", "draft_only"])
-def test_what_a_person_has_loosened_is_judged_by_what_came_after(then):
-    """The figures for which it fell do not throw it down again."""
-    raised_ms = NOW_MS - 2 * COOL_DOWN_MS
+@pytest.mark.parametrize("raised_ago", [60_000, 2 * COOL_DOWN_MS])
+def test_what_a_person_has_loosened_is_judged_by_what_came_after(then, raised_ago):
+    """The figures for which it fell do not throw it down again; new ones do, however soon."""
+    raised_ms = NOW_MS - raised_ago
     standing = Standing("enforce", ("enforce",), moved_ms=raised_ms, raised_ms=raised_ms)
     assert ordered(standing, broken(then, raised_ms - 1)) is None
     assert ordered(standing, broken(then, raised_ms)) is not None

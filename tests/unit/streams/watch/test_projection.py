@@ -28,6 +28,8 @@ def series(*rises, limit=1_000, used=0, step_ms=MINUTE_MS):
         (series(0, 0, 700, 0, 0), None),  # one big call says nothing of those to come
         (series(10, 10, 700, 10, 10), 26),  # ... and nothing of those beside it
         (series(30, 0, 0, 30, 0, 0, 30, 0, 0), 121 + 1 / 3),  # used every third minute is not idle
+        (series(20, 20, -5, 20, 20, 20), 60 + 1 / 3),  # what was given back lowers the pace
+        (series(30, -5, -5, -5, -3), None),  # it falls
         (series(0, 0, 0, 0, 0), None),
         (series(10, 10, 10), None),  # too short a series
         (series(250, 250, 250, 250), 0),  # full
