@@ -112,9 +112,9 @@ def may_rise(
 ) -> dict[str, object]:
     """What a person needs to know who thinks of the next rung up; it moves nothing. JSON-able.
 
-    `runs` were finished since the last move, on the rung as it is. `slos` says of each objective whether it is broken,
-    None where too little happened to say. `lacks` names what is missing; `by` what can loosen it: an operator's order,
-    or only a new policy.
+    `runs` were finished since the last move, on the rung as it is. `slos` says of each objective whether it was broken
+    at any time since then, None where too little happened to say. `lacks` names what is missing; `by` what can loosen
+    the mode: an operator's order, or only a new policy.
     """
     on_rung_ms = now_ms - standing.moved_ms
     to = above(standing)
@@ -125,7 +125,7 @@ def may_rise(
         lacks.append(f"{runs} of {RISE_RUNS} runs")
     for slo, broken in sorted(slos.items()):
         if broken or broken is None:
-            lacks.append(f"{slo} is {'broken' if broken else 'not judged: too little happened'}")
+            lacks.append(f"{slo} was {'broken' if broken else 'not judged: too little happened'}")
     by_policy = to is not None and _tightness(standing.policy_mode) > _tightness(to)
     return {
         "mode": standing.mode,

@@ -213,8 +213,8 @@ def test_says_what_is_missing_for_the_next_rung():
     assert said["lacks"] == [
         "on this rung for 1 of 1440 minutes",
         "12 of 50 runs",
-        "denial_rate is broken",
-        "success_rate is not judged: too little happened",
+        "denial_rate was broken",
+        "success_rate was not judged: too little happened",
     ]
     top = may_rise(Standing("enforce"), runs=RISE_RUNS, slos={}, now_ms=NOW_MS)
     assert (top["next"], top["lacks"]) == (None, ["no rung is above enforce"])
