@@ -14,9 +14,9 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
-from toolgate.processors.control_state import malformed
+from toolgate.processors.control_state import ACTIVATE, MODE, malformed
 from toolgate.processors.grants import GRANT, ends, life_fault
-from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, framed, mac
+from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, WATCH, framed, mac
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Choice
 from toolgate.schemas.frozen import changed, frozen
@@ -117,8 +117,8 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:
     """Why this control record does not count, or None: whole, signed by all it names, with the roles.
 
-    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens. How long
-    a grant stands counts from its append.
+    What a record needs depends on what held `before` it: the watch may order a mode where that tightens, and say
+    nothing else. How long a grant stands counts from its append.
     """
     if fault := malformed(control) or life_fault(control, envelope.time_ms):
         return fault
@@ -135,19 +135,16 @@ def check_control(keyring: Keyring, envelope: Envelope, control: Control, before
 def _role_fault(control: Control, signers: list[OperatorKey], before: ControlState) -> str | None:
     """Which role is missing among those who signed, or None."""
     operators = sum(OPERATOR in key.roles for key in signers)
-    watch = any("watch" in key.roles for key in signers)
     widens = control.kind == GRANT and not ends(control)
     if control.kind == "lift" or widens:
         return None if operators >= 2 else f"{control.kind} needs two operators, {operators} signed"
-    if control.kind == "activate":
+    if control.kind == ACTIVATE:
         return None if any("publisher" in key.roles for key in signers) else "activate needs a publisher"
-    if control.kind not in {"kill", "mode", GRANT, "demote", "alert"}:
-        return f"unknown kind of control {control.kind!r}"
-    # The watch may only tighten.
-    tightens = control.kind != "mode" or not before.loosens(control)
-    if operators or (watch and tightens):
+    # No kill: two people would have to lift what a watch has misread.
+    watched = control.kind == MODE and not before.loosens(control)
+    if operators or (watched and any(WATCH in key.roles for key in signers)):
         return None
-    return f"{control.kind} needs an operator{' or the watch' if tightens else ''}"
+    return f"{control.kind} needs an operator{' or the watch' if watched else ''}"
 
 
 def _writer(case: Case, keys: Keyring) -> tuple[str, str]:

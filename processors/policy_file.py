@@ -39,7 +39,7 @@ from toolgate.processors.fields import (
     refused,
     schema_text,
 )
-from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, canary_percent
+from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, WORDS, mode_fault
 from toolgate.processors.names import is_unit
 from toolgate.processors.paths import path_fault
 from toolgate.processors.problems import closest, nearest
@@ -93,11 +93,11 @@ def _moment(text: object) -> datetime:
 
 def _mode(value: object) -> object:
     text = value if isinstance(value, str) else ""
-    if text in MODES or canary_percent(text) is not None:
+    if not mode_fault(text):
         return text
     shown = "a mapping" if isinstance(value, dict) else repr(value)[:80]
     hint = closest(text, MODES) or "write canary:10% to enforce one run in ten"
-    raise refused((), f"mode must be one of {', '.join(MODES)} or canary:<1 to 99>%, not {shown}", hint)
+    raise refused((), f"mode must be one of {WORDS}, not {shown}", hint)
 
 
 Mode = Annotated[

@@ -142,13 +142,13 @@ class Control:
     """An operator's word (`toolgate.control`, schema ControlRecord)."""
 
     control_id: str
-    kind: str  # kill, lift, activate, mode, grant, demote, alert
+    kind: str  # kill, lift, activate, mode, grant; the schema names two more, which nothing acts on
     scope: str  # all, tenant, workflow, run, agent, tool, system
     value: str  # which one; "" for scope all
     reason: str
     issued_by: tuple[str, ...]  # key ids; a lift and a grant of tools need two
     policy_digest: str = ""  # activate
-    mode: str = ""  # mode
+    mode: str = ""  # mode: may be a canary
     version: int = (
         0  # activate, mode, grant: one more than that of the word it replaces; lift: see control_state.py
     )
@@ -156,7 +156,7 @@ class Control:
     rollback: bool = False  # activate: the set may have been in force before
     checked_by: str = ""  # activate: who has loaded the set: toolgate's version, with its extras
     expires_at: int | None = None  # grant
-    evidence: str = ""  # JSON; the figures that caused a demotion
+    evidence: str = ""  # mode: JSON; the figures that caused it
     tools: tuple[str, ...] = ()  # grant: globs; none end the grant that stands
 
 
