@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ALL = "all"
 SCOPES = (ALL, "tenant", "workflow", "run", "agent", "tool", "system")
 ACTIVATE, MODE = "activate", "mode"
+ORDERED_BY = "ordered by "  # before the id of an order, where people are told of it
 _SUPPORTED = frozenset({"kill", "lift", ACTIVATE, MODE, GRANT})
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
@@ -84,7 +85,7 @@ class Order:
     @property
     def because(self) -> str:
         """By whose order, as people read it."""
-        return f"ordered by {self.control_id}: {self.reason or 'no reason given'}"
+        return f"{ORDERED_BY}{self.control_id}: {self.reason or 'no reason given'}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,9 @@ class AuditEvent:
     schema_id: int  # of the input record; 0 where it could not be read
     code_version: str
     kid: str  # who wrote the input; "" unknown
-    captured: str = "{}"  # JSON: what the policy's logging.capture asks for
+    captured: str = (
+        "{}"  # JSON: what the policy's logging.capture asks for; of control the evidence of what counts
+    )
     note: str = (
         ""  # results: settled, void, late, uncovered, unresolved, started, unknown, ended, mismatch, refused
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors import voting
+from toolgate.processors import capture, voting
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.run_contract import seen_id
 from toolgate.schemas.enums import Choice, Kind, ResultStatus, Verdict
 from toolgate.schemas.headers import kid_of
-from toolgate.schemas.records import Balance, Intent, Result, RunContract, Tick, Vote
+from toolgate.schemas.records import Balance, Control, Intent, Result, RunContract, Tick, Vote
 from toolgate.streams.gate import contracted, voted
 from toolgate.streams.ledger.taking import UNRESOLVED
 
@@ -46,6 +46,14 @@ def verdict_of(item: Item, decision: Decision) -> str:
         return Verdict.RECORDED.value if word and decision.verdict != Verdict.DUPLICATE else decision.verdict
     reported = item.case.intent.kind != Kind.CALL
     return Verdict.RECORDED.value if reported and decision.verdict == Verdict.APPROVE else decision.verdict
+
+
+def captured_of(item: Item) -> str:
+    """What is kept of its content: what a policy asks for, or the figures of a control record that counts."""
+    if item.case:
+        return capture.captured(item.case)
+    record = item.reading.record
+    return capture.evidence_of(record) if isinstance(record, Control) and not item.refused else "{}"
 
 
 def command_id(case: Case, decision: Decision) -> str:

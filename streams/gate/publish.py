@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.capture import captured
 from toolgate.processors.case import place_of
 from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.repairs import repair
@@ -291,7 +290,7 @@ class Publisher:
             schema_id=reading.schema_id,
             code_version=self._code_version,
             kid=audited.writer_of(item),
-            captured=captured(case) if case else "{}",
+            captured=audited.captured_of(item),
             note=audited.note_of(item, decision, told.reasons),
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,

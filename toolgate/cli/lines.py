@@ -93,7 +93,11 @@ def _control(record: Control) -> tuple[str, str]:
     if record.kind == "grant":
         tools, until = ", ".join(record.tools), as_time(record.expires_at or 0)
         target += f" {tools} until {until}" if record.tools else " ended"
-    return record.kind, f"{target} by {', '.join(record.issued_by)}: {record.reason or 'no reason given'}"
+    if record.mode:
+        target += f" {record.mode}"
+    figures = f"  {safe(record.evidence, _PARAMS_CHARS)}" if record.evidence else ""
+    by = ", ".join(record.issued_by)
+    return record.kind, f"{target} by {by}: {record.reason or 'no reason given'}{figures}"
 
 
 def _command(record: Command) -> tuple[str, str]:

@@ -47,6 +47,11 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
     [
         ("control", Control("c", "kill", "all", "", "fire", ("ann", "ben")), "kill all by ann, ben: fire"),
         (
+            "control",
+            Control("c", "mode", "all", "", "odd", ("eye",), mode="shadow", evidence='{"denial_rate":0.4}'),
+            'mode all shadow by eye: odd  {"denial_rate":0.4}',
+        ),
+        (
             "outcomes",
             Outcome("i", "d", 7, "DENY", ("RATE_LIMITED",), retryable=True),
             "seq 7  RATE_LIMITED  try again",
