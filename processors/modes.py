@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 ENFORCE, DRAFT_ONLY, READ_ONLY, SHADOW = "enforce", "draft_only", "read_only", "shadow"
 RULE = "mode"  # how reasons call what a mode makes of a call
-MODES = (
-    ENFORCE,
-    DRAFT_ONLY,
-    READ_ONLY,
-    SHADOW,
-)  # of one run, the loosest first: shadow commands nothing at all
+MODES = (ENFORCE, DRAFT_ONLY, READ_ONLY, SHADOW)  # of one run; the loosest first: shadow commands nothing
 WORDS = f"{', '.join(MODES)} or canary:<1 to 99>%"
 SCOPES = ("all", "tenant", "workflow")  # what an operator's order can be about
 CANARY_PATTERN = r"^canary: ?([1-9]|[1-9][0-9])%$"

@@ -166,8 +166,15 @@ def test_an_unsigned_result_counts_only_for_an_insecure_keyring():
     assert check_result(Keyring.insecure(), envelope, result()) is None
 
 
-SIGNERS = {name: SigningKey(bytes([number]) * 32) for number, name in enumerate(("ann", "bob", "eye", "pub"))}
-ROLES = {"ann": {"operator"}, "bob": {"operator"}, "eye": {"watch"}, "pub": {"publisher"}}
+ROLES = {
+    "ann": {"operator"},
+    "bob": {"operator"},
+    "eye": {"watch"},
+    "pub": {"publisher"},
+    "sam": {"starter"},
+    "amy": {"approver"},
+}
+SIGNERS = {name: SigningKey(bytes([number]) * 32) for number, name in enumerate(ROLES)}
 PEOPLE = Keyring.of(
     [OperatorKey(name, key.verify_key.encode(), frozenset(ROLES[name])) for name, key in SIGNERS.items()]
 )
@@ -296,6 +303,27 @@ def test_the_watch_only_tightens_modes(kind, scope):
     )
     said = {word.mode for word in words if check_control(PEOPLE, signed(("eye",)), word, standing) is None}
     assert said == ({"shadow", "canary:10%", "canary:20%"} if kind == "mode" else set())
+
+
+BY = [("ann",), ("ann", "bob"), ("ann", "eye"), ("eye",), ("pub",), ("pub", "eye"), ("sam",), ("amy",)]
+OPERATORS = {("ann",), ("ann", "bob"), ("ann", "eye")}
+MAY = {
+    "kill": OPERATORS,
+    "lift": {("ann", "bob")},
+    "activate": {("pub",), ("pub", "eye")},
+    "mode": OPERATORS | {("eye",), ("pub", "eye")},
+    "grant": {("ann", "bob")},
+    "demote": OPERATORS,  # and is told that nothing acts on it
+    "alert": OPERATORS,
+}
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_may_say_what(kind, by):
+    """Every kind that the schema knows, and every role; of modes one that tightens."""
+    word = control(kind, by=by, mode="shadow" if kind == "mode" else "")
+    assert (check_control(PEOPLE, signed(by), word, NOTHING) is None) is (by in MAY[kind])
 
 
 def _ordered(mode, scope, value):
