@@ -110,6 +110,8 @@ docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentatio
 	$(BIN)/python -m toolgate.streams.topics > $(REFERENCE)/topics.md
 	$(BIN)/python -m toolgate.streams.settings_page > $(REFERENCE)/settings.md
 	$(BIN)/python -m toolgate.streams.gate.metrics_page > $(REFERENCE)/metrics.md
+	$(BIN)/python -m toolgate.streams.dashboards gate > ops/grafana/dashboards/gate.json
+	$(BIN)/python -m toolgate.streams.dashboards watch > ops/grafana/dashboards/watch.json
 	$(BIN)/python tests/support/hostile_page.py > $(REFERENCE)/hostile-input.md
 	$(BIN)/python -m toolgate.schemas.registry
 	$(SITE)
