@@ -35,6 +35,7 @@ _OBJECTIVES = Row(
                 ),
             ),
             kind="stat",
+            width=24,
         ),
         Panel(
             "Success",
@@ -54,6 +55,16 @@ _OBJECTIVES = Row(
             "Calls with wrong parameters, that come again or that fail.",
             _figure("toolgate_watch_tool_error_ratio"),
             unit="percentunit",
+        ),
+        Panel(
+            "What people and tools had to do with",
+            "In an hour: interventions, and calls that went wrong.",
+            (
+                Query(
+                    _counted("workflow", "toolgate_watch_interventions_total"), "{{workflow}} interventions"
+                ),
+                Query(_counted("workflow", "toolgate_watch_tool_errors_total"), "{{workflow}} tool errors"),
+            ),
         ),
         Panel(
             "Intents",
