@@ -189,16 +189,26 @@ _AUTONOMY = Row(
             "Rung",
             "3 enforce, 2 canary, 1 draft only, 0 shadow. Up only by a person.",
             (Query(_chosen("toolgate_watch_rung"), _NAME),),
+            width=6,
         ),
         Panel(
             "Demotions",
             "By the watch, in an hour.",
             (Query(_counted("workflow", "toolgate_watch_demotions_total"), _NAME),),
+            width=6,
+        ),
+        Panel(
+            "Findings",
+            "What people found in a day in completed work that they looked at.",
+            (Query(_counted("finding", "toolgate_watch_findings_total", over="[1d]"), "{{finding}}"),),
+            width=6,
+            stacked=True,
         ),
         Panel(
             "Alerts",
             "Of the topic alerts, in an hour, by kind.",
             (Query("sum by (kind) (increase(toolgate_watch_alerts_total[1h]))", "{{kind}}"),),
+            width=6,
         ),
     ),
 )
@@ -209,7 +219,7 @@ _ITSELF = Row(
             "Behind",
             "Records, by topic.",
             (Query("sum by (topic) (toolgate_watch_lag_records)", "{{topic}}"),),
-            width=6,
+            width=5,
         ),
         Panel(
             "Since the last pulse",
@@ -217,7 +227,7 @@ _ITSELF = Row(
             (Query("time() - max(toolgate_watch_last_pulse_timestamp_seconds)"),),
             unit="s",
             kind="stat",
-            width=6,
+            width=5,
         ),
         Panel(
             "Last rebuild of its tables",
@@ -225,14 +235,21 @@ _ITSELF = Row(
             (Query("max(toolgate_watch_rebuild_seconds)"),),
             unit="s",
             kind="stat",
-            width=6,
+            width=5,
+        ),
+        Panel(
+            "Unreadable",
+            "Records that it stepped over.",
+            (Query("sum(toolgate_watch_unreadable_total)"),),
+            kind="stat",
+            width=4,
         ),
         Panel(
             "Acts",
             "0: it has no key, so it tells and demotes nothing.",
             (Query("max(toolgate_watch_acts)"),),
             kind="stat",
-            width=6,
+            width=5,
         ),
     ),
 )

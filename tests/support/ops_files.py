@@ -35,7 +35,7 @@ _WATCH_AGREED = frozenset(
         "success_ratio", "intervention_ratio", "denial_ratio", "tool_error_ratio", "unit_cost_usd",
         "detection_seconds", "records_touched", "records_limit", "budget_used_ratio", "budget_exhausted_seconds",
         "error_budget_burn", "breached", "rung", "alerts_total", "demotions_total", "lag_records", "rebuild_seconds",
-        "acts", "last_pulse_timestamp_seconds",
+        "acts", "findings_total", "unreadable_total", "last_pulse_timestamp_seconds",
     )
 )  # fmt: skip
 
