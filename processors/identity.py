@@ -18,7 +18,7 @@ from toolgate.processors.control_state import malformed
 from toolgate.processors.grants import GRANT, ends, life_fault
 from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, framed, mac
 from toolgate.processors.reasons import Code
-from toolgate.schemas.enums import Choice
+from toolgate.schemas.enums import SAYS, Choice
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC, kid_of
 from toolgate.schemas.records import Reason
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Control, Result, Vote
 
 SIGNERS_MAX = 8
-RELEASERS = (OPERATOR, APPROVER)  # roles of which one may say what really happened
+RELEASERS = (OPERATOR, APPROVER)  # roles of which one may say what really happened, or who sees to it
 
 
 @frozen
@@ -88,8 +88,9 @@ def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
 def check_vote(keyring: Keyring, envelope: Envelope, vote: Vote) -> Voter | str:
     """Who votes; or why nobody vouches for this vote, as a sentence.
 
-    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs, a release that
-    of an operator or an approver. The name in the vote proves nothing: it must be the key's.
+    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs; a release, and
+    who sees to something, that of an operator or an approver. The name in the vote proves nothing: it must be the
+    key's.
     """
     if keyring.insecure_dev:
         return Voter(vote.approver, None)
@@ -105,9 +106,9 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
         return "a vote is one person's: it is signed twice"
     if vote.choice == Choice.WITHDRAW and STARTER not in key.roles:
         return f"key {key.kid} is no starter's: only whoever starts runs may withdraw"
-    if vote.choice == Choice.RELEASE and not key.roles & set(RELEASERS):
+    if vote.choice in SAYS and not key.roles & set(RELEASERS):
         return f"key {key.kid} is neither an operator's nor an approver's"
-    if vote.choice not in {Choice.WITHDRAW, Choice.RELEASE} and not key.approves_as:
+    if vote.choice not in {Choice.WITHDRAW, *SAYS} and not key.approves_as:
         return f"key {key.kid} is no approver's"
     if vote.approver != key.kid:
         return f"it names {vote.approver[:128]!r} and is signed with key {key.kid}"

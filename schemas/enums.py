@@ -50,13 +50,21 @@ class ResultStatus(StrEnum):
 class Choice(StrEnum):
     """What a vote says. To withdraw is for whoever starts runs: it needs no approver.
 
-    To release is about what no approval is asked for: it says what really happened, and approves nothing.
+    To release is about what no approval is asked for: it says what really happened, and approves nothing. The last
+    three say who sees to it, and decide nothing at all.
     """
 
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
     RELEASE = "release"
+    TAKE = "take"
+    TAKE_OVER = "take_over"
+    GIVE_BACK = "give_back"
+
+
+ASSIGNS = frozenset({Choice.TAKE, Choice.TAKE_OVER, Choice.GIVE_BACK})  # say who sees to it
+SAYS = ASSIGNS | {Choice.RELEASE}  # these, and what happened: no vote on anything
 
 
 class AlertKind(StrEnum):

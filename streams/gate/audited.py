@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from toolgate.processors import voting
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.run_contract import seen_id
-from toolgate.schemas.enums import Choice, Kind, ResultStatus, Verdict
+from toolgate.schemas.enums import ASSIGNS, Choice, Kind, ResultStatus, Verdict
 from toolgate.schemas.headers import kid_of
 from toolgate.schemas.records import Balance, Intent, Result, RunContract, Tick, Vote
 from toolgate.streams.gate import contracted, voted
@@ -55,11 +55,11 @@ def command_id(case: Case, decision: Decision) -> str:
 
 
 def command_of(item: Item, decision: Decision) -> str:
-    """The command that it makes or is about; of a release also the place of a record."""
+    """The command that it makes or is about; of a release, and of who sees to it, also the place of a record."""
     record = item.reading.record
     if isinstance(record, Result):
         return record.command_id
-    if isinstance(record, Vote) and releases(item):
+    if isinstance(record, Vote) and (releases(item) or assigns(item)):
         return record.hold_id
     if item.hold:
         return item.hold.hold_id
@@ -79,6 +79,8 @@ def note_of(item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> str:
     match item.reading.record:
         case Vote() if releases(item):
             return decision.note or voted.RELEASED
+        case Vote() as vote if assigns(item):
+            return voted.ASSIGNED[Choice(vote.choice)]
         case Vote() | Tick():
             return voted.note_of(item, decision, reasons)
         case RunContract():
@@ -98,6 +100,12 @@ def releases(item: Item) -> bool:
     """Whether it is a release that counts."""
     record = item.reading.record
     return isinstance(record, Vote) and record.choice == Choice.RELEASE and not item.refused
+
+
+def assigns(item: Item) -> bool:
+    """Whether it counts as who sees to something."""
+    record = item.reading.record
+    return isinstance(record, Vote) and record.choice in ASSIGNS and not item.refused
 
 
 def writer_of(item: Item) -> str:
