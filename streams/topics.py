@@ -102,9 +102,9 @@ TOPICS: tuple[Topic, ...] = (
             "votes",
             "ApprovalVote",
             "An approver's word on a hold or a draft, that of whoever started its run that it is no longer wanted, and "
-            "what people say of an outcome that nobody knew.",
+            "what people say of an outcome that nobody knew, or of who sees to what waits.",
             writers=("approver", "console", "operator", "starter"),
-            readers=("gate", "approver"),
+            readers=("gate", "approver", "console", "operator"),
         ),
         bytes_max=VOTE_BATCH_BYTES_MAX,
     ),

@@ -49,6 +49,8 @@ COMMANDS: dict[str, Entry] = {
     "grant": Entry("toolgate.cli.grant", "People", "Allow for a short time what a policy does not."),
     "revoke": Entry("toolgate.cli.revoke", "People", "End a grant before its time."),
     "queue": Entry("toolgate.cli.queue", "People", "What waits for people."),
+    "take": Entry("toolgate.cli.take", "People", "Say that you see to what waits."),
+    "give-back": Entry("toolgate.cli.give_back", "People", "No longer see to it."),
     "approve": Entry("toolgate.cli.approve", "People", "Approve a held call."),
     "promote": Entry("toolgate.cli.promote", "People", "Let a draft happen."),
     "reject": Entry("toolgate.cli.reject", "People", "Decide against what waits."),

@@ -12,7 +12,9 @@ from toolgate.inspection.search import Readers
 from toolgate.inspection.stretches import record_at
 from toolgate.processors.keyring import OPERATOR
 from toolgate.review import orders
-from toolgate.review.releasing import Releaser
+from toolgate.review.assigning import assigning_vote, reason_of
+from toolgate.review.releasing import released
+from toolgate.review.speaking import Speaker
 from toolgate.review.voting import TIMEOUT_S, Reviewer
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Intent
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from toolgate.processors.keyring import Keyring, StarterKey
     from toolgate.processors.policy import PolicySet
     from toolgate.processors.policy_store import Files
+    from toolgate.review.assignees import Assignee
     from toolgate.review.items import Item
     from toolgate.review.releasing import Word
     from toolgate.review.voting import Cast
@@ -63,6 +66,12 @@ class Desk(Protocol):
 
     def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
         """Say what happened to a command, or put a record aside; what the audit says of it."""
+
+    def assign(self, key: StarterKey, item: Item, choice: Choice, comment: str) -> None:
+        """Take an item, take it over, or give it back."""
+
+    def why_taken(self, assignee: Assignee) -> str:
+        """Why somebody has taken an item over; "" where that is not known."""
 
     def say(self, key: StarterKey, word: Control) -> int:
         """Say a control record that one signs; the seq after which it holds."""
@@ -143,8 +152,19 @@ class KafkaDesk:
     def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
         """As the protocol says, by the mechanism that the command line has."""
         with Readers(self._settings) as readers:
-            releaser = Releaser(self._settings, readers, key, self._registry)
-            return releaser.release(item, word, comment, TIMEOUT_S)
+            speaker = Speaker(self._settings, readers, key, self._registry)
+            return released(speaker, item, word, comment, TIMEOUT_S)
+
+    def assign(self, key: StarterKey, item: Item, choice: Choice, comment: str) -> None:
+        """As the protocol says, by the mechanism that the command line has."""
+        vote = assigning_vote(item, choice, key.kid, comment)
+        with Readers(self._settings) as readers:
+            Speaker(self._settings, readers, key, self._registry).say(item, vote, TIMEOUT_S)
+
+    def why_taken(self, assignee: Assignee) -> str:
+        """As the protocol says."""
+        with Readers(self._settings) as readers:
+            return reason_of(assignee, readers, self._registry)
 
     def say(self, key: StarterKey, word: Control) -> int:
         """As the protocol says."""

@@ -85,7 +85,7 @@ class Views:
                 if topic == "denials":
                     self.near.take(record, time_ms)
                 else:
-                    self.queue.unresolved.see(record)
+                    self.queue.see(record)
                     self.runs.take(record)
                     self.balances.take(record)
         queued = topic == "audit" and any(map(_may_wait, records))

@@ -165,6 +165,9 @@ def test_two_people_approve_what_takes_two(console: Console):
     """Each with their own key; the second sees the first's vote come, without doing anything."""
     wanted = console.asked("r3", "huge")
     bob, eve = console.page("bob"), console.page("eve")
+    eve.get_by_role("button", name=f"Take {wanted}").click()
+    bob.get_by_text("taken by eve").wait_for()
+    bob.get_by_role("button", name=f"Take over {wanted}").wait_for()
     bob.get_by_role("button", name=f"Approve {wanted}").click()
     bob.get_by_text("1 of 2 approvals; it waits for more").wait_for()
     bob.get_by_text("You have approved it; somebody else must, too.").wait_for()

@@ -10,8 +10,9 @@ from held import NOW
 from toolgate.cli import queue as command
 from toolgate.cli.queue_item import as_json_of, lines_of
 from toolgate.cli.release import _word
+from toolgate.review.assignees import Assignee
 from toolgate.review.errors import VoteRefusedError
-from toolgate.review.items import Item, ItemKind, of_outcome, of_record, of_waiting
+from toolgate.review.items import Item, ItemKind, assigned, of_outcome, of_record, of_waiting
 from toolgate.review.releasing import Word, release_vote
 from toolgate.review.unresolved import Begun, Unread
 from toolgate.review.waiting import Waiting
@@ -39,17 +40,17 @@ RECORD = of_record(Unread(EVENT))
     [
         (
             HOLD,
-            ("0-1", "hold", "90m", "OVERDUE by 30m", "cfo", "0 of 2 cfo", "pay"),
+            ("0-1", "hold", "90m", "OVERDUE by 30m", "cfo", "", "0 of 2 cfo", "pay"),
             "needs      2 of cfo until",
         ),
         (
             OUTCOME,
-            ("0-7", "outcome", "75m", "OVERDUE by 15m", "operator", "operator or approver", "pay"),
+            ("0-7", "outcome", "75m", "OVERDUE by 15m", "operator", "", "operator or approver", "pay"),
             "release    ",
         ),
         (
             RECORD,
-            ("intents-0-7", "record", "90m", "in 22h", "operator", "operator or approver", ""),
+            ("intents-0-7", "record", "90m", "in 22h", "operator", "", "operator or approver", ""),
             "intents[0]@7",
         ),
     ],
@@ -64,6 +65,31 @@ def test_each_kind_is_shown_whole(item: Item, row: tuple[str, ...], line: str):
     told = as_json_of(item, now_ms)
     assert (told["id"], told["kind"], told["overdue"]) == (item.id, item.kind, "OVERDUE" in row[3])
     assert "\x1b" not in "".join(command._row(item, now_ms))
+
+
+@pytest.mark.parametrize(
+    ("before", "why", "line"),
+    [
+        ("", "", "taken      by bob 5m ago\n"),
+        ("ann", "", "taken      by bob 5m ago, over from ann\n"),
+        ("ann", "she is \x1b[2Jaway", "taken      by bob 5m ago, over from ann: she is \\x1b[2Jaway\n"),
+    ],
+)
+def test_who_has_taken_it_is_shown(before, why, line):
+    """In a row, as a line and as JSON, with why where somebody has it no longer because of that."""
+    now_ms = NOW + HOUR
+    item = assigned(HOLD, Assignee("bob", now_ms - 300_000, before, (0, 3)))
+    assert command._row(item, now_ms)[5] == "bob for 5m"
+    assert line in "\n".join(lines_of(item, now_ms, why))
+    told = as_json_of(item, now_ms, why)
+    assert (told["taken_by"], told["taken_at"], told["taken_over_from"]) == (
+        "bob",
+        now_ms - 300_000,
+        before or None,
+    )
+    assert told.get("taken_because", "") == why
+    bare = as_json_of(HOLD, now_ms)
+    assert (bare["taken_by"], bare["taken_at"], bare["taken_over_from"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(
