@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -167,7 +168,20 @@ def _pulse(record: Pulse) -> tuple[str, str]:
 
 def _alert(record: Alert) -> tuple[str, str]:
     about = " ".join(filter(None, (record.tenant, record.workflow_id, record.run_id)))
-    return record.severity, f"{record.kind} {record.alert_id} {about}: {record.summary}"
+    reason = _reason(record.evidence)
+    return (
+        record.severity,
+        f"{record.kind} {record.alert_id} {about}: {record.summary}{f': {reason}' if reason else ''}",
+    )
+
+
+def _reason(evidence: str) -> str:
+    """What people have written to it, or ""."""
+    try:
+        found = json.loads(evidence)
+    except ValueError:
+        return ""
+    return str(found.get("reason", "")) if isinstance(found, dict) else ""
 
 
 def _fields(record: Any) -> tuple[str, str]:

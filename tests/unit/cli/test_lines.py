@@ -62,6 +62,11 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
             Alert("a-1", "break_glass", "critical", "t", "w", "r", "0-1", "look", "{}", 7, 1),
             "critical break_glass a-1 t w r: look",
         ),
+        (
+            "alerts",
+            Alert("a-1", "grant", "critical", "t", "w", "r", "g1", "look", '{"reason":"fire"}', 7, 1),
+            "t w r: look: fire",
+        ),
         ("ticks", Tick("r", "hold_expiry", "h", 9), "run_id=r  what=hold_expiry  ref=h  due_at=9"),
         (
             "results",
