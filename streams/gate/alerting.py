@@ -1,7 +1,7 @@
 """Alerting: what people on call are told of a decision. Pure; written in the transaction of what it tells about.
 
-Summaries are of names alone. What people have written, a grant's reason, stands in the evidence: whoever passes an alert
-on can tell the two apart.
+Summaries are of names alone. What people have written, a grant's reason, stands in the evidence: whoever passes an
+alert on can tell the two apart.
 """
 
 from __future__ import annotations
