@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "lift": Entry("toolgate.cli.lift", "People", "Let go what was stopped."),
     "grant": Entry("toolgate.cli.grant", "People", "Allow for a short time what a policy does not."),
     "revoke": Entry("toolgate.cli.revoke", "People", "End a grant before its time."),
+    "grant-report": Entry("toolgate.cli.grant_report", "People", "Everything that was done under a grant."),
     "queue": Entry("toolgate.cli.queue", "People", "What waits for people."),
     "take": Entry("toolgate.cli.take", "People", "Say that you see to what waits."),
     "give-back": Entry("toolgate.cli.give_back", "People", "No longer see to it."),
