@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.console.asked import earlier_of, lines_of, undo_of
 from toolgate.console.quoting import href
 from toolgate.processors.identity import RELEASERS
+from toolgate.review.asked import earlier_of, lines_of, undo_of
 from toolgate.review.items import ItemKind
 from toolgate.review.unresolved import Begun
 from toolgate.review.waiting import Waiting

@@ -22,6 +22,7 @@ from toolgate.streams.operating import Operating
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import TracebackType
 
     from toolgate.console.halves import Half
     from toolgate.processors.control_state import ControlState
@@ -83,6 +84,23 @@ class Desk(Protocol):
         """Say it as the second; the seq after which it holds."""
 
 
+class _InTurn:
+    """An operating that threads use one after another: `with` it."""
+
+    def __init__(self, operating: Operating) -> None:
+        self._operating = operating
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Operating:
+        self._lock.acquire()
+        return self._operating
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+
+
 class KafkaDesk:
     """The desk of a prefix. For any number of threads. A context manager by `close`.
 
@@ -96,36 +114,34 @@ class KafkaDesk:
         self._settings = settings
         self._keyring = keyring
         self._registry = registry
-        self._operating = Operating(settings, keyring, registry)
-        self._lock = threading.Lock()  # of `_operating`
-        # A kill must not wait until a page has read the whole history.
-        self._saying = Operating(settings, keyring, registry)
-        self._saying_lock = threading.Lock()
+        # A kill must not wait until a page has read the whole history: to look and to say are apart.
+        self._looking = _InTurn(Operating(settings, keyring, registry))
+        self._saying = _InTurn(Operating(settings, keyring, registry))
         self._history: tuple[int, list[Said]] = (-1, [])  # as it was at a control position
 
     def close(self) -> None:
         """Close the connections."""
-        for lock, operating in ((self._lock, self._operating), (self._saying_lock, self._saying)):
-            with lock:
+        for each in (self._looking, self._saying):
+            with each as operating:
                 operating.__exit__(None, None, None)
 
     def standing(self) -> ControlState:
         """As the protocol says."""
-        with self._lock:
-            return self._operating.standing()
+        with self._looking as operating:
+            return operating.standing()
 
     def history(self) -> list[Said]:
         """As the protocol says; read again only when there is more of it."""
-        with self._lock:
-            position = self._operating.standing().position
+        with self._looking as operating:
+            position = operating.standing().position
             if self._history[0] != position:
-                self._history = (position, self._operating.history())
+                self._history = (position, operating.history())
             return self._history[1]
 
     def files(self, digest: str) -> Files | None:
         """As the protocol says."""
-        with self._lock:
-            return self._operating.files(digest)
+        with self._looking as operating:
+            return operating.files(digest)
 
     def policies(self, digest: str) -> PolicySet | None:
         """As the protocol says."""
@@ -177,7 +193,8 @@ class KafkaDesk:
             for kid, known in self._keyring.operators.items()
             if OPERATOR in known.roles and kid != key.kid
         ]
-        return half_signed(key, others, word, self._operating.message)
+        with self._saying as operating:
+            return half_signed(key, others, word, operating.message)
 
     def say_as_second(self, key: StarterKey, half: Half) -> int:
         """As the protocol says."""
@@ -185,8 +202,8 @@ class KafkaDesk:
         return self._after(half.word, {first: half.first, key.kid: key.pair})
 
     def _say(self, word: Control, signers: Mapping[str, Signer]) -> int:
-        with self._saying_lock:
-            return self._saying.say(word, signers)
+        with self._saying as operating:
+            return operating.say(word, signers)
 
     def _after(self, word: Control, signers: Mapping[str, Signer]) -> int:
         with Readers(self._settings) as readers:

@@ -38,10 +38,11 @@ class Undo:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A call that the run has made before, and what it told."""
+    """A call that the run has made before, what it told, and where on its partition of results; None: not said."""
 
     tool: str
     told: tuple[str, ...]
+    result: int | None = None
 
 
 def lines_of(opened: Hold | Draft) -> list[Line]:
@@ -67,7 +68,7 @@ def earlier_of(opened: Hold | Draft) -> list[Earlier]:
     """What its run has called before, the earliest first."""
     rows = _read(opened.earlier)
     return [
-        Earlier(str(row["tool"]), tuple(map(str, row.get("told", ()))))
+        Earlier(str(row["tool"]), tuple(map(str, row.get("told", ()))), row.get("result"))
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and "tool" in row
     ]

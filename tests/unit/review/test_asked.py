@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from toolgate.console.asked import Earlier, Line, Undo, earlier_of, lines_of, undo_of
+from toolgate.review.asked import Earlier, Line, Undo, earlier_of, lines_of, undo_of
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,6 @@ def test_what_undoes_it_and_what_came_before():
         earlier='[{"result":3,"told":["invoice"],"tool":"look"},7]',
     )
     assert undo_of(opened) == Undo("restore", {"id": "7"})
-    assert earlier_of(opened) == [Earlier("look", ("invoice",))]
+    assert earlier_of(opened) == [Earlier("look", ("invoice",), 3)]
     assert undo_of(SimpleNamespace(inverse="")) is None
     assert earlier_of(SimpleNamespace(earlier="[]")) == []
