@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _ASKED_CHARS = 80
+SHOWN = 100  # a table of ten thousand rows takes ten seconds to lay out, and nobody reads it
 _VERBS = {
     ItemKind.HOLD: "approve",
     ItemKind.DRAFT: "promote",
@@ -47,6 +48,10 @@ def queue(  # noqa: PLR0913 - one parameter for each option
     workflow: Annotated[str | None, typer.Option(help="Only of this workflow.")] = None,
     taken_by: Annotated[str | None, typer.Option(metavar="KID", help="Only what this one has taken.")] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what should be answered by now.")] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"At most so many. Default: {SHOWN}; with --json all."),
+    ] = None,
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
     prefix: Prefix = None,
@@ -80,7 +85,8 @@ def queue(  # noqa: PLR0913 - one parameter for each option
         )
     late = sum(item.overdue(now_ms) for item in found)
     if as_json:
-        told: dict[str, Any] = {"waiting": [as_json_of(item, now_ms, why_taken) for item in found]}
+        shown = [as_json_of(item, now_ms, why_taken) for item in found[:limit]]
+        told: dict[str, Any] = {"waiting": shown, "total": len(found)}
         typer.echo(json.dumps(told | {"overdue": late, "missing": whole.missing}))
         return
     for topic in whole.missing:
@@ -89,8 +95,10 @@ def queue(  # noqa: PLR0913 - one parameter for each option
         typer.echo("\n".join(lines_of(found[0], now_ms, why_taken)))
         return
     columns = ("id", "kind", "age", "answer", "owner", "taken by", "needs", "tool", "asked", "by", "why")
-    tables.show(columns, [_row(item, now_ms) for item in found])
+    tables.show(columns, [_row(item, now_ms) for item in found[: limit or SHOWN]])
     typer.echo(f"{len(found)} waiting, {late} overdue" if found else "Nothing waits.")
+    if len(found) > (limit or SHOWN):
+        typer.echo(f"the {limit or SHOWN} that should be answered first are shown: --limit shows more")
     if found:
         say_next(f"toolgate {_VERBS[found[0].kind]} {found[0].id} --as KID")
 

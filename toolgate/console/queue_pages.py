@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from toolgate.review.items import Item
 
 SHOWN_MAX = 100
+_DIGITS_MAX = 9
 COMMENT_CHARS_MAX = 500
 _VOTES = {"approve": Choice.APPROVE, "promote": Choice.APPROVE, "reject": Choice.REJECT}
 _ASSIGNS = {"take": Choice.TAKE, "take-over": Choice.TAKE_OVER, "give-back": Choice.GIVE_BACK}
@@ -46,10 +47,17 @@ async def queue(visit: Visit) -> Response:
         overdue=bool(overdue),
         taken_by=taken_by or None,
     )
+    last = max(0, len(found) - 1) // SHOWN_MAX + 1
+    number = min(_number(visit.query("page")), last)
+    chosen_by = {"kind": kind, "workflow": workflow, "role": role, "taken_by": taken_by, "overdue": overdue}
+    first = (number - 1) * SHOWN_MAX
     return visit.page(
         "queue.html",
         "queue",
-        cards=[Card(item, visit.session.person, at_ms) for item in found[:SHOWN_MAX]],
+        cards=[Card(item, visit.session.person, at_ms) for item in found[first : first + SHOWN_MAX]],
+        first=first + 1,
+        before=href("/queue", **chosen_by, page=str(number - 1)) if number > 1 else "",
+        after=href("/queue", **chosen_by, page=str(number + 1)) if number < last else "",
         total=len(found),
         all=len(items),
         late=sum(item.overdue(at_ms) for item in found),
@@ -62,8 +70,13 @@ async def queue(visit: Visit) -> Response:
         role=role,
         taken_by=taken_by,
         overdue=overdue,
-        back=href("/queue", kind=kind, workflow=workflow, role=role, taken_by=taken_by, overdue=overdue),
+        back=href("/queue", **chosen_by, page=str(number) if number > 1 else ""),
     )
+
+
+def _number(text: str) -> int:
+    """The page that an address asks for; the first where it asks for none."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX else 1
 
 
 async def item(visit: Visit) -> Response:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
+
 import held
 import pytest
 import written
 from held import NOW
+from typer.testing import CliRunner
 
+from toolgate.cli import app as module
 from toolgate.cli import queue as command
 from toolgate.cli.queue_item import as_json_of, lines_of
 from toolgate.cli.release import _word
+from toolgate.processors.case import Envelope
 from toolgate.review.assignees import Assignee
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.items import Item, ItemKind, assigned, of_outcome, of_record, of_waiting
+from toolgate.review.queue import Queue
 from toolgate.review.releasing import Word, release_vote
 from toolgate.review.unresolved import Begun, Unread
 from toolgate.review.waiting import Waiting
+from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Reason
+from toolgate.schemas.records import Hold, Reason
 from toolgate.streams.errors import SettingsError
 
 HOUR = 3_600_000
@@ -137,6 +145,34 @@ def test_a_release_names_the_very_call():
     assert (vote.choice, vote.happened, vote.cost_micros, vote.intent) == ("release", True, 5, "")
     aside = release_vote(RECORD, "ann", None)
     assert (aside.hold_id, aside.run_id, aside.happened) == ("intents-0-7", "", None)
+
+
+@pytest.mark.parametrize(
+    ("words", "rows", "more"),
+    [
+        ([], 100, True),
+        (["--limit", "3"], 3, True),
+        (["--limit", "300"], 250, False),
+        (["--json"], 250, False),
+    ],
+)
+def test_a_long_queue_is_cut(monkeypatch, words, rows, more):
+    """A table has a bound and says so; for programs all is there unless they say otherwise."""
+    queue = Queue()
+    holds = (changed(held.HOLD, hold_id=f"0-{n}", expires_at=NOW * 2) for n in range(250))
+    queue.take(
+        "holds", [Envelope("holds", 0, n, NOW, b"r", Codec(Hold).encode(one)) for n, one in enumerate(holds)]
+    )
+    monkeypatch.setattr(command, "Readers", nullcontext)
+    monkeypatch.setattr(command, "read", lambda *_: queue)
+    done = CliRunner().invoke(module.app, ["queue", "--bootstrap-servers", "127.0.0.1:9", *words])
+    assert done.exit_code == 0, done.output
+    assert ("--limit shows more" in done.output) == more
+    if "--json" in words:
+        told = json.loads(done.output)
+        assert (len(told["waiting"]), told["total"]) == (rows, 250)
+    else:
+        assert (done.output.count(" hold "), "250 waiting, 250 overdue" in done.output) == (rows, True)
 
 
 def test_every_kind_has_its_next_step():

@@ -256,11 +256,25 @@ def test_a_form_of_another_session_takes_nothing(front, desk):
 
 
 def test_ten_thousand_holds_are_counted_and_some_are_shown(front):
-    """The page stays small."""
-    front.feed(*(hold(f"0-{n}", expires_at=LATER + n) for n in range(10_000)))
-    page = front.as_("bob").see("/queue")
-    assert "10000 wait" in page
-    assert page.count("<article") == 100
+    """Each page stays small, and leads to those beside it with the same filters; what is no page is the nearest."""
+    front.feed(*(hold(f"0-{n:04}", expires_at=LATER + n) for n in range(10_000)))
+    page = front.as_("bob").see("/queue?role=cfo")
+    assert ("10000 wait" in page, "1 to 100 are shown" in page) == (True, True)
+    assert (page.count("<article"), 'rel="prev"' in page) == (100, False)
+    assert '<a href="/queue?role=cfo&amp;page=2" rel="next">' in page
+    page = front.see("/queue?role=cfo&page=2")
+    assert ("101 to 200 are shown" in page, "item-0-0100" in page) == (True, True)
+    assert '<a href="/queue?role=cfo&amp;page=1" rel="prev">' in page
+    assert 'name="back" value="/queue?role=cfo&amp;page=2"' in page
+    page = front.see("/queue?page=101")
+    assert ("9901 to 10000 are shown" in page, 'rel="next"' in page) == (True, False)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "\u0663", "9" * 30, "2", ""])
+def test_a_page_that_is_not_there_is_the_nearest(front, page):
+    """Whatever the address says."""
+    front.feed(hold())
+    assert "item-0-1" in front.as_("bob").see(f"/queue?page={page}")
 
 
 def test_a_topic_that_cannot_be_read_is_told(front):
