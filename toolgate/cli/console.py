@@ -14,6 +14,7 @@ from toolgate.cli import connection, logs, tables
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.processors.amounts import parse_duration_ms
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
@@ -91,7 +92,7 @@ def console(  # noqa: PLR0913 - one parameter for each option
         serving.serve(
             settings,
             ring,
-            connection.registry(settings),
+            schema_ids.registry(settings),
             users_file,
             where,
             listening,

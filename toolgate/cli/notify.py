@@ -13,6 +13,7 @@ from toolgate.cli import connection, logs
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.notify import endpoints
 from toolgate.notify.counts import Counts
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate.worker import stop_signals
 
@@ -54,7 +55,7 @@ def notify(  # noqa: PLR0913 - one parameter for each option
             remedy="pip install 'toolgate[notify]'",
         ) from None
     counts = Counts()
-    notifier = Notifier(settings, told, counts, connection.registry(settings))
+    notifier = Notifier(settings, told, counts, schema_ids.registry(settings))
     if once:
         notifier.run(once=True)
         return

@@ -19,6 +19,7 @@ from toolgate.review.items import ItemKind, chosen
 from toolgate.review.queue import read
 from toolgate.review.waiting import Waiting
 from toolgate.schemas.records import Hold
+from toolgate.streams import schema_ids
 
 if TYPE_CHECKING:
     from toolgate.review.items import Item
@@ -60,7 +61,7 @@ def queue(  # noqa: PLR0913 - one parameter for each option
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     now_ms = time.time_ns() // 1_000_000
     with Readers(settings) as readers:
-        whole = read(readers, connection.registry(settings))
+        whole = read(readers, schema_ids.registry(settings))
     if wanted is not None:
         found = [_found(whole, wanted, now_ms)]
     else:

@@ -17,6 +17,7 @@ from toolgate.processors.amounts import parse_usd
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.queue import read
 from toolgate.review.releasing import MEANINGS, Releaser, Word
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
@@ -54,7 +55,7 @@ def release(  # noqa: PLR0913 - one parameter for each option
     word = _word(happened, cost_usd)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     key = keys.load_private(keys_file, kid)
-    registry = connection.registry(settings)
+    registry = schema_ids.registry(settings)
     with Readers(settings) as readers:
         item = read(readers, registry).find(wanted, time.time_ns() // 1_000_000)
         if item is None:
