@@ -83,7 +83,7 @@ nightly: setup ## Run what is too long for every change: tests, the zoo, two mil
 	@failed=0; \
 	TOOLGATE_EXAMPLES=new $(BIN)/python -m pytest -m "nightly or hypothesis" || failed=1; \
 	$(MAKE) zoo || failed=1; \
-	$(MAKE) simulate FIRST=100000 SEEDS=560 || failed=1; \
+	$(MAKE) simulate FIRST=100000 SEEDS=600 || failed=1; \
 	$(MAKE) simulate FIRST=300000 SEEDS=1200 WORLD=disputed || failed=1; \
 	$(MAKE) crash HITS=20 || failed=1; \
 	exit $$failed
