@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.console.halves import half_signed
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers
-from toolgate.inspection.stretches import record_at
+from toolgate.nearmiss.bodies import intents_at
 from toolgate.processors.keyring import OPERATOR
 from toolgate.review import orders
 from toolgate.review.releasing import Releaser
 from toolgate.review.voting import TIMEOUT_S, Reviewer
-from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.records import Intent
 from toolgate.streams.operating import Operating
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from toolgate.console.halves import Half
+    from toolgate.nearmiss.bodies import Place
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring, StarterKey
     from toolgate.processors.policy import PolicySet
@@ -31,13 +29,10 @@ if TYPE_CHECKING:
     from toolgate.review.voting import Cast
     from toolgate.review.waiting import Waiting
     from toolgate.schemas.enums import Choice
-    from toolgate.schemas.records import AuditEvent, Control
+    from toolgate.schemas.records import AuditEvent, Control, Intent
     from toolgate.schemas.registry import Registry
     from toolgate.streams.operating import Said, Signer
     from toolgate.streams.settings import Settings
-
-
-Place = tuple[int, int]  # partition and offset on the topic of intents
 
 
 class Desk(Protocol):
@@ -124,16 +119,8 @@ class KafkaDesk:
 
     def intents(self, places: Iterable[Place]) -> dict[Place, Intent]:
         """As the protocol says."""
-        found: dict[Place, Intent] = {}
-        codec = Codec(Intent, self._registry)
         with Readers(self._settings) as readers:
-            reader = readers("intents")
-            for partition, offset in sorted(set(places)):
-                envelope = record_at(reader, partition, offset) if partition in reader.partitions else None
-                if envelope is not None:
-                    with suppress(DecodeError):
-                        found[partition, offset] = codec.decode(envelope.value)
-        return found
+            return intents_at(readers("intents"), places, self._registry)
 
     def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
         """As the protocol says, by the mechanism that the command line has."""

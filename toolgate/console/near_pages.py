@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from toolgate.console.case_file import BEFORE_MAX, Asked, cases_file
-from toolgate.console.near_misses import FAR, KEPT, Filters
-from toolgate.processors.capture import redacted
-from toolgate.schemas.frozen import changed
-from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
+from toolgate.nearmiss.bodies import shown
+from toolgate.nearmiss.case_file import BEFORE_MAX, Asked, cases_file
+from toolgate.nearmiss.misses import FAR, KEPT, Filters
 
 if TYPE_CHECKING:
     from toolgate.console.site import Visit
-    from toolgate.processors.policy import PolicySet
-    from toolgate.schemas.records import Intent
 
 SHOWN_MAX = 200
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -71,17 +67,3 @@ async def case(visit: Visit) -> Response:
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", denial.intent_id)[:80]
     headers = {"content-disposition": f'attachment; filename="{name}.yaml"'}
     return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
-
-
-def shown(intent: Intent, policies: PolicySet | None) -> Intent:
-    """An intent without what its policy hides; without any parameters where nobody can say what that is."""
-    if policies is None:
-        return changed(intent, params="{}")
-    policy = policies.for_workflow(intent.tenant, intent.workflow_id)
-    tool = policies.tools.get(intent.tool)
-    hidden = (*(policy.redact if policy else ()), *(tool.redact if tool else ()))
-    try:
-        params = loads_strict(intent.params, max_bytes=_PARAMS_BYTES_MAX)
-    except JsonError:
-        return changed(intent, params="{}")
-    return changed(intent, params=dumps_canonical(redacted(params, hidden)))

@@ -35,14 +35,9 @@ class Filters:
     tool: str = ""
     code: str = ""
 
-    def wants(self, miss: Miss) -> bool:
-        """Whether a denial passes all of them."""
-        denial = miss.denial
-        return (
-            self.workflow in {"", denial.workflow_id}
-            and self.tool in {"", denial.tool}
-            and (not self.code or any(reason.code == self.code for reason in denial.reasons))
-        )
+    def wants(self, workflow: str, tool: str, codes: Iterable[str]) -> bool:
+        """Whether what has these passes all of them."""
+        return self.workflow in {"", workflow} and self.tool in {"", tool} and self.code in {"", *codes}
 
 
 class NearMisses:
@@ -59,7 +54,7 @@ class NearMisses:
 
     def nearest(self, filters: Filters, most: int) -> list[Miss]:
         """Those that pass, what was nearest to allowed first, of equals the newest."""
-        found = [miss for miss in self._kept if filters.wants(miss)]
+        found = [miss for miss in self._kept if _wanted(filters, miss.denial)]
         return sorted(found, key=lambda miss: (miss.nearness, -miss.time_ms))[:most]
 
     def find(self, partition: int, offset: int) -> Miss | None:
@@ -76,6 +71,10 @@ class NearMisses:
             sorted({denial.tool for denial in denials if denial.tool}),
             sorted(codes),
         )
+
+
+def _wanted(filters: Filters, denial: Denial) -> bool:
+    return filters.wants(denial.workflow_id, denial.tool, (reason.code for reason in denial.reasons))
 
 
 def nearness(reasons: Iterable[Reason]) -> float:

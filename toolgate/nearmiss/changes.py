@@ -1,0 +1,179 @@
+"""Changes: what in a policy would let a cluster through, as keys with what stands there and what would.
+
+Figures are of the denials as they were decided: had one been allowed, the next would have found less room. What a
+change would really have let through is for a replay to say (`proposing.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from toolgate.processors.amounts import MICROS_PER_USD, USD_MICROS
+from toolgate.processors.reasons import Code
+
+if TYPE_CHECKING:
+    from toolgate.nearmiss.clusters import Cluster, Need
+    from toolgate.schemas.records import Reason
+
+MOST_OF_TEN = 8  # a change that lets so many of ten through is told before the one for all
+_NUMBERED = re.compile(r"(budgets|blast_radius)\[(\d{1,2})\]\Z")
+_LIMITS = ("limits.max_cost_usd", "limits.max_tool_calls")
+_BY_CONTRACT = "contract."
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One value of a policy. `path`: from the policy's top. `add`: put it into the list there, else in place of it."""
+
+    path: tuple[str | int, ...]
+    value: str  # as it is written in YAML
+    add: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a change: `now` and `then` as people write them, "" for nothing; no edit where nothing can make it."""
+
+    name: str
+    now: str
+    then: str
+    edit: Edit | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Keys that would all have to change.
+
+    `lets` of `of` denials would have met no reason any more, or people would have been asked where `holds`.
+    """
+
+    keys: tuple[Key, ...]
+    lets: int
+    of: int
+    holds: bool = False
+
+    @property
+    def possible(self) -> bool:
+        """Whether it can be made in the policy's file."""
+        return bool(self.keys) and all(key.edit is not None for key in self.keys)
+
+    def __str__(self) -> str:
+        """`limits.max_cost_usd: 0.35 -> 0.36 lets 12 of 14 through`."""
+        keys = ", ".join(
+            f"{key.name}: {key.now} -> {key.then}" if key.now else f"{key.name}: {key.then}"
+            for key in self.keys
+        )
+        lets = f"{self.lets:,} of {self.of:,}"
+        return f"{keys} {f'asks people about {lets}' if self.holds else f'lets {lets} through'}"
+
+
+def changes(cluster: Cluster) -> list[Change]:
+    """What would let the cluster through: most of it, where less is enough for that, and all that has figures.
+
+    Empty where no key of a policy does: parameters that do not fit, a stop, a limit of the run's contract.
+    """
+    reasons = cluster.reasons()
+    if not reasons or not all(map(_changeable, reasons)):
+        return []
+    holds = any(reason.code == Code.RULE_DENIED for reason in reasons)
+    found = []
+    for target in _targets(cluster.needs):
+        keys = tuple(
+            _key(reason, cluster.effect.tool, limit) for reason, limit in zip(reasons, target, strict=True)
+        )
+        lets = sum(times for need, times in cluster.needs.items() if _fits(need, target))
+        found.append(Change(keys, lets, cluster.count, holds))
+    return [
+        one
+        for one, after in zip(found, [*found[1:], None], strict=True)
+        if after is None or one.lets < after.lets
+    ]
+
+
+def why_none(cluster: Cluster) -> str:
+    """Why no change is told; "" where one is."""
+    for reason in cluster.reasons():
+        if not _changeable(reason):
+            return _BEYOND.get(reason.code) or (
+                "the run's contract says so, and whoever starts the run writes that"
+                if reason.rule.startswith(_BY_CONTRACT)
+                else "no single value of the policy decides about it"
+            )
+    return ""
+
+
+_BEYOND: dict[str, str] = {
+    Code.PARAMS_SCHEMA: "the parameters do not fit the tool: the agent has to repair the call",
+    Code.PARAMS_NOT_JSON: "the parameters are no JSON: the agent has to repair the call",
+    Code.RATE_LIMITED: "it only came too soon: waiting is enough",
+    Code.ATTEMPTS_LIMITED: "it only came too soon: waiting is enough",
+    Code.TOO_MANY_DENIALS: "the run was stopped because of its earlier denials: look at those",
+    Code.KILLED: "an operator has stopped it",
+    Code.READ_FIRST: "the agent has to read first",
+    Code.HISTORY_REQUIRED: "another call must come first",
+    Code.RUN_LATCHED: "the run is stopped: one of its budgets is overdrawn",
+}
+
+
+def _changeable(reason: Reason) -> bool:
+    match reason.code:
+        case Code.BUDGET_EXCEEDED | Code.CALLS_EXCEEDED | Code.BLAST_RADIUS:
+            known = reason.rule in _LIMITS or _NUMBERED.match(reason.rule) is not None
+            return known and reason.limit is not None and reason.distance is not None
+        case Code.RULE_DENIED | Code.TOOL_NOT_ALLOWED:
+            return True
+        case _:
+            return False
+
+
+def _targets(needs: dict[Need, int]) -> list[Need]:
+    """The limits that most denials would have been content with, and those for all."""
+    ordered = sorted(needs, key=lambda need: tuple(limit or 0 for limit in need))
+    if not ordered:
+        return []
+    columns = [*zip(*ordered, strict=True)]
+    total = sum(needs.values())
+    most: list[int | None] = []
+    for place, column in enumerate(columns):
+        below, wanted = 0, -(-total * MOST_OF_TEN // 10)
+        limits = sorted({limit for limit in column if limit is not None})
+        for limit in limits:
+            below += sum(times for need, times in needs.items() if need[place] == limit)
+            if below >= wanted:
+                most.append(limit)
+                break
+        else:
+            most.append(limits[-1] if limits else None)
+    every = [max((limit for limit in column if limit is not None), default=None) for column in columns]
+    return [tuple(most), tuple(every)] if most != every else [tuple(every)]
+
+
+def _fits(need: Need, target: Need) -> bool:
+    """Whether a denial would have met no reason under these limits."""
+    return all(
+        limit is None or (wanted is not None and wanted <= limit)
+        for wanted, limit in zip(need, target, strict=True)
+    )
+
+
+def _key(reason: Reason, tool: str, limit: int | None) -> Key:
+    if reason.code == Code.RULE_DENIED:
+        return Key(f"rules.{reason.rule}.then", "deny", "hold", Edit(("rules", reason.rule, "then"), "hold"))
+    if reason.code == Code.TOOL_NOT_ALLOWED:
+        return Key("allowed_tools", "", f"+ {tool}", Edit(("allowed_tools",), tool, add=True))
+    now, then = _written(reason.limit or 0, reason.unit), _written(limit or 0, reason.unit)
+    numbered = _NUMBERED.match(reason.rule)
+    if numbered:
+        path: tuple[str | int, ...] = (numbered[1], int(numbered[2]), "max")
+        return Key(f"{reason.rule}.max", now, then, Edit(path, then))
+    return Key(reason.rule, now, then, Edit(tuple(reason.rule.split(".")), then))
+
+
+def _written(value: int, unit: str) -> str:
+    """An amount as policies have it."""
+    if unit != USD_MICROS:
+        return str(value)
+    whole, rest = divmod(value, MICROS_PER_USD)
+    return f"{whole}.{f'{rest:06d}'.rstrip('0').ljust(2, '0')}"
