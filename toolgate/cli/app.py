@@ -41,6 +41,7 @@ COMMANDS: dict[str, Entry] = {
     "contract": Entry("toolgate.cli.contract", "Run it", "Say what one run may touch."),
     "tail": Entry("toolgate.cli.tail", "Look", "Read a topic: denials, audit, commands, ..."),
     "explain": Entry("toolgate.cli.explain", "Look", "Everything the log knows of one intent."),
+    "near-miss": Entry("toolgate.cli.near_miss", "Look", "Denials by effect; reports, tests, proposals."),
     "replay": Entry("toolgate.cli.replay", "Look", "Decide the whole log again, and compare."),
     "verify": Entry("toolgate.cli.verify", "Look", "Check that a history keeps every promise."),
     "export": Entry("toolgate.cli.export", "Look", "Write the topics to a file."),

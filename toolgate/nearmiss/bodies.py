@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from toolgate.inspection.stretches import records
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 Place = tuple[int, int]  # partition and offset on the topic of intents
 PARAMS_BYTES_MAX = 1_000_000
 _GAP = 500  # offsets that are read over sooner than to begin anew behind them
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a call's parameters say of its effect. `numbers`: those above 0 that name no record, as `params.<name>`."""
+
+    records: frozenset[str] | None  # None where nobody can say
+    numbers: dict[str, Decimal]
 
 
 def intents_at(reader: Readable, places: Iterable[Place], registry: Registry | None) -> dict[Place, Intent]:
@@ -68,19 +78,26 @@ def shown(intent: Intent, policies: PolicySet | None) -> Intent:
     return changed(intent, params=dumps_canonical(redacted(params, hidden)))
 
 
-def touched(intent: Intent, policies: PolicySet | None) -> frozenset[str] | None:
-    """The records that a call names where its catalogue says they are; None where nobody can say."""
-    tool = policies.tools.get(intent.tool) if policies else None
-    if tool is None or tool.records is None:
-        return None
+def body_of(intent: Intent, policies: PolicySet) -> Body | None:
+    """What a call's parameters say of its effect; None where they cannot be read.
+
+    The records are those that the catalogue of the set finds in them, and what the agent declared.
+    """
     try:
         params = loads_strict(intent.params, max_bytes=PARAMS_BYTES_MAX)
     except JsonError:
         return None
+    tool = policies.tools.get(intent.tool)
+    paths = (tool.records if tool else None) or ()
     named = [
-        str(value)
-        for path in tool.records
-        for value in values_at(params, path)
-        if isinstance(value, str | int)
+        str(value) for path in paths for value in values_at(params, path) if isinstance(value, str | int)
     ]
-    return frozenset(record_names((*named, *intent.declared_records))) or None
+    numbers = {
+        f"params.{name}": Decimal(repr(value))
+        for name, value in params.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and value > 0
+        and (name,) not in paths
+    }
+    return Body(frozenset(record_names((*named, *intent.declared_records))) or None, numbers)

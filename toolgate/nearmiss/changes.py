@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.amounts import MICROS_PER_USD, USD_MICROS
 from toolgate.processors.reasons import Code
@@ -102,6 +102,18 @@ def why_none(cluster: Cluster) -> str:
                 else "no single value of the policy decides about it"
             )
     return ""
+
+
+def change_as_json(change: Change) -> dict[str, Any]:
+    """A change as plain data."""
+    return {
+        "keys": [{"key": key.name, "now": key.now, "then": key.then} for key in change.keys],
+        "lets": change.lets,
+        "of": change.of,
+        "asks_people": change.holds,
+        "possible": change.possible,
+        "text": str(change),
+    }
 
 
 _BEYOND: dict[str, str] = {

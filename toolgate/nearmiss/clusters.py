@@ -41,6 +41,7 @@ class Cluster:
     needs: dict[Need, int] = field(default_factory=dict)
     unplaced: int = 0
     newest: tuple[Reason, ...] = ()
+    digest: str = ""  # of the policy set that the newest denial was decided under
 
     @property
     def id(self) -> str:
@@ -53,7 +54,7 @@ class Cluster:
         self.count += 1
         self.first_ms = min(self.first_ms or time_ms, time_ms)
         if time_ms >= self.last_ms:
-            self.last_ms, self.newest = time_ms, denial.reasons
+            self.last_ms, self.newest, self.digest = time_ms, denial.reasons, denial.policy_digest
         if self.nearest is None or miss.nearness <= self.nearest.nearness:
             self.nearest = miss
         self.examples.append(miss)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolgate.nearmiss.changes import change_as_json
 from toolgate.nearmiss.edits import edited
 from toolgate.processors import loader
 from toolgate.schemas.enums import Verdict
@@ -93,18 +94,6 @@ class Proposal:
         return Moved(
             len(found), sum(max(one.before.event.cost_micros, one.after.event.cost_micros) for one in found)
         )
-
-
-def change_as_json(change: Change) -> dict[str, Any]:
-    """A change as plain data."""
-    return {
-        "keys": [{"key": key.name, "now": key.now, "then": key.then} for key in change.keys],
-        "lets": change.lets,
-        "of": change.of,
-        "asks_people": change.holds,
-        "possible": change.possible,
-        "text": str(change),
-    }
 
 
 def proposal(

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.console.app import SHOWN
-from toolgate.console.quoting import as_value, environment, href
+from toolgate.console.quoting import environment, href
+from toolgate.inspection.quoting import as_value
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Balance, Control, Reason
 from toolgate.streams.operating import Said
