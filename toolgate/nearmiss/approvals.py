@@ -21,7 +21,7 @@ APPROVALS_MAX = 20_000
 NEAR_MAX = 200  # approvals that are looked at for one denial, of each sort
 _CAPTURED_BYTES_MAX = 100_000
 Owner = tuple[str, str]
-_UNNAMED = ("unnamed", "")
+_ALL = ("all", "")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -75,11 +75,10 @@ class Approvals:
     def after(self, denial: Denial, until_clk: int, records: Iterable[str]) -> list[Approval]:
         """What got through in the workflow behind a denial and up to a time, in order, that may be its effect.
 
-        Those of its tool, those that name one of the records, and those of which nobody knows the records yet; of each
-        sort the first 200.
+        Those of its tool, those that name one of the records, and whatever else; of each sort the first 200.
         """
         owner = (denial.tenant, denial.workflow_id)
-        sorts = [("tool", denial.tool), _UNNAMED, *(("record", record) for record in records)]
+        sorts = [("tool", denial.tool), _ALL, *(("record", record) for record in records)]
         found: dict[str, Approval] = {}
         for sort in sorts:
             shelf = self._shelves.get((owner, sort), [])
@@ -91,7 +90,7 @@ class Approvals:
 
     def before(self, denial: Denial, most: int) -> list[Approval]:
         """What got through in the same workflow before a denial: the last `most`, in order."""
-        shelf = self._shelves.get(((denial.tenant, denial.workflow_id), ("all", "")), [])
+        shelf = self._shelves.get(((denial.tenant, denial.workflow_id), _ALL), [])
         end = bisect_right(shelf, denial.seq, key=_seq)
         return shelf[max(0, end - most) : end]
 
@@ -147,8 +146,8 @@ def _captured(text: str) -> Iterable[str]:
 
 def _shelves(approval: Approval) -> list[tuple[Owner, tuple[str, str]]]:
     owner = (approval.tenant, approval.workflow_id)
-    named = [("record", record) for record in approval.records] if approval.records else [_UNNAMED]
-    return [(owner, sort) for sort in (("all", ""), ("tool", approval.tool), *named)]
+    named = [("record", record) for record in approval.records or ()]
+    return [(owner, sort) for sort in (_ALL, ("tool", approval.tool), *named)]
 
 
 def _seq(approval: Approval) -> int:

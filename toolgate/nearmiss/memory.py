@@ -1,8 +1,8 @@
 """Denial memory: whether an effect that was denied got through another way, with the commands that did it.
 
 Only what came after the denial, within a day, in the same workflow. What cannot be told is not linked: where nobody
-knows which records a call touched, or how much it moved, it is no evidence. Same words and parts by cost are seen in the
-audit alone; other words, other tools and parts by a parameter need the intents themselves.
+knows which records a call touched, or how much it moved, it is no evidence. Same words and parts by cost are seen in
+the audit alone; other words, other tools and parts by a parameter need the intents themselves.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ def got_through(
     found: list[Through] = []
     for denial in denials:
         body = bodies.get((denial.partition, denial.offset))
-        numbers = body.numbers if body else {}
-        denied = _Denied(
-            denial, frozenset(denial.records), _decimals(amounts_of(denial)) | numbers, body is not None
-        )
+        # Who is refused by a rule is refused before anybody asks which records the call touches.
+        records = frozenset(denial.records) or (body.records if body else None) or frozenset()
+        amounts = _decimals(amounts_of(denial)) | (body.numbers if body else {})
+        denied = _Denied(denial, records, amounts, body is not None)
         near = [_seen(one, bodies.get(one.place)) for one in _near(denial, approvals)]
         found += _of_one(denied, near, tools)
     return found
@@ -188,9 +188,9 @@ def _parts(denied: _Denied, near: Sequence[_Seen], tools: Mapping[str, Tool]) ->
         of_scope = [one for one in near if one.records and getattr(one.approval, name) == whose]
         for unit, amount in denied.amounts.items():
             # A number of a call that only reads is no amount: a page, a limit.
-            if unit in counted or (tool is not None and tool.writes):
-                if parts := _adding_up(of_scope, denied.records, unit, amount):
-                    return parts
+            moved = unit in counted or (tool is not None and tool.writes)
+            if moved and (parts := _adding_up(of_scope, denied.records, unit, amount)):
+                return parts
         if parts := _covering(of_scope, denied.records):
             return parts
     return []

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is reported. `workflow`: the only one, "" for all. `of`: how many clusters there are; `clusters` are shown."""
+    """What is reported. `workflow`: the only one, "" for all. `of`: how many clusters there are."""
 
     prefix: str
     workflow: str
