@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolgate.nearmiss.looking import Told
 
 LISTED = "list"
-SHOWN_MAX = 100
+SHOWN_MAX, EXAMPLES_LISTED = 50, 5
 
 
 class _ListFirst(TyperGroup):
@@ -67,7 +67,7 @@ def list_clusters(  # noqa: PLR0913 - one parameter for each option
             _say_what_next(one, as_json=as_json)
             return
         ranked = desk.folded.clusters.ranked(Filters(workflow, tool, code), desk.folded.now_ms)
-        found = desk.told(ranked[:SHOWN_MAX], EXAMPLES, bodies=False)
+        found = desk.told(ranked[:SHOWN_MAX], EXAMPLES_LISTED, bodies=False)
     denials = sum(one.this.count for one in ranked)
     if as_json:
         shown = [one.as_json() for one in found]

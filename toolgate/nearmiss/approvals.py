@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import AuditEvent, Denial
 
 APPROVALS_MAX = 20_000
-NEAR_MAX = 200  # approvals that are looked at for one denial, of each sort
+NEAR_MAX = 100  # approvals that are looked at for one denial, of each sort
 _CAPTURED_BYTES_MAX = 100_000
 Owner = tuple[str, str]
 _ALL = ("all", "")
@@ -75,7 +75,7 @@ class Approvals:
     def after(self, denial: Denial, until_clk: int, records: Iterable[str]) -> list[Approval]:
         """What got through in the workflow behind a denial and up to a time, in order, that may be its effect.
 
-        Those of its tool, those that name one of the records, and whatever else; of each sort the first 200.
+        Those of its tool, those that name one of the records, and whatever else; of each sort the first 100.
         """
         owner = (denial.tenant, denial.workflow_id)
         sorts = [("tool", denial.tool), _ALL, *(("record", record) for record in records)]
@@ -91,13 +91,13 @@ class Approvals:
     def before(self, denial: Denial, most: int) -> list[Approval]:
         """What got through in the same workflow before a denial: the last `most`, in order."""
         shelf = self._shelves.get(((denial.tenant, denial.workflow_id), _ALL), [])
-        end = bisect_right(shelf, denial.seq, key=_seq)
+        end = bisect_left(shelf, denial.seq, key=_seq)
         return shelf[max(0, end - most) : end]
 
     def _drop(self, approval: Approval) -> None:
         for shelf in _shelves(approval):
             kept = self._shelves[shelf]
-            kept.pop(bisect_right(kept, approval.seq, key=_seq) - 1)
+            kept.pop(bisect_left(kept, approval.seq, key=_seq))
             if not kept:
                 del self._shelves[shelf]
 

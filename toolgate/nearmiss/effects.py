@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Denial
 
 _ID_BYTES = 6
+_FEW = {0: "none", 1: "1"}
 COUNTED = frozenset({"", "calls", "records", "ms", "bytes", "denials"})  # units in which nothing is moved
 
 
@@ -67,7 +68,7 @@ def amounts_of(denial: Denial) -> dict[str, int]:
 
 def records_class(count: int) -> str:
     """How many records, coarsely: none, 1, 2 to 9, 10 to 99, ..."""
-    return {0: "none", 1: "1"}.get(count) or _decade(count, "{:,}".format)
+    return _FEW.get(count) or ("2 to 9" if count < 10 else _decade(count, "{:,}".format))
 
 
 def amount_class(value: int, unit: str) -> str:
