@@ -86,7 +86,7 @@ def list_clusters(  # noqa: PLR0913 - one parameter for each option
 def _say_what_next(one: Told, *, as_json: bool) -> None:
     name = one.cluster.id
     words = [f"toolgate near-miss test {name}"]
-    if any(change.possible for change in one.changes):
+    if one.changes:
         words.append(f"toolgate near-miss propose {name} --to proposal-{name}")
     say_next(*words, as_json=as_json)
 

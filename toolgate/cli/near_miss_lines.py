@@ -42,7 +42,7 @@ def whole(one: Told) -> Iterator[str]:
     whose = f"by {safe(effect.workflow_id)} of {safe(effect.tenant)}"
     yield f"effect     {safe(effect.tool) or '(no tool)'}{_of(one.system)} {whose}"
     yield f"           touches {_records(effect.records)}" + "".join(
-        f", moves {safe(each)}" for each in effect.amounts
+        f", {safe(each)}" for each in effect.amounts
     )
     for reason in cluster.reasons():
         yield f"refused    {because(reason)}"
@@ -50,8 +50,8 @@ def whole(one: Told) -> Iterator[str]:
     yield f"nearest    {near(one)}"
     yield f"at stake   {usd(one.ranked.this.money_micros)}, {amount(one.ranked.this.records, 'records')}"
     yield f"rank       {usd(one.score_micros)}: what was at stake, weighted by how near it was"
-    for change in one.changes:
-        yield f"change     {safe(str(change))}"
+    for number, change in enumerate(one.changes, 1):
+        yield f"change {number}   {safe(str(change))}"
     if one.why_none:
         yield f"change     none: {one.why_none}"
     for way in one.through:

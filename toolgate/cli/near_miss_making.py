@@ -79,9 +79,9 @@ def propose(  # noqa: PLR0913 - one parameter for each option
         Path,
         typer.Option("--to", metavar="DIR", help="Where the changed policies go: a new or empty folder."),
     ],
-    every: Annotated[
-        bool, typer.Option("--all", help="Let all of it through, where less is enough for most of it.")
-    ] = False,
+    number: Annotated[
+        int, typer.Option("--change", metavar="N", min=1, help="Which of the changes that the cluster names.")
+    ] = 1,
     log_since: Annotated[
         str | None,
         typer.Option(metavar="DURATION", help="Replay only so much of the log. Default: all that is kept."),
@@ -106,7 +106,7 @@ def propose(  # noqa: PLR0913 - one parameter for each option
     _check_empty(to)
     with opened(settings, since) as desk:
         cluster = desk.find(wanted).cluster
-        change = _change(cluster, every=every)
+        change = _change(cluster, number)
         files = desk.sets.files(cluster.digest)
         if files is None:
             raise SettingsError(
@@ -152,16 +152,21 @@ def _case(desk: Desk, cluster: Cluster) -> tuple[Miss, str]:
     )
 
 
-def _change(cluster: Cluster, *, every: bool) -> Change:
-    found = [change for change in changes(cluster) if change.possible]
+def _change(cluster: Cluster, number: int) -> Change:
+    found = changes(cluster)
     if not found:
-        why = why_none(cluster) or "none can be made in a policy's file"
         raise SettingsError(
-            f"no change of a policy would let it through: {why}",
+            f"no change of a policy would let it through: {why_none(cluster)}",
             where=f"cluster {cluster.id}",
             remedy="take another cluster: toolgate near-miss",
         )
-    return found[-1 if every else 0]
+    if number > len(found):
+        raise SettingsError(
+            f"there is no change {number}",
+            where=f"cluster {cluster.id}",
+            remedy=f"see which there are: toolgate near-miss {cluster.id}",
+        )
+    return found[number - 1]
 
 
 def _begin_ms(text: str | None, now_ms: int) -> int:

@@ -10,11 +10,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from toolgate.nearmiss.needs import limit_of, upwards
 from toolgate.processors.amounts import MICROS_PER_USD, USD_MICROS
 from toolgate.processors.reasons import Code
 
 if TYPE_CHECKING:
-    from toolgate.nearmiss.clusters import Cluster, Need
+    from collections.abc import Iterable, Mapping
+
+    from toolgate.nearmiss.clusters import Cluster
+    from toolgate.nearmiss.needs import Need
     from toolgate.schemas.records import Reason
 
 MOST_OF_TEN = 8  # a change that lets so many of ten through is told before the one for all
@@ -25,21 +29,27 @@ _BY_CONTRACT = "contract."
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One value of a policy. `path`: from the policy's top. `add`: put it into the list there, else in place of it."""
+    """One value of a policy. `path`: from the policy's top, rules by their ids.
+
+    It is put in place of what stands there; into the list there, with `add`; or, with `literal`, in place of that
+    number in the condition there, for which what is judged was too high (`up`) or too low.
+    """
 
     path: tuple[str | int, ...]
     value: str  # as it is written in YAML
     add: bool = False
+    literal: str = ""
+    up: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a change: `now` and `then` as people write them, "" for nothing; no edit where nothing can make it."""
+    """One key of a change: `now` and `then` as people write them, `now` "" where nothing stands there."""
 
     name: str
     now: str
     then: str
-    edit: Edit | None
+    edit: Edit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,42 +64,35 @@ class Change:
     of: int
     holds: bool = False
 
-    @property
-    def possible(self) -> bool:
-        """Whether it can be made in the policy's file."""
-        return bool(self.keys) and all(key.edit is not None for key in self.keys)
-
     def __str__(self) -> str:
         """`limits.max_cost_usd: 0.35 -> 0.36 lets 12 of 14 through`."""
-        keys = ", ".join(
-            f"{key.name}: {key.now} -> {key.then}" if key.now else f"{key.name}: {key.then}"
-            for key in self.keys
-        )
+        keys = ", ".join(f"{key.name}: {f'{key.now} -> ' if key.now else ''}{key.then}" for key in self.keys)
         lets = f"{self.lets:,} of {self.of:,}"
         return f"{keys} {f'asks people about {lets}' if self.holds else f'lets {lets} through'}"
 
 
 def changes(cluster: Cluster) -> list[Change]:
-    """What would let the cluster through: most of it, where less is enough for that, and all that has figures.
+    """What would let the cluster through: most of it, where less is enough for that; all that has figures; people.
 
     Empty where no key of a policy does: parameters that do not fit, a stop, a limit of the run's contract.
     """
     reasons = cluster.reasons()
     if not reasons or not all(map(_changeable, reasons)):
         return []
-    holds = any(reason.code == Code.RULE_DENIED for reason in reasons)
-    found = []
-    for target in _targets(cluster.needs):
-        keys = tuple(
-            _key(reason, cluster.effect.tool, limit) for reason, limit in zip(reasons, target, strict=True)
-        )
-        lets = sum(times for need, times in cluster.needs.items() if _fits(need, target))
-        found.append(Change(keys, lets, cluster.count, holds))
-    return [
-        one
-        for one, after in zip(found, [*found[1:], None], strict=True)
-        if after is None or one.lets < after.lets
-    ]
+    by_rule = [reason.code == Code.RULE_DENIED for reason in reasons]
+    columns = [*zip(*cluster.needs, strict=True)]
+    found: list[Change] = []
+    if all(
+        not rule or (reason.limit is not None and need is not None)
+        for rule, reason, need in zip(by_rule, reasons, _every(columns), strict=True)
+    ):
+        most, every = _most(cluster.needs), _every(columns)
+        found = [_change(cluster, reasons, target) for target in (most, every)]
+        found = found[1:] if found[0].lets == found[1].lets else found
+    if any(by_rule):
+        target = tuple(None if rule else need for rule, need in zip(by_rule, _every(columns), strict=True))
+        found.append(_change(cluster, reasons, target, holds=True))
+    return [change for change in found if change.lets]
 
 
 def why_none(cluster: Cluster) -> str:
@@ -111,7 +114,6 @@ def change_as_json(change: Change) -> dict[str, Any]:
         "lets": change.lets,
         "of": change.of,
         "asks_people": change.holds,
-        "possible": change.possible,
         "text": str(change),
     }
 
@@ -140,26 +142,32 @@ def _changeable(reason: Reason) -> bool:
             return False
 
 
-def _targets(needs: dict[Need, int]) -> list[Need]:
-    """The limits that most denials would have been content with, and those for all."""
-    ordered = sorted(needs, key=lambda need: tuple(limit or 0 for limit in need))
-    if not ordered:
-        return []
-    columns = [*zip(*ordered, strict=True)]
-    total = sum(needs.values())
-    most: list[int | None] = []
-    for place, column in enumerate(columns):
-        below, wanted = 0, -(-total * MOST_OF_TEN // 10)
-        limits = sorted({limit for limit in column if limit is not None})
-        for limit in limits:
-            below += sum(times for need, times in needs.items() if need[place] == limit)
-            if below >= wanted:
-                most.append(limit)
+def _change(cluster: Cluster, reasons: tuple[Reason, ...], target: Need, *, holds: bool = False) -> Change:
+    keys = tuple(
+        _key(reason, cluster.effect.tool, need) for reason, need in zip(reasons, target, strict=True)
+    )
+    lets = sum(times for need, times in cluster.needs.items() if _fits(need, target))
+    return Change(keys, lets, cluster.count, holds)
+
+
+def _most(needs: Mapping[Need, int]) -> Need:
+    """Of each reason what eight of ten denials would have been content with."""
+    wanted = -(-sum(needs.values()) * MOST_OF_TEN // 10)
+    found: list[int | None] = []
+    for place in range(len(next(iter(needs)))):
+        column = sorted((need[place], times) for need, times in needs.items() if need[place] is not None)
+        content, chosen = 0, None
+        for limit, times in column:
+            content, chosen = content + times, limit
+            if content >= wanted:
                 break
-        else:
-            most.append(limits[-1] if limits else None)
-    every = [max((limit for limit in column if limit is not None), default=None) for column in columns]
-    return [tuple(most), tuple(every)] if most != every else [tuple(every)]
+        found.append(chosen)
+    return tuple(found)
+
+
+def _every(columns: Iterable[tuple[int | None, ...]]) -> Need:
+    """Of each reason what every denial that has a figure would have been content with."""
+    return tuple(max((need for need in column if need is not None), default=None) for column in columns)
 
 
 def _fits(need: Need, target: Need) -> bool:
@@ -170,16 +178,21 @@ def _fits(need: Need, target: Need) -> bool:
     )
 
 
-def _key(reason: Reason, tool: str, limit: int | None) -> Key:
-    if reason.code == Code.RULE_DENIED:
-        return Key(f"rules.{reason.rule}.then", "deny", "hold", Edit(("rules", reason.rule, "then"), "hold"))
+def _key(reason: Reason, tool: str, need: int | None) -> Key:
     if reason.code == Code.TOOL_NOT_ALLOWED:
         return Key("allowed_tools", "", f"+ {tool}", Edit(("allowed_tools",), tool, add=True))
-    now, then = _written(reason.limit or 0, reason.unit), _written(limit or 0, reason.unit)
+    if reason.code == Code.RULE_DENIED:
+        if need is None:
+            return Key(
+                f"rules.{reason.rule}.then", "deny", "hold", Edit(("rules", reason.rule, "then"), "hold")
+            )
+        now, then = str(reason.limit), str(limit_of(need, reason))
+        path = ("rules", reason.rule, "when")
+        return Key(".".join(path), now, then, Edit(path, then, literal=now, up=upwards(reason)))
+    now, then = _written(reason.limit or 0, reason.unit), _written(need or 0, reason.unit)
     numbered = _NUMBERED.match(reason.rule)
     if numbered:
-        path: tuple[str | int, ...] = (numbered[1], int(numbered[2]), "max")
-        return Key(f"{reason.rule}.max", now, then, Edit(path, then))
+        return Key(f"{reason.rule}.max", now, then, Edit((numbered[1], int(numbered[2]), "max"), then))
     return Key(reason.rule, now, then, Edit(tuple(reason.rule.split(".")), then))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from toolgate.nearmiss.effects import effect_of
 from toolgate.nearmiss.misses import Miss, nearness
+from toolgate.nearmiss.needs import need_of
 from toolgate.nearmiss.windows import WEEK_MS, Tally, Windows
 
 if TYPE_CHECKING:
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
     from toolgate.nearmiss.effects import Effect
     from toolgate.nearmiss.misses import Filters
+    from toolgate.nearmiss.needs import Need
     from toolgate.schemas.records import Denial, Reason
 
 CLUSTERS_MAX = 1_000
 EXAMPLES_MAX = 50  # of a cluster, the newest
 NEEDS_MAX = 256  # different combinations of limits that would have been enough, of a cluster
-Need = tuple[int | None, ...]
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Cluster:
             self.nearest = miss
         self.examples.append(miss)
         self.windows.take(denial, time_ms)
-        need = tuple(_need(found) for found in self._reasons(denial))
+        need = tuple(need_of(found) for found in self._reasons(denial))
         if need in self.needs or len(self.needs) < NEEDS_MAX:
             self.needs[need] = self.needs.get(need, 0) + 1
         else:
@@ -138,11 +139,4 @@ class Clusters:
 def _furthest(reasons: tuple[Reason, ...], key: tuple[str, str]) -> Reason:
     """Of several reasons of one code and rule, the one that wants the most."""
     found = [reason for reason in reasons if (reason.code, reason.rule) == key]
-    return max(found, key=lambda reason: _need(reason) or 0)
-
-
-def _need(reason: Reason) -> int | None:
-    """What the limit would have had to be."""
-    if reason.limit is None or reason.distance is None:
-        return None
-    return reason.limit + reason.distance
+    return max(found, key=lambda reason: reason.distance or 0)

@@ -29,8 +29,6 @@ def edited(files: Mapping[str, bytes], tenant: str, workflow_id: str, change: Ch
     name = _policy_of(files, tenant, workflow_id)
     text = files[name]
     for key in change.keys:
-        if key.edit is None:
-            raise LoadError([Problem(name, 0, 0, f"{key.name} is nothing that a policy's file says")])
         document = _parsed(name, text)
         text = _made(document, text.decode("utf-8-sig"), key.edit).encode()
     made = {**files, name: text}
@@ -59,6 +57,8 @@ def _parsed(name: str, text: bytes) -> Document:
 def _made(document: Document, text: str, edit: Edit) -> str:
     path = _resolved(document, edit)
     value = edit.value if _PLAIN.match(edit.value) or _is_number(edit.value) else f'"{edit.value}"'
+    if edit.literal:
+        return _compared(document, text, path, edit)
     if edit.add:
         return _inserted(document, text, (*path, 0), value, item=True)
     if path in document.values:
@@ -94,6 +94,24 @@ def _replaced(document: Document, text: str, path: Path, value: str) -> str:
     else:
         end = at + len(re.split(r"[\s,}\]]", text[at:], maxsplit=1)[0])
     return text[:at] + value + text[end:]
+
+
+def _compared(document: Document, text: str, path: Path, edit: Edit) -> str:
+    """A condition with another number in it: the one that what is judged is compared with in that sense."""
+    if path not in document.values:
+        raise LoadError([document.problem(path, "the rule has no condition")])
+    at = _index(text, document.values[path])
+    places = [_index(text, place) for place in (*document.keys.values(), *document.values.values())]
+    end = min((place for place in places if place > at), default=len(text))
+    behind, before = (">=?", "<=?") if edit.up else ("<=?", ">=?")
+    number = re.escape(edit.literal)
+    compared = rf"({behind} *){number}(?![\w.])|(?<![\w.]){number}(?= *{before})"
+    found = [*re.finditer(compared, text[at:end])]
+    if len(found) != 1:
+        what = f"the condition does not compare with {edit.literal} in just one place"
+        raise LoadError([document.problem(path, what, "change it by hand")])
+    [one] = found
+    return f"{text[: at + one.start()]}{one[1] or ''}{edit.value}{text[at + one.end() :]}"
 
 
 def _inserted(document: Document, text: str, before: Path, said: str, *, item: bool) -> str:
