@@ -91,7 +91,9 @@ def _example(example: Example) -> Iterator[str]:
     miss, denial = example.miss, example.miss.denial
     whose = f"run {safe(denial.run_id)} agent {safe(denial.agent_id)}"
     yield f"example    {as_time(miss.time_ms)} {safe(denial.intent_id)} {whose}"
-    moved = [amount(one.asked, one.unit) for one in denial.reasons if one.asked and one.unit not in COUNTED]
+    moved = [
+        safe(amount(one.asked, one.unit)) for one in denial.reasons if one.asked and one.unit not in COUNTED
+    ]
     said = "; ".join(map(because, denial.reasons))
     yield f"           {said}" + (f" (asked {', '.join(moved)})" if moved else "")
     if denial.records:
