@@ -13,6 +13,7 @@ from toolgate.cli.hints import say_next
 from toolgate.cli.near_miss_desk import EXAMPLES, Policies, Since, opened
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.nearmiss.misses import Filters
+from toolgate.processors.amounts import amount
 
 if TYPE_CHECKING:
     from toolgate.nearmiss.looking import Told
@@ -78,7 +79,11 @@ def list_clusters(  # noqa: PLR0913 - one parameter for each option
         return
     near_miss_lines.table(found)
     rest = f", the first {len(found)} shown" if len(found) < len(ranked) else ""
-    typer.echo(f"{denials:,} denials in {len(ranked):,} clusters{rest}" if found else "Nothing was denied.")
+    typer.echo(
+        f"{amount(denials, 'denials')} in {amount(len(ranked), 'clusters')}{rest}"
+        if found
+        else "Nothing was denied."
+    )
     if found:
         say_next(f"toolgate near-miss {found[0].cluster.id}")
 

@@ -41,9 +41,7 @@ def whole(one: Told) -> Iterator[str]:
     yield f"cluster    {cluster.id}"
     whose = f"by {safe(effect.workflow_id)} of {safe(effect.tenant)}"
     yield f"effect     {safe(effect.tool) or '(no tool)'}{_of(one.system)} {whose}"
-    yield f"           touches {_records(effect.records)}" + "".join(
-        f", {safe(each)}" for each in effect.amounts
-    )
+    yield f"           touches {effect.touches}" + "".join(f", {safe(each)}" for each in effect.amounts)
     for reason in cluster.reasons():
         yield f"refused    {because(reason)}"
     yield f"denials    {_denials(one)}, the last at {as_time(cluster.last_ms)}"
@@ -113,7 +111,3 @@ def _denials(one: Told) -> str:
 
 def _of(system: str) -> str:
     return f" of {safe(system)}" if system else ""
-
-
-def _records(told: str) -> str:
-    return {"none": "no records", "1": "1 record"}.get(told, f"{told} records")

@@ -44,6 +44,11 @@ class Effect:
         text = "".join(f"{len(part)}:{part}," for part in flat)
         return blake2b(text.encode(), digest_size=_ID_BYTES).hexdigest()
 
+    @property
+    def touches(self) -> str:
+        """The class of records for people: "no records", "1 record", "2 to 9 records"."""
+        return {"none": "no records", "1": "1 record"}.get(self.records, f"{self.records} records")
+
 
 def effect_of(denial: Denial) -> Effect:
     """The effect of a denied call."""

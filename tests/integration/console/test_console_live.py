@@ -227,7 +227,8 @@ def test_everything_is_there_without_a_script(console: Console):
         return words in page.inner_text("main")
 
     for path, words in (
-        ("/near-misses", "RULE_DENIED"),
+        ("/near-misses", "rules.never.then: deny -> hold asks people about"),
+        ("/near-misses/nearest", "RULE_DENIED"),
         ("/runs", "r7"),
         ("/runs/run?id=r7", "deny"),
         ("/budgets", "Shared accounts"),
@@ -238,4 +239,8 @@ def test_everything_is_there_without_a_script(console: Console):
         until(partial(reads, path, words), f"{words} on {path}")
     page.get_by_role("button", name=f"Reject {wanted}").click()
     page.get_by_text(f"hold {wanted}: rejected.").wait_for()
+    page.goto(f"{console.url}/near-misses")
+    page.get_by_role("link", name="Cluster").first.click()
+    page.get_by_role("heading", name="What would let it through").wait_for()
+    page.get_by_role("link", name="Make a policy test of").first.wait_for()
     assert console.wrong == []

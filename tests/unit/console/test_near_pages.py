@@ -27,7 +27,7 @@ def test_what_is_older_than_a_week_is_the_week_before(front, site):
     """The window ends now."""
     front.feed(denial(1))
     front.as_("guest")
-    assert "1 denials of the last week" in front.see("/near-misses")
+    assert "1 denial of the last week in 1 cluster of" in front.see("/near-misses")
     object.__setattr__(site, "now_ms", lambda: NOW + 8 * DAY_MS)
     assert "Nothing was denied." in front.see("/near-misses")
 
