@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from toolgate.processors import loader
 from toolgate.processors.problems import LoadError, Problem
@@ -12,7 +14,7 @@ from toolgate.processors.strict_yaml import parse
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolgate.nearmiss.changes import Change, Edit
+    from toolgate.nearmiss.changes import Change, Edit, Key
     from toolgate.processors.problems import Path
     from toolgate.processors.strict_yaml import Document
 
@@ -30,7 +32,7 @@ def edited(files: Mapping[str, bytes], tenant: str, workflow_id: str, change: Ch
     text = files[name]
     for key in change.keys:
         document = _parsed(name, text)
-        text = _made(document, text.decode("utf-8-sig"), key.edit).encode()
+        text = _made(document, text.decode("utf-8-sig"), key).encode()
     made = {**files, name: text}
     loader.from_files(made)
     return made
@@ -54,16 +56,28 @@ def _parsed(name: str, text: bytes) -> Document:
     return document
 
 
-def _made(document: Document, text: str, edit: Edit) -> str:
+def _made(document: Document, text: str, key: Key) -> str:
+    edit = key.edit
     path = _resolved(document, edit)
-    value = edit.value if _PLAIN.match(edit.value) or _is_number(edit.value) else f'"{edit.value}"'
+    value = edit.value if _PLAIN.match(edit.value) or _is_number(edit.value) else json.dumps(edit.value)
     if edit.literal:
         return _compared(document, text, path, edit)
     if edit.add:
         return _inserted(document, text, (*path, 0), value, item=True)
-    if path in document.values:
-        return _replaced(document, text, path, value)
-    return _inserted(document, text, _first_key(document, path), f"{path[-1]}: {value}", item=False)
+    if path not in document.values:
+        return _inserted(document, text, _first_key(document, path), f"{path[-1]}: {value}", item=False)
+    if not _says(document.data, path, key.now):
+        what = f"this is not {key.now}, as it was for these denials"
+        raise LoadError([document.problem(path, what, "name the policies that denied them")])
+    return _replaced(document, text, path, value)
+
+
+def _says(data: Any, path: Path, now: str) -> bool:
+    """Whether what stands at a path is this, however a number is written."""
+    for step in path:
+        data = data[step]
+    found = str(data)
+    return found == now or (_is_number(found) and _is_number(now) and Decimal(found) == Decimal(now))
 
 
 def _resolved(document: Document, edit: Edit) -> Path:

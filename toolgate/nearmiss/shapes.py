@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolgate.nearmiss.bodies import PARAMS_BYTES_MAX
 from toolgate.nearmiss.effects import records_class
 from toolgate.processors.capture import HIDDEN
 from toolgate.schemas.strict_json import JsonError, loads_strict
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from toolgate.schemas.records import Intent
 
-PARAMS_BYTES_MAX = 1_000_000
 NAMES_MAX = 40
 _BEYOND = "..."
 Shape = tuple[tuple[str, str], ...]

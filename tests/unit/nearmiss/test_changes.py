@@ -220,6 +220,10 @@ def test_a_tool_is_added_to_the_list(written):
         (Reason("RULE_DENIED", "gone"), "refunds_v1"),
         (Reason("BUDGET_EXCEEDED", "budgets[7]", "", "run", "usd_micros", 1, 2, 3), "refunds_v1"),
         (Reason("RULE_DENIED", "never"), "other"),
+        (
+            Reason("BUDGET_EXCEEDED", "budgets[0]", "", "run", "usd_micros", 1, 3, 3),
+            "refunds_v1",
+        ),  # another max
     ],
 )
 def test_what_cannot_be_changed_is_refused(reason, workflow):
