@@ -47,7 +47,7 @@ def whole(one: Told) -> Iterator[str]:
     yield f"denials    {_denials(one)}, the last at {as_time(cluster.last_ms)}"
     yield f"nearest    {near(one)}"
     yield f"at stake   {usd(one.ranked.this.money_micros)}, {amount(one.ranked.this.records, 'records')}"
-    yield f"rank       {usd(one.score_micros)}: what was at stake, weighted by how near it was"
+    yield f"rank       {one.rank}: what was at stake, weighted by how near it was"
     for number, change in enumerate(one.changes, 1):
         yield f"change {number}   {safe(str(change))}"
     if one.why_none:
@@ -58,7 +58,7 @@ def whole(one: Told) -> Iterator[str]:
         yield f"through    {safe(way.intent_id)}: {how}, {when}"
     for shape, count in one.shapes:
         told = ", ".join(f"{safe(name)}: {kind}" for name, kind in shape) or "no parameters"
-        yield f"shape      {count:,} with {told}"
+        yield f"shape      {count:,} of the examples with {told}"
     for example in one.examples:
         yield from _example(example)
 

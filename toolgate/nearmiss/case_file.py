@@ -6,6 +6,7 @@ import json
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ def cases_file(denial: Denial, asked: Asked, before: Sequence[Asked], policies: 
         before: what was approved in the workflow before, in order.
         policies: the set that the denial was decided under; None where it cannot be had.
     """
+    *before, asked = _in_time([*before, asked])
     of_run = [one for one in before if one.intent.run_id == asked.intent.run_id]
     text, remarks = "", [_UNTRIED]
     for earlier in ([], of_run, before):
@@ -60,6 +62,12 @@ def cases_file(denial: Denial, asked: Asked, before: Sequence[Asked], policies: 
         if remarks == [_AS_WRITTEN]:
             break
     return "".join(f"# {line}\n" for line in (_WHERE, *remarks)) + text
+
+
+def _in_time(steps: Sequence[Asked]) -> list[Asked]:
+    """Steps in the order of their decisions, at times that never run back: those of two partitions may."""
+    times = accumulate((step.at_ms for step in steps), max)
+    return [Asked(step.intent, at_ms) for step, at_ms in zip(steps, times, strict=True)]
 
 
 def _tried(text: str, policies: PolicySet) -> list[str]:

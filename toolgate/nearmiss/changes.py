@@ -25,6 +25,7 @@ MOST_OF_TEN = 8  # a change that lets so many of ten through is told before the 
 _NUMBERED = re.compile(r"(budgets|blast_radius)\[(\d{1,2})\]\Z")
 _LIMITS = ("limits.max_cost_usd", "limits.max_tool_calls")
 _BY_CONTRACT = "contract."
+_OF_ACCOUNTS = frozenset({Code.BUDGET_EXCEEDED, Code.CALLS_EXCEEDED, Code.BLAST_RADIUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +57,31 @@ class Key:
 class Change:
     """Keys that would all have to change.
 
-    `lets` of `of` denials would have met no reason any more, or people would have been asked where `holds`.
+    `lets` of `of` denials would have met no reason any more, or people would have been asked where `holds`. One by one,
+    where they take from accounts: each as those stood then; with `together`, all of them.
     """
 
     keys: tuple[Key, ...]
     lets: int
     of: int
     holds: bool = False
+    counted: bool = False  # whether any key is the limit of an account
+    together: bool = False
 
     def __str__(self) -> str:
-        """`limits.max_cost_usd: 0.35 -> 0.36 lets 12 of 14 through`."""
+        """`limits.max_cost_usd: 0.35 -> 0.36 lets 12 of 14 through one by one`."""
         keys = ", ".join(f"{key.name}: {f'{key.now} -> ' if key.now else ''}{key.then}" for key in self.keys)
         lets = f"{self.lets:,} of {self.of:,}"
-        return f"{keys} {f'asks people about {lets}' if self.holds else f'lets {lets} through'}"
+        how = " together" if self.together else " one by one" if self.counted else ""
+        return f"{keys} {f'asks people about {lets}' if self.holds else f'lets {lets} through'}{how}"
 
 
 def changes(cluster: Cluster) -> list[Change]:
-    """What would let the cluster through: most of it, where less is enough for that; all that has figures; people.
+    """What would let the cluster through, what is least first.
 
-    Empty where no key of a policy does: parameters that do not fit, a stop, a limit of the run's contract.
+    Most of it, where less is enough for that; all that has figures, one by one; all of that together, where they share
+    an account; people. Empty where no key of a policy does: parameters that do not fit, a stop, a limit of the run's
+    contract.
     """
     reasons = cluster.reasons()
     if not reasons or not all(map(_changeable, reasons)):
@@ -89,6 +96,9 @@ def changes(cluster: Cluster) -> list[Change]:
         most, every = _most(cluster.needs), _every(columns)
         found = [_change(cluster, reasons, target) for target in (most, every)]
         found = found[1:] if found[0].lets == found[1].lets else found
+        target = tuple(_shared(cluster, reason, need) for reason, need in zip(reasons, every, strict=True))
+        if target != every:
+            found.append(_change(cluster, reasons, target, together=True))
     if any(by_rule):
         target = tuple(None if rule else need for rule, need in zip(by_rule, _every(columns), strict=True))
         found.append(_change(cluster, reasons, target, holds=True))
@@ -114,6 +124,7 @@ def change_as_json(change: Change) -> dict[str, Any]:
         "lets": change.lets,
         "of": change.of,
         "asks_people": change.holds,
+        "together": change.together,
         "text": str(change),
     }
 
@@ -121,6 +132,9 @@ def change_as_json(change: Change) -> dict[str, Any]:
 _BEYOND: dict[str, str] = {
     Code.PARAMS_SCHEMA: "the parameters do not fit the tool: the agent has to repair the call",
     Code.PARAMS_NOT_JSON: "the parameters are no JSON: the agent has to repair the call",
+    Code.TOOL_DENIED: "denied_tools names the tool, and deny wins over allow",
+    Code.TOOL_UNKNOWN: "the catalogue has no such tool",
+    Code.READ_ONLY: "the workflow's mode lets no write through",
     Code.RATE_LIMITED: "it only came too soon: waiting is enough",
     Code.ATTEMPTS_LIMITED: "it only came too soon: waiting is enough",
     Code.TOO_MANY_DENIALS: "the run was stopped because of its earlier denials: look at those",
@@ -133,7 +147,7 @@ _BEYOND: dict[str, str] = {
 
 def _changeable(reason: Reason) -> bool:
     match reason.code:
-        case Code.BUDGET_EXCEEDED | Code.CALLS_EXCEEDED | Code.BLAST_RADIUS:
+        case code if code in _OF_ACCOUNTS:
             known = reason.rule in _LIMITS or _NUMBERED.match(reason.rule) is not None
             return known and reason.limit is not None and reason.distance is not None
         case Code.RULE_DENIED | Code.TOOL_NOT_ALLOWED:
@@ -142,12 +156,31 @@ def _changeable(reason: Reason) -> bool:
             return False
 
 
-def _change(cluster: Cluster, reasons: tuple[Reason, ...], target: Need, *, holds: bool = False) -> Change:
+def _change(
+    cluster: Cluster,
+    reasons: tuple[Reason, ...],
+    target: Need,
+    *,
+    holds: bool = False,
+    together: bool = False,
+) -> Change:
     keys = tuple(
         _key(reason, cluster.effect.tool, need) for reason, need in zip(reasons, target, strict=True)
     )
     lets = sum(times for need, times in cluster.needs.items() if _fits(need, target))
-    return Change(keys, lets, cluster.count, holds)
+    counted = any(reason.code in _OF_ACCOUNTS for reason in reasons)
+    return Change(keys, lets, cluster.count, holds, counted, together)
+
+
+def _shared(cluster: Cluster, reason: Reason, need: int | None) -> int | None:
+    """The limit under which all would have had room in the one account that they share.
+
+    Runs have accounts of their own, and records may be the same ones: there nothing is added up.
+    """
+    if reason.code != Code.BUDGET_EXCEEDED or reason.scope in {"run", "agent"} or need is None:
+        return need
+    all_of_them = cluster.together[reason.code, reason.rule]
+    return max(need, all_of_them.used + all_of_them.asked)
 
 
 def _most(needs: Mapping[Need, int]) -> Need:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 
 from toolgate.nearmiss.effects import effect_of
 from toolgate.nearmiss.misses import Miss, nearness
-from toolgate.nearmiss.needs import need_of
+from toolgate.nearmiss.needs import Together, need_of
 from toolgate.nearmiss.windows import WEEK_MS, Tally, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from toolgate.nearmiss.effects import Effect
     from toolgate.nearmiss.misses import Filters
     from toolgate.nearmiss.needs import Need
@@ -29,7 +27,8 @@ class Cluster:
     """Denials of one effect.
 
     `needs`: what each reason's limit would have had to be, in the order of the effect's reasons (None: no figure
-    tells), and how often; `unplaced` denials found no room there. `newest`: the reasons of the newest denial.
+    tells), and how often; `unplaced` denials found no room there. `together`: by reason, what all would have taken
+    from one account. `newest`: the reasons of the newest denial.
     """
 
     effect: Effect
@@ -41,6 +40,7 @@ class Cluster:
     examples: deque[Miss] = field(default_factory=lambda: deque(maxlen=EXAMPLES_MAX))
     needs: dict[Need, int] = field(default_factory=dict)
     unplaced: int = 0
+    together: dict[tuple[str, str], Together] = field(default_factory=dict)
     newest: tuple[Reason, ...] = ()
     digest: str = ""  # of the policy set that the newest denial was decided under
 
@@ -60,7 +60,10 @@ class Cluster:
             self.nearest = miss
         self.examples.append(miss)
         self.windows.take(denial, time_ms)
-        need = tuple(need_of(found) for found in self._reasons(denial))
+        reasons = [_furthest(denial.reasons, key) for key in self.effect.reasons]
+        for key, reason in zip(self.effect.reasons, reasons, strict=True):
+            self.together.setdefault(key, Together()).take(reason)
+        need = tuple(map(need_of, reasons))
         if need in self.needs or len(self.needs) < NEEDS_MAX:
             self.needs[need] = self.needs.get(need, 0) + 1
         else:
@@ -73,10 +76,6 @@ class Cluster:
     def shown(self) -> list[Miss]:
         """The examples, the nearest to allowed first, of equals the newest."""
         return sorted(self.examples, key=lambda miss: (miss.nearness, -miss.time_ms))
-
-    def _reasons(self, denial: Denial) -> Iterator[Reason]:
-        for key in self.effect.reasons:
-            yield _furthest(denial.reasons, key)
 
 
 @dataclass(frozen=True, slots=True)

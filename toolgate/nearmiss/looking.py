@@ -11,6 +11,7 @@ from toolgate.nearmiss.changes import change_as_json, changes, why_none
 from toolgate.nearmiss.memory import candidates, got_through
 from toolgate.nearmiss.misses import FAR
 from toolgate.nearmiss.shapes import shapes
+from toolgate.processors.amounts import usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 CANDIDATES_MAX = 100  # approvals whose intents are read, of a cluster
 _SCORE_PER_MICRO = 1_000_000
+CENT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Told:
     def score_micros(self) -> int:
         """Its rank: dollars at stake weighted by how near they were, in micro-dollars."""
         return self.ranked.this.score // _SCORE_PER_MICRO
+
+    @property
+    def rank(self) -> str:
+        """The same for people, to the cent where it is more than one."""
+        return usd(self.score_micros // CENT * CENT or self.score_micros)
 
     @property
     def nearness(self) -> float | None:

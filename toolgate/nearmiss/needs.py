@@ -6,6 +6,7 @@ is the limit below zero, so that of two needs the greater one always lets more t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.processors.reasons import Code
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Reason
 
 Need = tuple[int | None, ...]  # of each reason of a denial; None where no figure tells
+
+
+@dataclass(slots=True)
+class Together:
+    """What several denials would have taken from one account: how full it was at most, and what they asked of it."""
+
+    used: int = 0
+    asked: int = 0
+
+    def take(self, reason: Reason) -> None:
+        """Count a denial's reason; one without figures counts nothing."""
+        if reason.asked is not None and (need := need_of(reason)) is not None:
+            self.used = max(self.used, need - reason.asked)
+            self.asked += reason.asked
 
 
 def need_of(reason: Reason) -> int | None:

@@ -97,7 +97,7 @@ def test_denials_are_listed_by_effect(site: Site):
     """With how many, what is missing, and what would let them through."""
     text = toolgate(site)
     assert "4 denials in 2 clusters" in text
-    assert "limits.max_cost_usd: 0.03 -> 0.04 lets 3 of 3 through" in text
+    assert "limits.max_cost_usd: 0.03 -> 0.04 lets 3 of 3 through one by one" in text
     assert "rules.large.when: 100 -> 300 lets 1 of 1 through" in text
     assert "Nothing was denied." in toolgate(site, "--tool", "refund")
     toolgate(site, "nothing", code=14)

@@ -16,7 +16,7 @@ def test_clusters_come_first(front):
     front.as_("guest")
     page = front.see("/near-misses")
     assert page.count("<tr data-row") == 3
-    assert "budgets[0].max: 0.02 -&gt; 0.03 lets 2 of 2 through" in page
+    assert "budgets[0].max: 0.02 -&gt; 0.03 lets 2 of 2 through one by one" in page
     assert "rules.never.then: deny -&gt; hold asks people about 1 of 1" in page
     links = [one["href"] for one in Page(page).all("a") if "data-open" in one]
     assert all(front.see(link).count("<tr data-row") in {1, 2} for link in links)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from console_site import denial
+from console_site import NOW, denial
 from missed import BUDGET, POLICIES, asked
 
-from toolgate.nearmiss.case_file import cases_file
+from toolgate.nearmiss.case_file import Asked, cases_file
 
 
 def test_a_denial_by_a_rule_needs_nothing_before():
@@ -40,3 +40,10 @@ def test_no_word_of_an_agent_writes_a_line():
     )
     assert text.count("\n    expect:") == 1
     assert all(line.isprintable() for line in text.splitlines())
+
+
+def test_times_never_run_back():
+    """Two partitions may lag each other: decided later, taken earlier."""
+    late = Asked(asked(0, '{"id":"r0"}', "other-0").intent, NOW + 5_000)
+    text = cases_file(denial(3, BUDGET), asked(3, '{"id":"x"}'), [late, asked(1, '{"id":"r1"}')], POLICIES)
+    assert "it comes out as it is written here" in text

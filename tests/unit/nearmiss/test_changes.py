@@ -46,8 +46,8 @@ def test_most_and_all():
     cents = [1] * 12 + [60] * 2
     found = changes(cluster(*(denial(n, by_cost(more * CENT)) for n, more in enumerate(cents))))
     assert list(map(str, found)) == [
-        "limits.max_cost_usd: 0.35 -> 0.36 lets 12 of 14 through",
-        "limits.max_cost_usd: 0.35 -> 0.95 lets 14 of 14 through",
+        "limits.max_cost_usd: 0.35 -> 0.36 lets 12 of 14 through one by one",
+        "limits.max_cost_usd: 0.35 -> 0.95 lets 14 of 14 through one by one",
     ]
 
 
@@ -56,15 +56,15 @@ def test_most_and_all():
     [
         (
             (by_cost(CENT), by_calls(2)),
-            "limits.max_cost_usd: 0.35 -> 0.36, limits.max_tool_calls: 30 -> 32 lets 1 of 1 through",
+            "limits.max_cost_usd: 0.35 -> 0.36, limits.max_tool_calls: 30 -> 32 lets 1 of 1 through one by one",
         ),
         (
             (Reason("BLAST_RADIUS", "blast_radius[1]", "", "workflow", "records", 20, 50, 7),),
-            "blast_radius[1].max: 50 -> 57 lets 1 of 1 through",
+            "blast_radius[1].max: 50 -> 57 lets 1 of 1 through one by one",
         ),
         (
             (Reason("BUDGET_EXCEEDED", "budgets[0]", "", "workflow", "goodwill_usd", 20, 500, 2),),
-            "budgets[0].max: 500 -> 502 lets 1 of 1 through",
+            "budgets[0].max: 500 -> 502 lets 1 of 1 through one by one",
         ),
         ((Reason("RULE_DENIED", "large"),), "rules.large.then: deny -> hold asks people about 1 of 1"),
         ((Reason("TOOL_NOT_ALLOWED", "allowed_tools"),), "allowed_tools: + pay lets 1 of 1 through"),
@@ -73,6 +73,31 @@ def test_most_and_all():
 def test_each_reason_has_its_key(reasons, told):
     """All of them would have to change."""
     assert [str(one) for one in changes(cluster(denial(1, *reasons)))] == [told]
+
+
+def of_all(asked: int, level: int, limit: int = 500) -> Reason:
+    """Over an account of the workflow that stands at `level`."""
+    over = level + asked - limit
+    return Reason("BUDGET_EXCEEDED", "budgets[0]", "", "workflow", "goodwill_usd", asked, limit, over)
+
+
+def test_those_of_one_account_need_more_together():
+    """One more dollar lets each through alone; all of them want what all of them ask."""
+    found = changes(cluster(*(denial(n, of_all(4, 497)) for n in range(122))))
+    assert list(map(str, found)) == [
+        "budgets[0].max: 500 -> 501 lets 122 of 122 through one by one",
+        "budgets[0].max: 500 -> 985 lets 122 of 122 through together",
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(490, 500)), min_size=1, max_size=20))
+def test_together_there_is_room_for_all(asks):
+    """Wherever the account stood, and whatever each asked."""
+    asks = [(asked, level) for asked, level in asks if asked + level > 500] or [(9, 500)]
+    found = changes(cluster(*(denial(n, of_all(*ask)) for n, ask in enumerate(asks))))
+    limit = int(found[-1].keys[0].then)
+    assert limit == max(level for _, level in asks) + sum(asked for asked, _ in asks)
+    assert found[-1].lets == len(asks)
 
 
 def above(asked: int, limit: int = 100, *, orequal: bool = False) -> Reason:
