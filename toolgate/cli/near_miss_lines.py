@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PARAMS_CHARS = 400
 _RECORDS_SHOWN = 5
+UNPROVEN = "(whatever)"  # of a name that nobody vouches for: the examples have what was written
 
 
 def table(found: Iterable[Told]) -> None:
@@ -39,8 +40,8 @@ def whole(one: Told) -> Iterator[str]:
     """All that is known of a cluster, line by line."""
     cluster, effect = one.cluster, one.cluster.effect
     yield f"cluster    {cluster.id}"
-    whose = f"by {safe(effect.workflow_id)} of {safe(effect.tenant)}"
-    yield f"effect     {safe(effect.tool) or '(no tool)'}{_of(one.system)} {whose}"
+    whose = f"by {safe(effect.workflow_id) or UNPROVEN} of {safe(effect.tenant) or UNPROVEN}"
+    yield f"effect     {safe(effect.tool) or UNPROVEN}{_of(one.system)} {whose}"
     yield f"           touches {effect.touches}" + "".join(f", {safe(each)}" for each in effect.amounts)
     for reason in cluster.reasons():
         yield f"refused    {because(reason)}"
@@ -78,7 +79,7 @@ def _row(one: Told) -> tuple[str, ...]:
         f"{one.ranked.before.count:,}",
         near(one),
         f"{usd(one.ranked.this.money_micros)}, {amount(one.ranked.this.records, 'records')}",
-        safe(effect.tool),
+        safe(effect.tool) or UNPROVEN,
         safe(why),
         safe(best),
         ", ".join(f"{count} x {way}" for way, count in one.ways()),
@@ -87,7 +88,7 @@ def _row(one: Told) -> tuple[str, ...]:
 
 def _example(example: Example) -> Iterator[str]:
     miss, denial = example.miss, example.miss.denial
-    whose = f"run {safe(denial.run_id)} agent {safe(denial.agent_id)}"
+    whose = f"{safe(denial.tool)} run {safe(denial.run_id)} agent {safe(denial.agent_id)}"
     yield f"example    {as_time(miss.time_ms)} {safe(denial.intent_id)} {whose}"
     moved = [
         safe(amount(one.asked, one.unit)) for one in denial.reasons if one.asked and one.unit not in COUNTED

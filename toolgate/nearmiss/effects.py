@@ -11,6 +11,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from toolgate.processors.amounts import MICROS_PER_USD, USD_MICROS, amount, usd
+from toolgate.processors.reasons import Code
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _ID_BYTES = 6
 _FEW = {0: "none", 1: "1"}
+_UNPROVEN = frozenset({Code.BAD_IDENTITY, Code.UNKNOWN_WORKFLOW, Code.BAD_INTENT})
 COUNTED = frozenset({"", "calls", "records", "ms", "bytes", "denials"})  # units in which nothing is moved
 
 
@@ -26,7 +28,8 @@ COUNTED = frozenset({"", "calls", "records", "ms", "bytes", "denials"})  # units
 class Effect:
     """What denials have in common that are one cluster.
 
-    `reasons`: code and rule of each reason, in the denial's order. `records` and `amounts` are classes, for people.
+    `reasons`: code and rule of each reason, in the denial's order. `records` and `amounts` are classes, for people. A
+    name is "" where nobody vouches for it: of an agent that was not believed, or of a tool that there is not.
     """
 
     tenant: str
@@ -51,11 +54,17 @@ class Effect:
 
 
 def effect_of(denial: Denial) -> Effect:
-    """The effect of a denied call."""
+    """The effect of a denied call.
+
+    Names that nobody vouches for are in none: else whoever may write intents could make clusters without end, until
+    those that matter were forgotten.
+    """
+    codes = {reason.code for reason in denial.reasons}
+    proven = codes.isdisjoint(_UNPROVEN)
     return Effect(
-        denial.tenant,
-        denial.workflow_id,
-        denial.tool,
+        denial.tenant if proven else "",
+        denial.workflow_id if proven else "",
+        denial.tool if proven and Code.TOOL_UNKNOWN not in codes else "",
         tuple(dict.fromkeys((reason.code, reason.rule) for reason in denial.reasons)),
         records_class(len(denial.records)),
         tuple(amount_class(value, unit) for unit, value in sorted(amounts_of(denial).items())),

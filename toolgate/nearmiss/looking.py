@@ -176,6 +176,9 @@ def _example(one: Example) -> dict[str, Any]:
     denial = one.miss.denial
     return {
         "intent_id": denial.intent_id,
+        "tenant": denial.tenant,
+        "workflow": denial.workflow_id,
+        "tool": denial.tool,
         "run_id": denial.run_id,
         "agent_id": denial.agent_id,
         "partition": denial.partition,

@@ -74,6 +74,23 @@ def test_one_effect_is_one_cluster(other, together):
     assert (two[0].id == two[1].id) is together
 
 
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("TOOL_UNKNOWN", ("default", "refunds_v1", "")),
+        ("BAD_IDENTITY", ("", "", "")),
+        ("UNKNOWN_WORKFLOW", ("", "", "")),
+        ("TOOL_NOT_ALLOWED", ("default", "refunds_v1", "pay")),
+    ],
+)
+def test_names_that_nobody_vouches_for_make_no_clusters(code, names):
+    """Whoever may write could else push out all others."""
+    found = effect_of(denial(1, Reason(code)))
+    assert (found.tenant, found.workflow_id, found.tool) == names
+    invented = {effect_of(denial(1, Reason("TOOL_UNKNOWN"), tool=f"t{n}")) for n in range(100)}
+    assert len(invented) == 1
+
+
 def test_an_id_cannot_be_forged_by_moving_text_from_one_field_to_the_next():
     """Each part says how long it is."""
     ids = {effect_of(denial(1, tool=tool, workflow_id=name)).id for tool, name in (("ab", "c"), ("a", "bc"))}
