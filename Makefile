@@ -49,14 +49,14 @@ bench: $(BENCH_STAMP) ## Measure the gate beside an echo, Faust and Quix Streams
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.policies
 
-# What needs no broker is spread over two processes test by test; of the rest, which mostly waits, each process has a
-# broker and a Redis of its own and takes whole files.
+# What needs no broker is spread over two processes test by test; of the rest, which waits for much of its time, three
+# processes take whole files, each with a broker and a Redis of its own.
 IN_MEMORY := tests/unit tests/model tests/corpus tests/packaging
 
 test: setup ## Run the tests, on a real Kafka and Redis
 	@failed=0; \
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal $(IN_MEMORY) || failed=1; \
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(IN_MEMORY)) || failed=1; \
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(IN_MEMORY)) || failed=1; \
 	exit $$failed
 
 # HITS says how often each cell is hit, CRASH narrows: make crash CRASH='--fault redis --point "before commit"'.
@@ -83,7 +83,7 @@ nightly: setup ## Run what is too long for every change: tests, the zoo, two mil
 	@failed=0; \
 	TOOLGATE_EXAMPLES=new $(BIN)/python -m pytest -m "nightly or hypothesis" || failed=1; \
 	$(MAKE) zoo || failed=1; \
-	$(MAKE) simulate FIRST=100000 SEEDS=560 || failed=1; \
+	$(MAKE) simulate FIRST=100000 SEEDS=600 || failed=1; \
 	$(MAKE) simulate FIRST=300000 SEEDS=1200 WORLD=disputed || failed=1; \
 	$(MAKE) crash HITS=20 || failed=1; \
 	exit $$failed
@@ -110,6 +110,8 @@ docs: $(DOCS_STAMP) ## Make the generated pages again and build the documentatio
 	$(BIN)/python -m toolgate.streams.topics > $(REFERENCE)/topics.md
 	$(BIN)/python -m toolgate.streams.settings_page > $(REFERENCE)/settings.md
 	$(BIN)/python -m toolgate.streams.gate.metrics_page > $(REFERENCE)/metrics.md
+	$(BIN)/python -m toolgate.streams.dashboards gate > ops/grafana/dashboards/gate.json
+	$(BIN)/python -m toolgate.streams.dashboards watch > ops/grafana/dashboards/watch.json
 	$(BIN)/python tests/support/hostile_page.py > $(REFERENCE)/hostile-input.md
 	$(BIN)/python -m toolgate.schemas.registry
 	$(SITE)

@@ -37,6 +37,7 @@ navigation_below = {
     "docs/reference/README": ["*", "api/README"],
     "docs/reference/api/README": ["*"],
     "examples/README": ["*/README"],
+    "ops/runbooks/README": ["*"],
 }
 
 nitpicky = True  # a reference that leads nowhere is a warning, and a warning fails the build

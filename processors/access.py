@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.case import Case
     from toolgate.processors.catalogue import Tool
+    from toolgate.processors.control_state import Order
     from toolgate.processors.policy import WorkflowPolicy
     from toolgate.processors.world import World
 
@@ -37,8 +38,8 @@ def access(case: Case, world: World) -> Case:
             reasons.append(Reason(Code.TOOL_NOT_ALLOWED, "allowed_tools", because))
     if tool is not None and tool.writes:
         # In shadow everything is judged as if it counted.
-        mode, ordered = world.mode(policy, intent.run_id, besides=SHADOW)
-        reasons += _about_writes(policy, tool, mode, ordered)
+        mode, order = world.mode(policy, intent.run_id, besides=SHADOW)
+        reasons += _about_writes(policy, tool, mode, order)
     for entry in policy.approvals.get(intent.tool, ()):
         if entry.holds:
             because = f"every call of {intent.tool} waits for people"
@@ -46,8 +47,8 @@ def access(case: Case, world: World) -> Case:
     return weigh(case, *reasons) if reasons else case
 
 
-def _about_writes(policy: WorkflowPolicy, tool: Tool, mode: str, ordered: str) -> Iterator[Reason]:
-    by = f" ({ordered})" if ordered else ""
+def _about_writes(policy: WorkflowPolicy, tool: Tool, mode: str, order: Order | None) -> Iterator[Reason]:
+    by = f" ({order.because})" if order else ""
     if mode == READ_ONLY:
         because = f"the workflow may only read{by}, and {tool.name} is {tool.effect}"
         yield Reason(Code.READ_ONLY, RULE, because)

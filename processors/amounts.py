@@ -9,6 +9,7 @@ from toolgate.processors.claims import AMOUNT_MAX
 
 USD_MICROS = "usd_micros"
 MICROS_PER_USD = 1_000_000
+MILLIONTHS = 1_000_000
 _MONEY = re.compile(r"[0-9]{1,16}(\.[0-9]{1,30})?\Z", re.ASCII)
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h|d)\Z", re.ASCII)
 _MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -36,6 +37,19 @@ def parse_usd(value: object) -> int:
     return micros
 
 
+def parse_share_ppm(value: object) -> int:
+    """Millionths of a share between 0 and 1, such as 0.05.
+
+    Raises ValueError when it is none, or has more than six decimals.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= 1:
+        raise ValueError("a share is a number from 0 to 1, such as 0.05")
+    millionths = value * MILLIONTHS
+    if millionths != int(millionths):
+        raise ValueError("a share has at most 6 decimals")
+    return int(millionths)
+
+
 def parse_duration_ms(text: object) -> int:
     """Milliseconds of a duration such as 500ms, 1s, 10m, 1h, 7d.
 
@@ -56,6 +70,11 @@ def duration(duration_ms: int) -> str:
         if duration_ms % _MS[unit] == 0:
             return f"{duration_ms // _MS[unit]}{unit}"
     return f"{duration_ms}ms"
+
+
+def share(ppm: int) -> str:
+    """A share of a million for people: "5%", "0.1%"."""
+    return f"{Decimal(ppm).scaleb(-4).normalize():f}%"
 
 
 def usd(micros: int) -> str:

@@ -15,6 +15,7 @@ from toolgate.schemas.strict_json import dumps_canonical
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
     from toolgate.processors.paths import Steps
+    from toolgate.schemas.records import Control
 
 HIDDEN = "[redacted]"
 CAPTURED_BYTES_MAX = 64 * 1024
@@ -46,6 +47,11 @@ def captured(case: Case) -> str:
         elif name.startswith("params."):
             shown[name] = values_at(params, steps(name))
     return _bounded(shown)
+
+
+def evidence_of(word: Control) -> str:
+    """... and of a control record: the figures that it rests on, as the text that they came as; "{}" without any."""
+    return _bounded({"evidence": word.evidence}) if word.evidence else "{}"
 
 
 def hidden(case: Case) -> tuple[Steps, ...]:

@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from toolgate.processors.strict_yaml import Document
 
 CurrentPath = Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)]
-LATER: dict[str, frozenset[str]] = {"": frozenset()}
 READ, IRREVERSIBLE = "read", "irreversible"
 PROPOSAL = "proposal"
 _OWN_UNITS = frozenset({"usd", "usd_micros", "calls", "records"})

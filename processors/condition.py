@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import cel
-
 from toolgate.processors.condition_native import native
 from toolgate.processors.condition_syntax import (
     Binary,
@@ -32,6 +30,8 @@ from toolgate.processors.slots import Missing, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+
+    import cel
 
     from toolgate.processors.condition_native import Native
     from toolgate.processors.condition_types import Type
@@ -204,6 +204,8 @@ class Met:
         return self._context
 
     def _context_of(self, slots: Collection[int]) -> cel.Context:
+        import cel  # noqa: PLC0415 - as in _program
+
         found = ((number, self.values[number]) for number in slots)
         known = {slot_name(at): value for at, value in found if not isinstance(value, Missing | UnfitError)}
         return cel.Context(variables=known)
@@ -240,6 +242,8 @@ def compile_condition(text: str, roots: Mapping[str, Type], slots: list[Slot]) -
 
 @lru_cache(_PROGRAMS_KEPT)
 def _program(text: str) -> cel.Program:
+    import cel  # noqa: PLC0415 - it loads a command line of its own, and most commands compile nothing
+
     return cel.compile(text)
 
 

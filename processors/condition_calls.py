@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-import cel
-
 from toolgate.processors.condition_syntax import (
     Binary,
     Call,
@@ -328,6 +326,8 @@ def _asked(node: Node, variable: str) -> set[str]:
 
 
 def _tried(text: str, at: int, what: str, hint: str) -> None:
+    import cel  # noqa: PLC0415 - it loads a command line of its own, and most commands compile nothing
+
     try:
         cel.compile(text).execute({})
     except (ValueError, RuntimeError, TypeError):

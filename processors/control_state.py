@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ALL = "all"
 SCOPES = (ALL, "tenant", "workflow", "run", "agent", "tool", "system")
 ACTIVATE, MODE = "activate", "mode"
+ORDERED_BY = "ordered by "  # before the id of an order, where people are told of it
 _SUPPORTED = frozenset({"kill", "lift", ACTIVATE, MODE, GRANT})
 _DIGEST = re.compile(r"[0-9a-f]{32}")
 
@@ -75,10 +76,16 @@ class Kill:
 class Order:
     """A mode that an operator, or the watch, has ordered; `enforce` takes back what was ordered before."""
 
-    mode: str
+    mode: str  # may be a canary
     version: int
     control_id: str
     reason: str
+    evidence: str = ""  # the figures that caused it: JSON, as it was said; "" for none
+
+    @property
+    def because(self) -> str:
+        """By whose order, as people read it."""
+        return f"{ORDERED_BY}{self.control_id}: {self.reason or 'no reason given'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +135,7 @@ class ControlState:
 
     def _order(self, control: Control) -> Order:
         version = self.order(control.scope, control.value).version + 1
-        return Order(control.mode, version, control.control_id, control.reason)
+        return Order(control.mode, version, control.control_id, control.reason, control.evidence)
 
     def _activation(self, control: Control) -> Activation:
         now = self.policy
@@ -166,7 +173,10 @@ class ControlState:
         return ""
 
     def loosens(self, control: Control) -> bool:
-        """Whether an order lets through more than the one that stands for exactly the same, or takes it back."""
+        """Whether an order lets through more than the one that stands for exactly the same, or takes it back.
+
+        For any run: nobody gets more by an order that does not.
+        """
         standing = self.order(control.scope, control.value).mode
         return control.mode == modes.ENFORCE or modes.looser(control.mode, standing)
 
@@ -186,22 +196,23 @@ class ControlState:
         """The order that stands for exactly this; `enforce` in version 0 where none ever was."""
         return self.orders.get((scope, value), _NO_ORDER)
 
-    def mode(self, tenant: str, workflow: str, written: str, *, besides: str = "") -> tuple[str, str]:
-        """The mode that holds for a workflow whose policy says `written`, and for people who ordered it, or "".
+    def mode(
+        self, tenant: str, workflow: str, run: str, written: str, *, besides: str = ""
+    ) -> tuple[str, Order | None]:
+        """The mode of a run whose policy says `written`, one of MODES, and the order that made it so, if one did.
 
-        With `besides` the one that would hold if neither policy nor order had said that mode.
+        With `besides` the one that would hold if neither policy nor order had made it that mode.
         """
+        written = modes.mode_of_run(written, tenant, workflow, run)
         written = modes.ENFORCE if written == besides else written
         if not self.orders:
-            return written, ""
+            return written, None
         places = ((ALL, ""), ("tenant", tenant), ("workflow", workflow), ("workflow", f"{tenant}/{workflow}"))
         found = (order for place in places if (order := self.orders.get(place)) is not None)
-        standing = {order.mode: order for order in found if order.mode != besides}
+        standing = {modes.mode_of_run(order.mode, tenant, workflow, run): order for order in found}
+        standing.pop(besides, None)
         mode = modes.tightest(written, standing)
-        if mode == written:
-            return written, ""
-        order = standing[mode]
-        return mode, f"ordered by {order.control_id}: {order.reason or 'no reason given'}"
+        return mode, None if mode == written else standing[mode]
 
     def killed(self, tenant: str, workflow: str, run: str, agent: str, tool: str, system: str) -> str:  # noqa: PLR0913, PLR0917
         """Why this is stopped, as a sentence for people, or "" when nothing stops it."""

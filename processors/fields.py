@@ -16,7 +16,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from toolgate.processors.amounts import parse_duration_ms, parse_usd
+from toolgate.processors.amounts import parse_duration_ms, parse_share_ppm, parse_usd
 from toolgate.processors.claims import AMOUNT_MAX
 from toolgate.processors.names import glob_fault, id_fault, name_fault
 from toolgate.processors.paths import path_fault
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from toolgate.processors.strict_yaml import Document
 
 BECAUSE_CHARS_MAX = 200
-NOT_YET = "not supported by this version"
 
 
 _OURS = frozenset({"name", "amount"})
@@ -95,6 +94,11 @@ ParamPath = Annotated[
     str, AfterValidator(_checked(path_fault)), WithJsonSchema({"type": "string", "format": PATH_FORMAT})
 ]
 UsdMicros = Annotated[int, BeforeValidator(_parsed(parse_usd)), WithJsonSchema(MONEY_SCHEMA)]
+Ppm = Annotated[
+    int,
+    BeforeValidator(_parsed(parse_share_ppm)),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
 DurationMs = Annotated[
     int,
     BeforeValidator(_parsed(parse_duration_ms)),
@@ -129,15 +133,10 @@ def refused(at: Path, what: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("refused", "{what}", {"what": what, "hint": hint, "at": at})
 
 
-def problems(
-    document: Document, model: type[BaseModel], error: ValidationError, later: dict[str, frozenset[str]]
-) -> list[Problem]:
-    """A validation error of a whole document as problems.
-
-    `later` has, by name of a key (or "" for keys themselves), what a coming version will read.
-    """
+def problems(document: Document, model: type[BaseModel], error: ValidationError) -> list[Problem]:
+    """A validation error of a whole document as problems."""
     items = error.errors(include_url=False)
-    return [_problem(document, model, item, later) for item in items if not _was_not_meant(item, items)]
+    return [_problem(document, model, item) for item in items if not _was_not_meant(item, items)]
 
 
 def _was_not_meant(item: Any, items: Iterable[Any]) -> bool:
@@ -150,37 +149,27 @@ def _was_not_meant(item: Any, items: Iterable[Any]) -> bool:
     )
 
 
-def _problem(
-    document: Document, model: type[BaseModel], item: Any, later: dict[str, frozenset[str]]
-) -> Problem:
+def _problem(document: Document, model: type[BaseModel], item: Any) -> Problem:
     kind, context = item["type"], item.get("ctx") or {}
     path: Path = (*(step for step in item["loc"] if step != "[key]"), *context.get("at", ()))
     name = str(path[-1]) if path else ""
     if kind == "extra_forbidden":
-        if name in later[""]:
-            return document.problem(
-                path, f"{name} is {NOT_YET}", "remove it: it is never silently ignored", at_key=True
-            )
         known = _keys(_model_at(model, item["loc"][:-1]))
         return document.problem(path, f"unknown key {name!r}", nearest(name, known), at_key=True)
     if kind == "missing":
         return document.problem(path[:-1], f"{name} is missing", f"add {name}")
     if kind == "refused":
         return document.problem(path, context["what"], context["hint"])
-    return document.problem(path, *_value_fault(model, item, path, later))
+    return document.problem(path, *_value_fault(model, item, path))
 
 
-def _value_fault(
-    model: type[BaseModel], item: Any, path: Path, later: dict[str, frozenset[str]]
-) -> tuple[str, str]:
+def _value_fault(model: type[BaseModel], item: Any, path: Path) -> tuple[str, str]:
     """What is wrong with a value, and what to do about it."""
     value, kind = item["input"], item["type"]
     names = [step for step in path if isinstance(step, str)]
     name = names[-1] if names else "the file"
     if kind in _OURS:
         return f"{name}: {item['msg']}", ""
-    if isinstance(value, str) and value.partition(":")[0] in later.get(name, ()):
-        return f"{name} {value!r} is {NOT_YET}", "write one that is"
     if kind == "literal_error":
         choices = [str(choice) for choice in _choices(model, item["loc"])]
         return f"{name} must be one of {', '.join(choices)}, not {_shown(value)}", closest(

@@ -14,11 +14,11 @@ from nacl.exceptions import BadSignatureError
 from nacl.signing import VerifyKey
 
 from toolgate.processors.case import deny
-from toolgate.processors.control_state import malformed
+from toolgate.processors.control_state import ACTIVATE, MODE, malformed
 from toolgate.processors.grants import GRANT, ends, life_fault
-from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, framed, mac
+from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, WATCH, framed, mac
 from toolgate.processors.reasons import Code
-from toolgate.schemas.enums import Choice
+from toolgate.schemas.enums import SAYS, Choice
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC, kid_of
 from toolgate.schemas.records import Reason
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring, OperatorKey
     from toolgate.processors.world import World
-    from toolgate.schemas.records import Control, Result, Vote
+    from toolgate.schemas.records import Control, Result, Review, Vote
 
 SIGNERS_MAX = 8
-RELEASERS = (OPERATOR, APPROVER)  # roles of which one may say what really happened
+RELEASERS = (OPERATOR, APPROVER)  # roles of which one may say what really happened, or who sees to it
 
 
 @frozen
@@ -88,8 +88,9 @@ def check_contract(keyring: Keyring, envelope: Envelope) -> str | None:
 def check_vote(keyring: Keyring, envelope: Envelope, vote: Vote) -> Voter | str:
     """Who votes; or why nobody vouches for this vote, as a sentence.
 
-    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs, a release that
-    of an operator or an approver. The name in the vote proves nothing: it must be the key's.
+    A vote is an approver's, signed with their own key; a withdrawal is the word of whoever starts runs; a release, and
+    who sees to something, that of an operator or an approver. The name in the vote proves nothing: it must be the
+    key's.
     """
     if keyring.insecure_dev:
         return Voter(vote.approver, None)
@@ -105,20 +106,37 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
         return "a vote is one person's: it is signed twice"
     if vote.choice == Choice.WITHDRAW and STARTER not in key.roles:
         return f"key {key.kid} is no starter's: only whoever starts runs may withdraw"
-    if vote.choice == Choice.RELEASE and not key.roles & set(RELEASERS):
+    if vote.choice in SAYS and not key.roles & set(RELEASERS):
         return f"key {key.kid} is neither an operator's nor an approver's"
-    if vote.choice not in {Choice.WITHDRAW, Choice.RELEASE} and not key.approves_as:
+    if vote.choice not in {Choice.WITHDRAW, *SAYS} and not key.approves_as:
         return f"key {key.kid} is no approver's"
     if vote.approver != key.kid:
         return f"it names {vote.approver[:128]!r} and is signed with key {key.kid}"
     return Voter(key.kid, key.approves_as)
 
 
+def check_review(keyring: Keyring, envelope: Envelope, review: Review) -> str | None:
+    """Why nobody vouches for this review of completed work, or None: it is one person's, who may approve or operate."""
+    if keyring.insecure_dev:
+        return None
+    signers = _signers(keyring, envelope)
+    if isinstance(signers, str):
+        return signers
+    if len(signers) > 1:
+        return "a review is one person's: it is signed twice"
+    key = signers[0]
+    if not key.roles & set(RELEASERS):
+        return f"key {key.kid} is neither an operator's nor an approver's"
+    if review.reviewer != key.kid:
+        return f"it names {review.reviewer[:128]!r} and is signed with key {key.kid}"
+    return None
+
+
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:
     """Why this control record does not count, or None: whole, signed by all it names, with the roles.
 
-    What a record needs depends on what held `before` it: the watch may order a mode only where that tightens. How long
-    a grant stands counts from its append.
+    What a record needs depends on what held `before` it: the watch may order a mode where that tightens, and say
+    nothing else. How long a grant stands counts from its append.
     """
     if fault := malformed(control) or life_fault(control, envelope.time_ms):
         return fault
@@ -135,19 +153,16 @@ def check_control(keyring: Keyring, envelope: Envelope, control: Control, before
 def _role_fault(control: Control, signers: list[OperatorKey], before: ControlState) -> str | None:
     """Which role is missing among those who signed, or None."""
     operators = sum(OPERATOR in key.roles for key in signers)
-    watch = any("watch" in key.roles for key in signers)
     widens = control.kind == GRANT and not ends(control)
     if control.kind == "lift" or widens:
         return None if operators >= 2 else f"{control.kind} needs two operators, {operators} signed"
-    if control.kind == "activate":
+    if control.kind == ACTIVATE:
         return None if any("publisher" in key.roles for key in signers) else "activate needs a publisher"
-    if control.kind not in {"kill", "mode", GRANT, "demote", "alert"}:
-        return f"unknown kind of control {control.kind!r}"
-    # The watch may only tighten.
-    tightens = control.kind != "mode" or not before.loosens(control)
-    if operators or (watch and tightens):
+    # No kill: two people would have to lift what a watch has misread.
+    watched = control.kind == MODE and not before.loosens(control)
+    if operators or (watched and any(WATCH in key.roles for key in signers)):
         return None
-    return f"{control.kind} needs an operator{' or the watch' if tightens else ''}"
+    return f"{control.kind} needs an operator{' or the watch' if watched else ''}"
 
 
 def _writer(case: Case, keys: Keyring) -> tuple[str, str]:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MAC_BYTES = 16
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 16, 64
-OPERATOR, APPROVER, STARTER = "operator", "approver", "starter"
-ROLES = frozenset({OPERATOR, "watch", "publisher", STARTER, APPROVER})
+OPERATOR, APPROVER, STARTER, WATCH = "operator", "approver", "starter", "watch"
+ROLES = frozenset({OPERATOR, WATCH, "publisher", STARTER, APPROVER})
 DEV_KID = "insecure-dev"
 _PERSON = b"toolgate.mac.v1"
 

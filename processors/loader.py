@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from toolgate.processors import catalogue, policy_file, tool_lock
+from toolgate.processors import tool_lock
 from toolgate.processors.catalogue import CatalogueFile, Tool, compile_tools, facts_of
 from toolgate.processors.cedar_file import ENDING, CedarPolicies, file_of, read_cedar
 from toolgate.processors.policy import PolicySet, allowed_tools, check_policy, check_shared, compile_policy
@@ -161,7 +161,7 @@ def _check_named(files: Mapping[str, bytes], named: set[str]) -> list[Problem]:
 
 
 def _load_catalogue(text: bytes, lock: bytes | None) -> tuple[dict[str, Tool], list[Problem]]:
-    document, model, problems = read_file(CATALOGUE, text, CatalogueFile, catalogue.LATER)
+    document, model, problems = read_file(CATALOGUE, text, CatalogueFile)
     accepted, found = (None, []) if lock is None else load_lock(lock)
     problems += found
     if document is None or model is None:
@@ -174,7 +174,7 @@ def _load_catalogue(text: bytes, lock: bytes | None) -> tuple[dict[str, Tool], l
 
 def load_lock(text: bytes) -> tuple[dict[str, str], list[Problem]]:
     """What a lock file accepts, by tool, and what is wrong with the file."""
-    _, model, problems = read_file(LOCK, text, LockFile, {"": frozenset()})
+    _, model, problems = read_file(LOCK, text, LockFile)
     return (model.tools if model else {}), problems
 
 
@@ -187,7 +187,7 @@ def _frozen(tools: dict[str, Tool], states: Mapping[str, str]) -> dict[str, Tool
 
 
 def _load_policy(name: str, text: bytes) -> tuple[Document | None, Policy | None, list[Problem]]:
-    document, model, problems = read_file(name, text, PolicyFile, policy_file.LATER)
+    document, model, problems = read_file(name, text, PolicyFile)
     return document, model.policy if model else None, problems
 
 

@@ -11,6 +11,7 @@ from toolgate.processors.approval_terms import (
     check_approvals,
     compile_approvals,
 )
+from toolgate.processors.breach_terms import Breach, compile_breaches, review_share_of
 from toolgate.processors.modes import DRAFT_ONLY
 from toolgate.processors.names import compile_globs, is_glob
 from toolgate.processors.paths import Steps, steps
@@ -68,6 +69,8 @@ class WorkflowPolicy:
     approvers: int  # how many people every hold needs
     approvals: Mapping[str, tuple[ApprovalEntry, ...]]  # of the allowed tools that any entry is about
     waits: frozenset[str]  # the allowed tools of which it may hold or draft a call
+    breaches: tuple[Breach, ...]  # for the watch: no decision depends on them
+    review_share_ppm: int  # of completed commands, in millionths: for the watch as well
 
     def denies(self, tool: str) -> bool:
         """Whether denied_tools names this tool."""
@@ -162,6 +165,8 @@ def compile_policy(
             or (tool.writes and (holds_writes or policy.mode == DRAFT_ONLY))
             or (tool.name in rules and rules[tool.name].waits)
         ),
+        breaches=compile_breaches(policy),
+        review_share_ppm=review_share_of(policy),
     )
 
 

@@ -30,6 +30,7 @@ from toolgate.processors.fields import (
     Name,
     ParamPath,
     Positive,
+    Ppm,
     Roles,
     StrictModel,
     Tools,
@@ -39,8 +40,9 @@ from toolgate.processors.fields import (
     refused,
     schema_text,
 )
-from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, canary_percent
+from toolgate.processors.modes import CANARY_PATTERN, ENFORCE, MODES, WORDS, mode_fault
 from toolgate.processors.names import is_unit
+from toolgate.processors.objective import Objectives  # noqa: TC001 - pydantic reads the annotation
 from toolgate.processors.paths import path_fault
 from toolgate.processors.problems import closest, nearest
 from toolgate.processors.requirement import Requirement
@@ -48,9 +50,6 @@ from toolgate.processors.tables import TABLES_MAX, Table
 from toolgate.processors.tiers import TIERS
 
 Scope = Literal["run", "workflow", "agent", "tenant", "tool", "system"]
-LATER: dict[str, frozenset[str]] = {
-    "": frozenset({"on_breach"}),
-}
 TierName = Literal[
     "read_only_knowledge", "draft_and_suggest", "low_risk_writes", "revenue_impacting", "security_access"
 ]
@@ -93,11 +92,11 @@ def _moment(text: object) -> datetime:
 
 def _mode(value: object) -> object:
     text = value if isinstance(value, str) else ""
-    if text in MODES or canary_percent(text) is not None:
+    if not mode_fault(text):
         return text
     shown = "a mapping" if isinstance(value, dict) else repr(value)[:80]
     hint = closest(text, MODES) or "write canary:10% to enforce one run in ten"
-    raise refused((), f"mode must be one of {', '.join(MODES)} or canary:<1 to 99>%, not {shown}", hint)
+    raise refused((), f"mode must be one of {WORDS}, not {shown}", hint)
 
 
 Mode = Annotated[
@@ -346,6 +345,15 @@ class Policy(StrictModel):
         ]
         | None
     ) = Field(default=None, description="a file of Cedar policies beside this one; needs the extra `cedar`")
+    on_breach: Objectives = Field(
+        default_factory=list,
+        description="what the workflow should achieve, and what the watch does when it does not: alert, or tighten",
+    )
+    review_share_ppm: Ppm | None = Field(
+        default=None,
+        alias="review_share",
+        description="share of completed commands that people look at afterwards; default: as the tier says, else none",
+    )
     attempts: Attempts = Field(default_factory=Attempts, description="how fast intents may come")
     logging: Logging = Field(default_factory=Logging, description="what the audit shows")
     redact: list[ParamPath] = Field(

@@ -59,7 +59,7 @@ def read_registries(files: Mapping[str, bytes]) -> tuple[dict[str, Rows], list[P
             problems.append(
                 Problem(file, 0, 0, f"{name!r} {fault}", "rename the file: rules say registry.<name>")
             )
-        _, model, wrong = read_file(file, files[file], RegistryFile, {"": frozenset()})
+        _, model, wrong = read_file(file, files[file], RegistryFile)
         problems += wrong
         if model is not None:
             found[name] = model.registry.rows

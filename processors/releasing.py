@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from toolgate.processors.world import World
     from toolgate.schemas.records import Vote
 
-_COMMAND = re.compile(r"[0-9]{1,9}-[0-9]{1,18}")
-_RECORD = re.compile(r"[a-z]{1,32}-([0-9]{1,9})-[0-9]{1,18}")
+COMMAND = re.compile(r"[0-9]{1,9}-[0-9]{1,18}")
+RECORD = re.compile(r"[a-z]{1,32}-([0-9]{1,9})-[0-9]{1,18}")
 
 
 @frozen
@@ -40,9 +40,9 @@ def release_of(vote: Vote, envelope: Envelope, world: World) -> Release | Reason
     voter = check_vote(world.keys, envelope, vote)
     if isinstance(voter, str):
         return Reason(Code.BAD_IDENTITY, "identity", voter)
-    if fault := form_fault(vote) or _fault(vote) or _place_fault(vote, envelope, world):
+    if fault := form_fault(vote) or _fault(vote) or place_fault(vote, envelope, world):
         return refused(fault)
-    if not _COMMAND.fullmatch(vote.hold_id):
+    if not COMMAND.fullmatch(vote.hold_id):
         return Release(voter.kid, None)
     costs = () if vote.cost_micros is None else ((USD_MICROS, vote.cost_micros),)
     return Release(
@@ -54,17 +54,17 @@ def release_of(vote: Vote, envelope: Envelope, world: World) -> Release | Reason
 def _fault(vote: Vote) -> str:
     if fault := amount_fault(vote.cost_micros):
         return f"cost_micros {fault}"
-    if _COMMAND.fullmatch(vote.hold_id):
+    if COMMAND.fullmatch(vote.hold_id):
         if vote.happened is None:
             return "it does not say whether the effect happened"
         return "what has not happened has no cost" if vote.cost_micros and not vote.happened else ""
-    if not _RECORD.fullmatch(vote.hold_id):
+    if not RECORD.fullmatch(vote.hold_id):
         return f"{vote.hold_id[:64]!r} is neither a command nor the place of a record"
     return "of a record that nobody could read nothing happened" if vote.happened or vote.cost_micros else ""
 
 
-def _place_fault(vote: Vote, envelope: Envelope, world: World) -> str:
+def place_fault(vote: Vote, envelope: Envelope, world: World) -> str:
     """A command's is decided in its run's order; a record's lies with it, so that who reads one reads the other."""
-    if record := _RECORD.fullmatch(vote.hold_id):
+    if record := RECORD.fullmatch(vote.hold_id):
         return "" if int(record[1]) == envelope.partition else f"the record lies in partition {record[1]}"
     return astray_fault(envelope, vote.run_id, vote.hold_id, world.partitions)

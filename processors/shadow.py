@@ -22,13 +22,14 @@ def shadow_of(case: Case, world: World) -> str:
     """Why nothing is commanded for a case but recorded, as a sentence for people, or ""."""
     if case.policy is None:
         return ""
-    mode, ordered = world.mode(case.policy, case.intent.run_id)
+    mode, order = world.mode(case.policy, case.intent.run_id)
     if mode != SHADOW:
         return ""
-    if ordered:
-        return f"the workflow is in shadow ({ordered})"
-    whole = case.policy.mode == SHADOW
-    return "the policy is in shadow" if whole else "this run is not one that the canary enforces"
+    said = order.mode if order else case.policy.mode
+    if said != SHADOW:
+        because = f" ({order.because})" if order else ""
+        return f"this run is not one that the canary enforces{because}"
+    return f"the workflow is in shadow ({order.because})" if order else "the policy is in shadow"
 
 
 def shadowed(case: Case, because: str) -> Case:

@@ -68,6 +68,7 @@ class Tier:
     guards: tuple[Guard, ...]
     holds_writes: bool = False
     approvers: int = 1  # how many different people must approve a hold
+    review_share_ppm: int = 0  # of completed commands, in millionths: people look at them afterwards
 
 
 def check_tier(document: Document, policy: Policy, allowed: list[Tool], known: Known) -> Iterator[Problem]:
@@ -155,9 +156,11 @@ def _of_intent(slot: Slot) -> bool:
 
 
 TIERS: dict[str, Tier] = {
-    "read_only_knowledge": Tier(READ_ONLY, (_no_writes,)),
-    "draft_and_suggest": Tier(DRAFT_ONLY, (_only_drafts,)),
-    "low_risk_writes": Tier(ENFORCE, (_inverses, _rates, _blast_radius)),
-    "revenue_impacting": Tier(ENFORCE, (_caps, _holds)),
-    "security_access": Tier(ENFORCE, (_asks_who,), holds_writes=True, approvers=2),
+    "read_only_knowledge": Tier(READ_ONLY, (_no_writes,), review_share_ppm=10_000),
+    "draft_and_suggest": Tier(DRAFT_ONLY, (_only_drafts,), review_share_ppm=100_000),
+    "low_risk_writes": Tier(ENFORCE, (_inverses, _rates, _blast_radius), review_share_ppm=50_000),
+    "revenue_impacting": Tier(ENFORCE, (_caps, _holds), review_share_ppm=500_000),
+    "security_access": Tier(
+        ENFORCE, (_asks_who,), holds_writes=True, approvers=2, review_share_ppm=1_000_000
+    ),
 }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.modes import mode_of_run
 from toolgate.schemas.frozen import frozen
 
 if TYPE_CHECKING:
-    from toolgate.processors.control_state import ControlState
+    from toolgate.processors.control_state import ControlState, Order
     from toolgate.processors.keyring import Keyring
     from toolgate.processors.policy import PolicySet, WorkflowPolicy
 
@@ -22,11 +21,9 @@ class World:
     keys: Keyring
     partitions: int = 0  # of the intents; 0 where records come from no topic, and lie nowhere
 
-    def mode(self, policy: WorkflowPolicy, run_id: str, *, besides: str = "") -> tuple[str, str]:
-        """The mode that holds for a run, and for people who ordered it, or "" where the policy says it.
+    def mode(self, policy: WorkflowPolicy, run_id: str, *, besides: str = "") -> tuple[str, Order | None]:
+        """The mode that holds for a run, and the order that made it so; None where the policy says it.
 
         With `besides` the one that would hold if nobody had said that mode.
         """
-        tenant, workflow_id = policy.tenant, policy.workflow_id
-        written = mode_of_run(policy.mode, tenant, workflow_id, run_id)
-        return self.control.mode(tenant, workflow_id, written, besides=besides)
+        return self.control.mode(policy.tenant, policy.workflow_id, run_id, policy.mode, besides=besides)

@@ -15,13 +15,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 
-def read_file(
-    name: str, text: bytes, model: type[M], later: dict[str, frozenset[str]]
-) -> tuple[Document | None, M | None, list[Problem]]:
-    """One file that people write: its document and its model as far as they could be made, and every mistake in it.
-
-    `later` has, by name of a key (or "" for keys themselves), what a coming version will read.
-    """
+def read_file(name: str, text: bytes, model: type[M]) -> tuple[Document | None, M | None, list[Problem]]:
+    """One file that people write: its document and its model as far as they could be made, and every mistake in it."""
     document, refused = parse(name, text)
     problems = list(refused)
     if document is None:
@@ -36,5 +31,5 @@ def read_file(
     except ValidationError as error:
         # What the parser has refused already need not fit its field as well.
         noted = {(problem.line, problem.column) for problem in problems}
-        found = field_problems(document, model, error, later)
+        found = field_problems(document, model, error)
         return document, None, problems + [item for item in found if (item.line, item.column) not in noted]

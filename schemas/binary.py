@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.schemas.reading import reader
-from toolgate.schemas.records import Balance, Reason, Visible
+from toolgate.schemas.records import Balance, Level, Reason, Visible
 from toolgate.schemas.writing import writer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NESTED: Mapping[str, type] = {
     "toolgate.Reason": Reason,
     "toolgate.Balance": Balance,
+    "toolgate.Level": Level,
     "toolgate.Visible": Visible,
 }
 

@@ -56,6 +56,7 @@ SUBJECTS = (
     Subject("run_contract", "contracts", records.RunContract, gate_writes=False),
     Subject("tick", "ticks", records.Tick, gate_writes=False),
     Subject("alert", "alerts", records.Alert, gate_writes=True),
+    Subject("review", "reviews", records.Review, gate_writes=False),
 )
 
 

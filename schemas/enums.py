@@ -50,13 +50,29 @@ class ResultStatus(StrEnum):
 class Choice(StrEnum):
     """What a vote says. To withdraw is for whoever starts runs: it needs no approver.
 
-    To release is about what no approval is asked for: it says what really happened, and approves nothing.
+    To release is about what no approval is asked for: it says what really happened, and approves nothing. The last
+    three say who sees to it, and decide nothing at all.
     """
 
     APPROVE = "approve"
     REJECT = "reject"
     WITHDRAW = "withdraw"
     RELEASE = "release"
+    TAKE = "take"
+    TAKE_OVER = "take_over"
+    GIVE_BACK = "give_back"
+
+
+ASSIGNS = frozenset({Choice.TAKE, Choice.TAKE_OVER, Choice.GIVE_BACK})  # say who sees to it
+SAYS = ASSIGNS | {Choice.RELEASE}  # these, and what happened: no vote on anything
+
+
+class Finding(StrEnum):
+    """What a person finds of a completed command."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    UNSURE = "unsure"
 
 
 class AlertKind(StrEnum):
@@ -65,6 +81,16 @@ class AlertKind(StrEnum):
     GRANT = "grant"  # a grant was given
     GRANT_ENDED = "grant_ended"  # ... or was ended by people before its time
     BREAK_GLASS = "break_glass"  # a command was approved under one
+    BUDGET = "budget"  # an account is as full as its policy warns at
+    EXHAUSTION = "exhaustion"  # an account will be full before its window ends, at this pace
+    LOOP = "loop"  # a run asks the same again and again, and learns nothing
+    RETRY_STORM = "retry_storm"  # many calls are tried again that were denied or failed
+    DRIFT_TOOLS = "drift_tools"  # a workflow uses other tools than it used to
+    DRIFT_DENIALS = "drift_denials"  # ... is denied for other reasons
+    DRIFT_COST = "drift_cost"  # ... costs something else
+    BREACH = "breach"  # a workflow does not achieve what its policy says
+    DEMOTION = "demotion"  # ... and was tightened for that
+    SAMPLE = "sample"  # a completed command that people should look at
 
 
 class Severity(StrEnum):

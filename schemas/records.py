@@ -7,9 +7,32 @@ Empty string means "none" only where a field says so; absence is otherwise `None
 
 from __future__ import annotations
 
-from typing import Any
-
 from toolgate.schemas.frozen import frozen
+from toolgate.schemas.parts import Balance, Op, Reason, Visible
+from toolgate.schemas.watched import Alert, Level, Pulse, Review
+
+__all__ = [
+    "Alert",
+    "AuditEvent",
+    "Balance",
+    "Command",
+    "Control",
+    "Denial",
+    "Draft",
+    "Hold",
+    "Intent",
+    "Level",
+    "Op",
+    "Outcome",
+    "Pulse",
+    "Reason",
+    "Result",
+    "Review",
+    "RunContract",
+    "Tick",
+    "Visible",
+    "Vote",
+]
 
 
 @frozen
@@ -32,20 +55,6 @@ class Intent:
     ttl_ms: int | None = None  # counts from the broker's append time
     dry_run: bool = False
     run_outcome: str | None = None  # finish: succeeded, failed, abandoned
-
-
-@frozen
-class Reason:
-    """One reason of a verdict. `distance` is how far the intent was from being allowed, in `unit`."""
-
-    code: str  # processors.reasons.Code
-    rule: str = ""  # the policy's own name for what spoke: rule id, "limits.max_cost_usd", "budgets[0]"
-    because: str = ""  # for people: one sentence with the values used
-    scope: str = ""  # "run", "workflow", "agent", "tenant", "tool", "system" or ""
-    unit: str = ""  # "usd_micros", "calls", "records", "ms" or a unit of the catalogue
-    asked: int | None = None
-    limit: int | None = None
-    distance: int | None = None
 
 
 @frozen
@@ -135,6 +144,13 @@ class Result:
     actual_cost_micros: int | None = None
     actual_records: tuple[str, ...] | None = None
     provider_call_id: str = ""  # information only: providers reuse these
+    tenant: str = (
+        ""  # this and the next four are the command's, as its executor tells them; "" and 0: not told
+    )
+    workflow_id: str = ""
+    policy_digest: str = ""
+    approved_at: int = 0
+    params_digest: str = ""
 
 
 @frozen
@@ -142,13 +158,13 @@ class Control:
     """An operator's word (`toolgate.control`, schema ControlRecord)."""
 
     control_id: str
-    kind: str  # kill, lift, activate, mode, grant, demote, alert
+    kind: str  # kill, lift, activate, mode, grant; the schema names two more, which nothing acts on
     scope: str  # all, tenant, workflow, run, agent, tool, system
     value: str  # which one; "" for scope all
     reason: str
     issued_by: tuple[str, ...]  # key ids; a lift and a grant of tools need two
     policy_digest: str = ""  # activate
-    mode: str = ""  # mode
+    mode: str = ""  # mode: may be a canary
     version: int = (
         0  # activate, mode, grant: one more than that of the word it replaces; lift: see control_state.py
     )
@@ -156,35 +172,8 @@ class Control:
     rollback: bool = False  # activate: the set may have been in force before
     checked_by: str = ""  # activate: who has loaded the set: toolgate's version, with its extras
     expires_at: int | None = None  # grant
-    evidence: str = ""  # JSON; the figures that caused a demotion
+    evidence: str = ""  # mode: JSON; the figures that caused it
     tools: tuple[str, ...] = ()  # grant: globs; none end the grant that stands
-
-
-@frozen
-class Op:
-    """One change of the ledger; the fold of these in seq order is the ledger's state."""
-
-    op: str  # branch of the Avro union: reserve, settle, spend, rate, window, count, own, remember
-    args: tuple[Any, ...]  # in the order of the branch's fields
-
-
-@frozen
-class Balance:
-    """An account after the decision, for people: folding it would count charges that may never commit."""
-
-    account: str
-    unit: str
-    used: int
-    max: int
-
-
-@frozen
-class Visible:
-    """Gives of inputs of this topic-partition below `offset` became available (ledger.md, the audit event)."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 @frozen
@@ -222,7 +211,9 @@ class AuditEvent:
     schema_id: int  # of the input record; 0 where it could not be read
     code_version: str
     kid: str  # who wrote the input; "" unknown
-    captured: str = "{}"  # JSON: what the policy's logging.capture asks for
+    captured: str = (
+        "{}"  # JSON: what the policy's logging.capture asks for; of control the evidence of what counts
+    )
     note: str = (
         ""  # results: settled, void, late, uncovered, unresolved, started, unknown, ended, mismatch, refused
     )
@@ -233,27 +224,6 @@ class AuditEvent:
     shadow_reasons: tuple[Reason, ...] = ()  # those that did not count, the most severe first
     grant: str = ""  # control id of the grant that the call was judged under; "" for none
     waived: tuple[Reason, ...] = ()  # those that did not count because of it, the most severe first
-
-
-@frozen
-class Pulse:
-    """One rollup for one batch and workflow (`toolgate.pulse`)."""
-
-    tenant: str
-    workflow_id: str
-    partition_set: str
-    clk: int
-    intents: int
-    approved: int
-    denied: int
-    held: int
-    drafted: int
-    quarantined: int
-    duplicates: int
-    cost_micros: int
-    codes: dict[str, int]  # reason code -> count
-    tools: dict[str, int]  # tool -> count
-    would_have: dict[str, int] = {}  # verdict if nothing were in shadow -> count  # noqa: RUF012
 
 
 @frozen
@@ -313,6 +283,8 @@ class Vote:
     tool: str = ""  # release: the command's
     happened: bool | None = None  # release of a command: whether its effect did
     cost_micros: int | None = None  # release: what it really cost; None: what was reserved
+    tenant: str = ""  # release of a command: whose it is, and its workflow
+    workflow_id: str = ""
 
 
 @frozen
@@ -379,20 +351,3 @@ class Tick:
     what: str  # hold_expiry, reservation_expiry
     ref: str
     due_at: int
-
-
-@frozen
-class Alert:
-    """What people on call should see (`toolgate.alerts`): what has one cause has one id, however often it is told."""
-
-    alert_id: str  # key of the record
-    kind: str  # AlertKind; readers meet others too
-    severity: str  # Severity
-    tenant: str  # "" where it is about no single one; likewise workflow_id and run_id
-    workflow_id: str
-    run_id: str
-    subject: str  # id of what it is about: a command, or a control record; "" for none
-    summary: str  # one sentence for people
-    evidence: str  # JSON object; never parameters of a call
-    seq: int  # of its cause; 0 for none
-    clk: int

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring
+    from toolgate.processors.policy import PolicySet
     from toolgate.processors.policy_store import Files
     from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
@@ -135,6 +136,10 @@ class Operating:
         """The files of a policy set; None where it does not stand whole. Raises LogError: Kafka does not answer."""
         self._read_policies()
         return self._store.files(digest)
+
+    def policies(self, digest: str) -> PolicySet | None:
+        """A policy set; None where it does not stand whole. Raises as `files`, and LoadError: it does not load here."""
+        return self._store.policies(digest) if self.files(digest) else None
 
     def publish(self, files: Mapping[str, bytes]) -> int:
         """Publish a policy set, unless it stands already; the offset of the policies topic below which it stands.

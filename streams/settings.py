@@ -102,6 +102,23 @@ class Settings(BaseSettings):
     schema_registry_url: str | None = Field(default=None, description="none: the bundled schema ids")
     metrics_host: str = Field(default="127.0.0.1", description="where metrics and health listen")
     metrics_port: int = Field(default=9464, ge=0, le=65_535, description="0: a free one, printed at start")
+    minute_micros: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="what a minute of a person's time costs, in millionths of a US dollar",
+    )
+    word_minutes: int = Field(default=3, ge=0, le=1440, description="minutes that a vote takes a person")
+    remedy_minutes: int = Field(
+        default=30,
+        ge=0,
+        le=10_080,
+        description="minutes that it takes a person to put a failed command right",
+    )
+    review_seed: SecretStr | None = Field(
+        default=None,
+        max_length=64,
+        description="by which completed work is drawn for review; keep it from agents",
+    )
     kafka: dict[str, SecretStr] = Field(default_factory=dict, description="librdkafka connection properties")
 
     @classmethod

@@ -50,7 +50,7 @@ class Topic:
 def _input(
     name: str, value: str, about: str, writers: tuple[str, ...], readers: tuple[str, ...] = ("gate",)
 ) -> Topic:
-    """What the gate decides on: small, and never compressed, because a small bomb must stay small."""
+    """What others write record by record: small, and never compressed, because a small bomb must stay small."""
     return Topic(
         name=name,
         value=value,
@@ -102,9 +102,9 @@ TOPICS: tuple[Topic, ...] = (
             "votes",
             "ApprovalVote",
             "An approver's word on a hold or a draft, that of whoever started its run that it is no longer wanted, and "
-            "what people say of an outcome that nobody knew.",
+            "what people say of an outcome that nobody knew, or of who sees to what waits.",
             writers=("approver", "console", "operator", "starter"),
-            readers=("gate", "approver"),
+            readers=("gate", "approver", "console", "operator"),
         ),
         bytes_max=VOTE_BATCH_BYTES_MAX,
     ),
@@ -125,7 +125,7 @@ TOPICS: tuple[Topic, ...] = (
         "commands",
         "ApprovedCommand",
         "What executors may do; expires within 15 minutes.",
-        readers=("executor",),
+        readers=("approver", "executor", "operator"),
         days=7,
     ),
     _output(
@@ -175,8 +175,18 @@ TOPICS: tuple[Topic, ...] = (
         _output(
             "pulse",
             "Pulse",
-            "One rollup for one batch and workflow.",
+            "One rollup for one batch, workflow and policy version.",
             readers=("watch",),
+        ),
+        key="workflow_id",
+    ),
+    replace(
+        _input(
+            "reviews",
+            "Review",
+            "What people find of completed commands when they look at them afterwards; the gate does not read it.",
+            writers=("approver", "operator"),
+            readers=("approver", "auditor", "operator", "watch"),
         ),
         key="workflow_id",
     ),
@@ -241,9 +251,9 @@ TOPICS: tuple[Topic, ...] = (
         name="alerts",
         key="alert_id",
         value="Alert",
-        about="What people on call should see: a grant, and each command that is approved under one.",
+        about="What people on call should see: a grant, each command that is approved under one, what the watch finds.",
         writers=("gate", "watch"),
-        readers=("on-call", "auditor", "notifier"),
+        readers=("on-call", "approver", "auditor", "notifier", "operator"),
         retention_ms=30 * DAY_MS,
         bytes_max=OUTPUT_BYTES_MAX,
         co_partitioned=False,

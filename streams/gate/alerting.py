@@ -1,4 +1,8 @@
-"""Alerting: what people on call are told of a decision. Pure; written in the transaction of what it tells about."""
+"""Alerting: what people on call are told of a decision. Pure; written in the transaction of what it tells about.
+
+Summaries are of names alone. What people have written, a grant's reason, stands in the evidence: whoever passes an
+alert on can tell the two apart.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +34,12 @@ def of_call(case: Case, decision: Decision, command_id: str) -> Alert | None:
         workflow_id=intent.workflow_id,
         run_id=intent.run_id,
         subject=command_id,
-        summary=f"{what} was approved under grant {grant.control_id}: {grant.reason}",
+        summary=f"{what} was approved under grant {grant.control_id}",
         evidence=dumps_canonical(
             {
                 "grant": grant.control_id,
                 "issued_by": list(grant.issued_by),
+                "reason": grant.reason,
                 "tool": intent.tool,
                 "agent_id": intent.agent_id,
                 "cost_micros": case.cost_micros,
@@ -64,9 +69,14 @@ def of_word(item: Item, decision: Decision) -> Alert | None:
         workflow_id=name if word.scope == "workflow" else "",
         run_id=name if word.scope == "run" else "",
         subject=word.control_id,
-        summary=f"{target} {what}, by {who}: {word.reason}",
+        summary=f"{target} {what}, by {who}",
         evidence=dumps_canonical(
-            {"issued_by": list(word.issued_by), "tools": list(word.tools), "expires_at": word.expires_at}
+            {
+                "issued_by": list(word.issued_by),
+                "reason": word.reason,
+                "tools": list(word.tools),
+                "expires_at": word.expires_at,
+            }
         ),
         seq=decision.seq,
         clk=decision.clk,

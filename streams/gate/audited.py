@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolgate.processors import voting
+from toolgate.processors import capture, voting
 from toolgate.processors.claims import Charge, Count, Distinct, Spend
 from toolgate.processors.run_contract import seen_id
-from toolgate.schemas.enums import Choice, Kind, ResultStatus, Verdict
+from toolgate.schemas.enums import ASSIGNS, Choice, Kind, ResultStatus, Verdict
 from toolgate.schemas.headers import kid_of
-from toolgate.schemas.records import Balance, Intent, Result, RunContract, Tick, Vote
+from toolgate.schemas.records import Balance, Control, Intent, Result, RunContract, Tick, Vote
 from toolgate.streams.gate import contracted, voted
 from toolgate.streams.ledger.taking import UNRESOLVED
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Case
+    from toolgate.processors.claims import Label
     from toolgate.schemas.records import Reason
     from toolgate.streams.gate.items import Item
     from toolgate.streams.ports import Decision
@@ -48,6 +49,14 @@ def verdict_of(item: Item, decision: Decision) -> str:
     return Verdict.RECORDED.value if reported and decision.verdict == Verdict.APPROVE else decision.verdict
 
 
+def captured_of(item: Item) -> str:
+    """What is kept of its content: what a policy asks for, or the figures of a control record that counts."""
+    if item.case:
+        return capture.captured(item.case)
+    record = item.reading.record
+    return capture.evidence_of(record) if isinstance(record, Control) and not item.refused else "{}"
+
+
 def command_id(case: Case, decision: Decision) -> str:
     """The command's id, or "" when the decision makes none."""
     makes = decision.verdict == Verdict.APPROVE and case.intent.kind == Kind.CALL and not case.intent.dry_run
@@ -55,11 +64,11 @@ def command_id(case: Case, decision: Decision) -> str:
 
 
 def command_of(item: Item, decision: Decision) -> str:
-    """The command that it makes or is about; of a release also the place of a record."""
+    """The command that it makes or is about; of a release, and of who sees to it, also the place of a record."""
     record = item.reading.record
     if isinstance(record, Result):
         return record.command_id
-    if isinstance(record, Vote) and releases(item):
+    if isinstance(record, Vote) and (releases(item) or assigns(item)):
         return record.hold_id
     if item.hold:
         return item.hold.hold_id
@@ -79,6 +88,8 @@ def note_of(item: Item, decision: Decision, reasons: tuple[Reason, ...]) -> str:
     match item.reading.record:
         case Vote() if releases(item):
             return decision.note or voted.RELEASED
+        case Vote() as vote if assigns(item):
+            return voted.ASSIGNED[Choice(vote.choice)]
         case Vote() | Tick():
             return voted.note_of(item, decision, reasons)
         case RunContract():
@@ -100,6 +111,12 @@ def releases(item: Item) -> bool:
     return isinstance(record, Vote) and record.choice == Choice.RELEASE and not item.refused
 
 
+def assigns(item: Item) -> bool:
+    """Whether it counts as who sees to something."""
+    record = item.reading.record
+    return isinstance(record, Vote) and record.choice in ASSIGNS and not item.refused
+
+
 def writer_of(item: Item) -> str:
     """The key id of who wrote it; nothing was proven of what does not count or cannot be read."""
     if item.hold or item.voter:
@@ -111,11 +128,12 @@ def writer_of(item: Item) -> str:
     return kid_of(item.reading.envelope.headers)
 
 
-def balances_of(case: Case, decision: Decision) -> tuple[Balance, ...]:
-    """How the accounts of an intent stand since, for people."""
+def balances_of(case: Case, decision: Decision) -> list[tuple[Label, Balance]]:
+    """How the accounts of an intent stand since, for people, each with the label of the claim on it."""
     found = []
     claim: Any  # the type checker does not see that only what fills up has a limit
     for claim, (account, used) in zip(case.claims, decision.after, strict=False):
         if type(claim) in _METERED and claim.max is not None:
-            found.append(Balance(account, claim.label.unit, used, claim.max))
-    return tuple(found)
+            label = claim.label
+            found.append((label, Balance(account, label.unit, used, claim.max)))
+    return found

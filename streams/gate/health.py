@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prometheus_client.exposition import choose_encoder
 
@@ -82,10 +82,17 @@ def _json(code: int, body: Mapping[str, Any]) -> Answer:
     return code, JSON, json.dumps(body, indent=2).encode() + b"\n"
 
 
-class Endpoint:
-    """Serves a `Health` on a port until it is closed."""
+class Answers(Protocol):
+    """What an endpoint serves."""
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
+    def answer(self, path: str, accept: str = "") -> Answer:
+        """Status code, content type and body for a path."""
+
+
+class Endpoint:
+    """Serves answers on a port until it is closed."""
+
+    def __init__(self, health: Answers, host: str, port: int) -> None:
         """Raises SettingsError when the address cannot be listened on."""
 
         class Handler(BaseHTTPRequestHandler):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors import voting
+from toolgate.processors.assigning import assigned_by
 from toolgate.processors.case import Approved, Case
 from toolgate.processors.chain import judge
 from toolgate.processors.control_state import ACTIVATE, supported
@@ -25,7 +26,7 @@ from toolgate.processors.shown import known_of
 from toolgate.processors.voting import nothing_waits, step_of_tick, step_of_vote
 from toolgate.processors.world import World
 from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.enums import WAITS, Choice, ResultStatus, Verdict
+from toolgate.schemas.enums import SAYS, WAITS, Choice, ResultStatus, Verdict
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Intent, Reason, Result, RunContract, Tick, Vote
 from toolgate.schemas.strict_json import dumps_canonical, loads_strict
@@ -285,19 +286,27 @@ class Intake:
         )
         return Item(reading, ask)
 
-    def _release(self, reading: Reading, vote: Vote, control: ControlState) -> Item:
-        plain = self._plain(reading, Verdict.RECORDED, control)
-        released = release_of(vote, reading.envelope, self._world(control))
-        if isinstance(released, Reason):
+    def _said(self, reading: Reading, vote: Vote, control: ControlState) -> Item:
+        """What happened, or who sees to something: no hold is asked for."""
+        plain, world = self._plain(reading, Verdict.RECORDED, control), self._world(control)
+        if vote.choice == Choice.RELEASE:
+            released = release_of(vote, reading.envelope, world)
+            if not isinstance(released, Reason):
+                return Item(reading, changed(plain, settle=released.settle), voter=released.voter)
             return Item(reading, plain, refused=released)
-        return Item(reading, changed(plain, settle=released.settle), voter=released.voter)
+        told = assigned_by(vote, reading.envelope, world)
+        return (
+            Item(reading, plain, refused=told)
+            if isinstance(told, Reason)
+            else Item(reading, plain, voter=told)
+        )
 
     def _word(
         self, reading: Reading, word: Vote | Tick, control: ControlState, look: Look, given: str | None
     ) -> Item:
         """What a vote or a tick asks, by the hold as it stood when it was first judged."""
-        if isinstance(word, Vote) and word.choice == Choice.RELEASE:
-            return self._release(reading, word, control)
+        if isinstance(word, Vote) and word.choice in SAYS:
+            return self._said(reading, word, control)
         plain = self._plain(reading, Verdict.RECORDED, control)
         hold_id = word.hold_id if isinstance(word, Vote) else word.ref
         if fault := voting.astray_fault(reading.envelope, word.run_id, hold_id, self._partitions):

@@ -245,7 +245,7 @@ def _parsed(path: Path) -> tuple[Document, KeyringFile]:
     try:
         return document, KeyringFile.model_validate(document.data)
     except ValidationError as error:
-        raise LoadError(problems(document, KeyringFile, error, {"": frozenset()})) from None
+        raise LoadError(problems(document, KeyringFile, error)) from None
 
 
 def _key(
@@ -357,5 +357,5 @@ def _with_row(path: Path, kind: str, row: dict[str, Any]) -> str:
     try:
         KeyringFile.model_validate(document.data)
     except ValidationError as error:
-        raise LoadError(problems(document, KeyringFile, error, {"": frozenset()})) from None
+        raise LoadError(problems(document, KeyringFile, error)) from None
     return text

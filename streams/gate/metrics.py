@@ -21,6 +21,7 @@ from toolgate.schemas.records import Intent, Result, RunContract, Tick, Vote
 from toolgate.streams.gate import audited
 from toolgate.streams.gate.contracted import note_of
 from toolgate.streams.gate.told import told_of
+from toolgate.streams.ports import INPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -132,6 +133,14 @@ class Metrics:
         )
         for name in STATES:
             self._state.labels(name).set(name == STATES[0])
+        # What alerts ask the increase of is there from the start: a counter that begins at 1 has increased by nothing.
+        for counter, values in (
+            (self._quarantined, INPUTS),
+            (self._rejoins, (*REJOINS, OTHER)),
+            (self._uncovered, (*_SCOPES, OTHER)),
+        ):
+            for value in values:
+                counter.labels(value)
 
     # --- the loop's report --------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.processors.capture import captured
 from toolgate.processors.case import place_of
 from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.repairs import repair
@@ -33,6 +32,7 @@ from toolgate.schemas.records import (
 from toolgate.streams.gate import alerting, audited, voted
 from toolgate.streams.gate.contracted import outcome_of
 from toolgate.streams.gate.proposals import draft_of, hold_of
+from toolgate.streams.gate.pulses import pulse_of
 from toolgate.streams.gate.rollups import roll_up
 from toolgate.streams.gate.told import DisagreementError, told_of
 from toolgate.streams.ports import Output
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Reason
     from toolgate.schemas.registry import Registry
     from toolgate.streams.gate.items import Item
-    from toolgate.streams.gate.rollups import Rollup, Rollups
+    from toolgate.streams.gate.rollups import Balances, Owner, Rollup, Rollups
     from toolgate.streams.gate.told import Told
     from toolgate.streams.ports import Decision, Reply
 
@@ -96,10 +96,10 @@ class Publisher:
         for item, decision in sorted(items, key=lambda pair: pair[1].seq):
             told = told_of(item, decision)
             source = _source(item, decision)
+            balances = audited.balances_of(item.case, decision) if item.case else ()
             made += self._records(item, decision, told.reasons, source)
-            made.append(self._audit_output(item, decision, told, reply, after, source))
-            if item.case is not None:
-                roll_up(rollups, item.case, decision, told)
+            made.append(self._audit_output(item, decision, told, balances, reply, after, source))
+            roll_up(rollups, item, decision, told, balances)
         return made
 
     def audit(self, item: Item, decision: Decision, reply: Reply, after: Mapping[int, int]) -> Output:
@@ -108,12 +108,12 @@ class Publisher:
         Raises:
             DisagreementError: as `outputs`.
         """
-        return self._audit_output(
-            item, decision, told_of(item, decision), reply, after, _source(item, decision)
-        )
+        told, source = told_of(item, decision), _source(item, decision)
+        balances = audited.balances_of(item.case, decision) if item.case else ()
+        return self._audit_output(item, decision, told, balances, reply, after, source)
 
     def pulses(self, rollups: Rollups) -> list[Output]:
-        """One rollup of a whole batch for each of its workflows."""
+        """One rollup of a whole batch for each of its workflows and policy versions."""
         return [self._pulse_output(owner, rollup) for owner, rollup in rollups.items()]
 
     def _records(
@@ -251,6 +251,7 @@ class Publisher:
         item: Item,
         decision: Decision,
         told: Told,
+        balances: Balances,
         reply: Reply,
         after: Mapping[int, int],
         source: Source,
@@ -286,12 +287,12 @@ class Publisher:
             cost_micros=case.cost_micros if case else 0,
             reasons=told.reasons,
             ops=decision.ops,
-            balances=audited.balances_of(case, decision) if case else (),
+            balances=tuple([balance for _, balance in balances]),
             policy_digest=decision.policy_digest,
             schema_id=reading.schema_id,
             code_version=self._code_version,
             kid=audited.writer_of(item),
-            captured=captured(case) if case else "{}",
+            captured=audited.captured_of(item),
             note=audited.note_of(item, decision, told.reasons),
             after=after.get(envelope.offset) if isinstance(record, Control) and not item.refused else None,
             first_seq=decision.first_seq,
@@ -302,28 +303,11 @@ class Publisher:
         )
         return self._output("audit", "audit", source, self._audit.encode(event))
 
-    def _pulse_output(self, owner: tuple[str, str], rollup: Rollup) -> Output:
-        tenant, workflow = owner
-        verdicts = rollup.verdicts
-        pulse = Pulse(
-            tenant=tenant,
-            workflow_id=workflow,
-            partition_set=",".join(map(str, sorted(rollup.partitions))),
-            clk=rollup.clk,
-            intents=verdicts.total(),
-            approved=verdicts[Verdict.APPROVE],
-            denied=verdicts[Verdict.DENY],
-            held=verdicts[Verdict.HOLD],
-            drafted=verdicts[Verdict.DRAFT],
-            quarantined=verdicts[Verdict.QUARANTINE],
-            duplicates=verdicts[Verdict.DUPLICATE],
-            cost_micros=rollup.cost_micros,
-            codes=dict(rollup.codes),
-            tools=dict(rollup.tools),
-            would_have=dict(rollup.would_have),
-        )
-        headers = event_headers("toolgate.pulse.v1", f"{tenant}/{workflow}/{rollup.clk}", SOURCE)
-        return Output("pulse", None, workflow.encode(), self._pulse.encode(pulse), headers)
+    def _pulse_output(self, owner: Owner, rollup: Rollup) -> Output:
+        pulse = pulse_of(owner, rollup)
+        event_id = f"{'/'.join(owner)}/{rollup.clk}"
+        headers = event_headers("toolgate.pulse.v1", event_id, SOURCE)
+        return Output("pulse", None, pulse.workflow_id.encode(), self._pulse.encode(pulse), headers)
 
 
 def _until(case: Case, decision: Decision) -> int:

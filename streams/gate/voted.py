@@ -21,6 +21,9 @@ APPROVED, PROMOTED, DENIED = "approved", "promoted", "denied"
 REJECTED, WITHDRAWN, EXPIRED = "rejected", "withdrawn", "expired"
 COUNTED, REFUSED = "counted", "refused"
 RELEASED = "released"  # of a record that could not be read
+TAKEN, TAKEN_OVER, GIVEN_BACK = "taken", "taken_over", "given_back"  # of whatever waits
+ENDS = frozenset({APPROVED, PROMOTED, DENIED, REJECTED, WITHDRAWN, EXPIRED})
+ASSIGNED = {Choice.TAKE: TAKEN, Choice.TAKE_OVER: TAKEN_OVER, Choice.GIVE_BACK: GIVEN_BACK}
 
 _CODES = {REJECTED: Code.HOLD_REJECTED, WITHDRAWN: Code.HOLD_WITHDRAWN, EXPIRED: Code.HOLD_EXPIRED}
 

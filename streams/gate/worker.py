@@ -23,8 +23,7 @@ from toolgate import __version__
 from toolgate.processors import loader
 from toolgate.processors.keyring import Keyring
 from toolgate.processors.policy_store import PolicyStore, loader_of
-from toolgate.schemas import confluent
-from toolgate.streams import redis_check, topic_admin
+from toolgate.streams import redis_check, schema_ids, topic_admin
 from toolgate.streams.errors import (
     ClockAheadError,
     LostRecordsError,
@@ -97,7 +96,7 @@ def run(
         redis_check.check(client, settings.ledger_address)
         topic_admin.check(topic_admin.connect(settings), settings)
         marker = Marker(client, settings.hash_tag, settings.slot, _nonce())
-        registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
+        registry = schema_ids.registry(settings)
         store = PolicyStore(loader_of(__version__))
         intake = CarefulIntake(policies, keyring, registry, marker, settings.partitions, store)
         publisher = Publisher(__version__, registry)

@@ -67,19 +67,28 @@ class Money:
     parts: dict[str, tuple[int, int]] = field(
         default_factory=dict
     )  # releasable: reservation -> (exp, amount)
+    due: int = 0  # none of the parts expires before
+
+    def hold(self, reservation: str, expires_at: int, amount: int) -> None:
+        """Keep in mind that a part of `used` is released at its expiry."""
+        self.due = min(self.due, expires_at) if self.parts else expires_at
+        self.parts[reservation] = (expires_at, amount)
 
     def expired(self, clk: int) -> int:
         """What expiry has released by `clk` and nobody has taken off `used` yet."""
-        if not self.parts:
+        if not self.parts or clk < self.due:
             return 0
         return sum(amount for expires_at, amount in self.parts.values() if expires_at <= clk)
 
     def sweep(self, clk: int) -> None:
         """Take expired parts off `used`."""
+        if not self.parts or clk < self.due:
+            return
         for reservation, (expires_at, amount) in list(self.parts.items()):
             if expires_at <= clk:
                 self.used -= amount
                 del self.parts[reservation]
+        self.due = min((expires_at for expires_at, _ in self.parts.values()), default=0)
 
 
 @dataclass(slots=True)
@@ -237,7 +246,7 @@ class Accounts:
             account = self._touch(f"c:{name}", Money, keep, clk)
             if on_expiry == "release":
                 account.sweep(clk)
-                account.parts[reservation_id] = (expires_at, amount)
+                account.hold(reservation_id, expires_at, amount)
             account.used += amount
         return []
 
@@ -385,5 +394,5 @@ class Accounts:
             for account, amount in given_back(kept, end, expires_at, clk):
                 money = made.table.get(f"c:{account}")
                 if isinstance(money, Money):
-                    money.parts[name] = (expires_at, amount)
+                    money.hold(name, expires_at, amount)
         return made

@@ -34,9 +34,17 @@ def _nothing(_ground: Ground, _site: ProxiedSite) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault: its name, what it does to a scene, and what must be done before the worker starts."""
+    """A fault.
+
+    Attributes:
+        name: for people.
+        at: the point of the loop at which it is tried with every change: where it can do most.
+        happen: what it does to a scene.
+        prepare: what must be done before the worker starts.
+    """
 
     name: str
+    at: str
     happen: Callable[[Scene], None]
     prepare: Callable[[Ground, ProxiedSite], None] = _nothing
 
@@ -167,22 +175,25 @@ def _to_redis(ground: Ground) -> FaultProxy:
     return ground.proxies()[1]
 
 
+MODES = tuple(mode for mode in Mode if mode != Mode.PASS)
+# Answers of Redis are lost at decisions and in a rebuild; those of the broker where something is written or committed.
+REDIS_AT = ("in recovery", "before decide", "after decide", "before decide", "after decide")
+BROKER_AT = ("in produce", "before commit", "in produce", "before commit", "after commit")
 FAULTS: tuple[Fault, ...] = (
-    Fault("worker: kill -9", worker_killed),
-    Fault("worker: stopped beyond its session", worker_stopped),
-    Fault("worker: two of one slot", two_of_one_slot),
-    Fault("worker: rebalance storm", rebalance_storm),
-    Fault("redis: kill -9", redis_killed),
-    Fault("redis: older file put back", redis_older, _keep_older),
-    Fault("redis: FLUSHALL", _command("FLUSHALL")),
-    Fault("redis: SCRIPT FLUSH", _command("SCRIPT", "FLUSH")),
-    Fault("redis: paused for 5 s", redis_paused),
-    Fault("redis: maxmemory hit", redis_full),
-    Fault("broker: kill -9", broker_killed),
+    Fault("worker: kill -9", "after decide", worker_killed),
+    Fault("worker: stopped beyond its session", "before commit", worker_stopped),
+    Fault("worker: two of one slot", "in produce", two_of_one_slot),
+    Fault("worker: rebalance storm", "after commit", rebalance_storm),
+    Fault("redis: kill -9", "before decide", redis_killed),
+    Fault("redis: older file put back", "after decide", redis_older, _keep_older),
+    Fault("redis: FLUSHALL", "in recovery", _command("FLUSHALL")),
+    Fault("redis: SCRIPT FLUSH", "after decide", _command("SCRIPT", "FLUSH")),
+    Fault("redis: paused for 5 s", "before decide", redis_paused),
+    Fault("redis: maxmemory hit", "before decide", redis_full),
+    Fault("broker: kill -9", "before commit", broker_killed),
     *(
-        Fault(f"network to {name}: {mode}", _network(proxy, mode))
-        for name, proxy in (("redis", _to_redis), ("broker", _to_broker))
-        for mode in Mode
-        if mode != Mode.PASS
+        Fault(f"network to {name}: {mode}", at, _network(proxy, mode))
+        for name, proxy, points in (("redis", _to_redis, REDIS_AT), ("broker", _to_broker, BROKER_AT))
+        for mode, at in zip(MODES, points, strict=True)
     ),
 )

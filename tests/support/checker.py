@@ -320,7 +320,10 @@ def _read(events: list[AuditEvent], read: Mapping[tuple[int, int], int | None]) 
 
     An id that was used for something else is denied whatever its agent had read.
     """
-    decided = {(e.partition, e.offset): e.seq for e in events if e.topic == "results"}
+    decided: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for event in events:
+        if event.topic == "results":
+            decided[event.partition].append((event.offset, event.seq))
     found = []
     for event in calls(events):
         upto = read.get((event.partition, event.offset))
@@ -330,8 +333,8 @@ def _read(events: list[AuditEvent], read: Mapping[tuple[int, int], int | None]) 
             continue
         found += [
             f"{_at(event)}: its agent had read results up to {upto}, and {offset} was decided later"
-            for (partition, offset), seq in decided.items()
-            if partition == event.partition and offset <= upto and seq > event.seq
+            for offset, seq in decided[event.partition]
+            if offset <= upto and seq > event.seq
         ]
     return found
 

@@ -77,6 +77,7 @@ class Desk:
         self.sets: dict[str, dict[str, bytes]] = {}
         self.compiled: Any = None
         self.kept: dict[tuple[int, int], Any] = {}
+        self.because = ""
         self.trouble: Exception | None = None
         self.becomes: dict[str, Any] = {"state": "approved"}
 
@@ -112,6 +113,15 @@ class Desk:
         """Takes every release."""
         self.did.append(("release", key.kid, item.id, word, comment))
         return event(note="released")
+
+    def assign(self, key: StarterKey, item: Any, choice: Choice, comment: str) -> None:
+        """Takes every word on who sees to it."""
+        self._fail()
+        self.did.append(("assign", key.kid, item.id, choice, comment))
+
+    def why_taken(self, assignee: Any) -> str:
+        """What the test has let somebody say."""
+        return self.because
 
     def say(self, key: StarterKey, word: Control) -> int:
         """Takes every word."""

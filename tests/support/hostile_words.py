@@ -260,6 +260,17 @@ CONTROL_ROWS: tuple[Word, ...] = (
         _word("ann-1", "ann-1", kind="lift"),
     ),
     Word("a lift by the watch", RECORDED, "BAD_IDENTITY", _word("watch-1", kind="lift")),
+    Word("a kill by the watch", RECORDED, "BAD_IDENTITY", _word("watch-1")),
+    Word(
+        "the end of a grant by the watch",
+        RECORDED,
+        "BAD_IDENTITY",
+        _grant("watch-1", tools=(), expires_at=None),
+    ),
+    Word("a grant by the watch", RECORDED, "BAD_IDENTITY", _grant("watch-1")),
+    Word(
+        "a kind that nothing acts on, by the watch", RECORDED, "BAD_IDENTITY", _word("watch-1", kind="alert")
+    ),
     Word("a kill of everything that names a run", RECORDED, "BAD_IDENTITY", _word("ann-1", value="run-1")),
     Word("a kill of a run that it does not name", RECORDED, "BAD_IDENTITY", _word("ann-1", scope="run")),
     Word(
@@ -306,6 +317,12 @@ CONTROL_ROWS: tuple[Word, ...] = (
         RECORDED,
         "BAD_IDENTITY",
         _word("watch-1", kind="mode", mode="enforce"),
+    ),
+    Word(
+        "a canary of no run",
+        RECORDED,
+        "BAD_IDENTITY",
+        _word("ann-1", kind="mode", mode="canary:0%"),
     ),
     Word("a mode that there is not", RECORDED, "BAD_IDENTITY", _word("ann-1", kind="mode", mode="ENFORCE")),
     Word(

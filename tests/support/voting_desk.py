@@ -13,6 +13,7 @@ from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, Operato
 from toolgate.processors.loader import from_files
 from toolgate.processors.voting import HOLD_EXPIRY, carrying
 from toolgate.schemas.codec import Codec
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import KID, MAC
 from toolgate.schemas.records import (
     AuditEvent,
@@ -28,6 +29,7 @@ from toolgate.schemas.records import (
     Tick,
     Vote,
 )
+from toolgate.sdk.reports import begun
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.proposals import id_of
 from toolgate.streams.gate.publish import Publisher
@@ -99,7 +101,7 @@ class Desk:
         self.policies = from_files({"tools.yaml": tools, "policy.yaml": policy.encode()})
         self.keys = Keyring.of([AGENT, EXECUTOR, *PEOPLE])
         self.intake = Intake(self.policies, self.keys)
-        self.publisher = Publisher("t")
+        self.publisher, self.rollups = Publisher("t"), Rollups()
         self.offsets = {topic: count() for topic in TOPICS}
         self.words = count()
         self.control = ControlState()
@@ -153,16 +155,7 @@ class Desk:
 
     def result(self, command: Command, status: str, **fields) -> AuditEvent:
         """What the audit says of what an executor says."""
-        result = Result(
-            command.command_id,
-            command.intent_id,
-            "r",
-            command.tool,
-            command.digest,
-            status,
-            "desk-1",
-            **fields,
-        )
+        result = changed(begun(command, "desk-1"), status=status, **fields)
         value = Codec(Result).encode(result)
         headers = ((KID, b"x1"), (MAC, mac(EXECUTOR.secret, "results", b"r", value)))
         at = next(self.offsets["results"])
@@ -177,7 +170,9 @@ class Desk:
             "approver": kid,
             "choice": "release",
             "digest": command.digest,
-            "policy_digest": "",
+            "policy_digest": command.policy_digest,
+            "tenant": command.tenant,
+            "workflow_id": command.workflow_id,
             "tool": command.tool,
             "happened": True,
             **fields,
@@ -201,7 +196,7 @@ class Desk:
         # Whoever publishes it later, by what the run remembers then, publishes the same.
         again = self.intake.item(reading, self.control, self.look_again(reading), decision.given)
         assert again == item or envelope.topic == "results"  # of these only the stored decision counts
-        made = self.publisher.outputs([(item, decision)], reply, {}, Rollups())
+        made = self.publisher.outputs([(item, decision)], reply, {}, self.rollups)
         return {output.topic: Codec(CODECS[output.topic]).decode(output.value) for output in made}
 
     def decide_all(self, envelopes: list[Envelope]) -> list[Output]:
@@ -212,7 +207,12 @@ class Desk:
         reply = self.ledger.decide(
             self.control.position, [Share("intents", 3, self.epochs["intents"], 0, start, end, asks)]
         )
-        return self.publisher.outputs(list(zip(items, reply.decisions[0], strict=True)), reply, {}, Rollups())
+        pairs = list(zip(items, reply.decisions[0], strict=True))
+        return self.publisher.outputs(pairs, reply, {}, self.rollups)
+
+    def pulses(self) -> list[Pulse]:
+        """What all of it so far came to, by workflow and version."""
+        return [Codec(Pulse).decode(one.value) for one in self.publisher.pulses(self.rollups)]
 
     def look_again(self, reading):
         """What the run remembers once it is decided."""

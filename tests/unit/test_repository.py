@@ -14,6 +14,8 @@ from toolgate.processors import cases_file, catalogue, file_pages, policy_file, 
 from toolgate.processors.loader import from_files
 from toolgate.schemas import registry
 from toolgate.streams import settings_page, topics
+from toolgate.streams.dashboards import gate, watch
+from toolgate.streams.dashboards.form import render
 from toolgate.streams.gate import metrics_page
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +105,8 @@ def test_the_package_is_made_of_links_to_the_folders():
         ("docs/reference/metrics.md", metrics_page.as_markdown),
         ("docs/reference/settings.md", settings_page.as_markdown),
         ("docs/reference/topics.md", topics.as_markdown),
+        ("ops/grafana/dashboards/gate.json", lambda: render(gate.GATE)),
+        ("ops/grafana/dashboards/watch.json", lambda: render(watch.WATCH)),
         ("schemas/registry.json", lambda: registry.render(registry.build(registry.committed()))),
     ],
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bug import in_histories, in_tests
 
-from toolgate.processors import control_state
+from toolgate.processors import control_state, modes
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.policy_store import PolicyStore
 from toolgate.schemas.frozen import changed
@@ -70,10 +71,35 @@ def lifts_by_scope(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ControlState, "apply", lifting)
 
 
+def canaries_of_orders_by_another_hash(patch: pytest.MonkeyPatch) -> None:
+    """A canary that is ordered enforces other runs than one that the policy says."""
+    mode = ControlState.mode
+
+    def elsewhere(self: ControlState, tenant: str, workflow: str, run: str, written: str, **rest: Any) -> Any:
+        orders = {
+            target: replace(order, mode=modes.mode_of_run(order.mode, "", workflow, run))
+            for target, order in self.orders.items()
+        }
+        return mode(replace(self, orders=orders), tenant, workflow, run, written, **rest)
+
+    patch.setattr(ControlState, "mode", elsewhere)
+
+
+def ladder_without_runs(patch: pytest.MonkeyPatch) -> None:
+    """Drafting counts as tighter than any canary, also for the runs that a canary had in shadow."""
+    looser = modes.looser
+
+    def on_the_ladder(mode: str, than: str) -> bool:
+        return looser(mode, than) and not (mode == modes.DRAFT_ONLY and than.startswith("canary"))
+
+    patch.setattr(modes, "looser", on_the_ladder)
+
+
 def _named(control: Any, scope: str, value: str) -> Any:
     return changed(control, scope=scope, value=value)
 
 
+_ORDERS = "unit/processors/test_mode_orders.py::"
 BUGS = (
     *in_histories(
         control_by_count, control_not_compared, older_sets_count, sets_that_come_later_count, control=0.05
@@ -84,4 +110,10 @@ BUGS = (
     ),
     in_tests(kills_of_everything_unseen, "unit/processors/test_control.py::test_a_kill_stops_what_it_names"),
     in_tests(lifts_by_scope, "unit/processors/test_control.py::test_a_lift_takes_away_exactly_its_kill"),
+    in_tests(canaries_of_orders_by_another_hash, _ORDERS + "test_of_two_canaries_the_smaller_share_holds"),
+    in_tests(
+        ladder_without_runs,
+        _ORDERS + "test_canaries_on_the_ladder",
+        _ORDERS + "test_what_does_not_loosen_gives_no_run_more",
+    ),
 )

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from toolgate.schemas.registry import bundled
 from toolgate.streams import settings as streams_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolgate.schemas.registry import Registry
     from toolgate.streams.settings import Settings
 
 DEV = Path(".toolgate/dev")
@@ -50,15 +48,6 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
         if overrides.get(name) is None and f"TOOLGATE_{name.upper()}" not in os.environ
     }
     return streams_settings.load(**overrides | unsaid)
-
-
-def registry(settings: Settings) -> Registry:
-    """Where schema ids come from: the Schema Registry of the settings, or the bundled ids."""
-    if settings.schema_registry_url is None:
-        return bundled()
-    from toolgate.schemas import confluent  # noqa: PLC0415 - its client takes a third of a second to load
-
-    return confluent.connect(settings.schema_registry_url, prefix=f"{settings.prefix}.")
 
 
 @contextmanager

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from toolgate.cli import connection, logs, tables
+from toolgate.cli import connection, extras, logs, tables
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
 from toolgate.processors.amounts import parse_duration_ms
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
@@ -21,7 +21,6 @@ app = typer.Typer()
 user = typer.Typer(no_args_is_help=True, help="Who may sign in.")
 app.add_typer(user, name="user")
 
-_EXTRA = ("starlette", "jinja2", "uvicorn")
 UsersFile = Annotated[
     Path, typer.Option("--users", envvar="TOOLGATE_CONSOLE_USERS", help="The file of those who may sign in.")
 ]
@@ -66,7 +65,7 @@ def console(  # noqa: PLR0913 - one parameter for each option
     """
     if context.invoked_subcommand is not None:
         return
-    _check_extra()
+    extras.check("console")
     from toolgate.console import serving, users  # noqa: PLC0415 - the extra may be missing
 
     logs.configure(as_json=as_json)
@@ -91,7 +90,7 @@ def console(  # noqa: PLR0913 - one parameter for each option
         serving.serve(
             settings,
             ring,
-            connection.registry(settings),
+            schema_ids.registry(settings),
             users_file,
             where,
             listening,
@@ -184,13 +183,3 @@ def _duration(option: str, text: str) -> int:
         raise SettingsError(
             f"{option} {text}: {error}", where="arguments", remedy="such as 15m or 7d"
         ) from None
-
-
-def _check_extra() -> None:
-    missing = [name for name in _EXTRA if find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"the console needs {', '.join(missing)}",
-            where="this Python",
-            remedy="pip install 'toolgate[console]'",
-        )

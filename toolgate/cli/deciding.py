@@ -14,6 +14,7 @@ from toolgate.cli.wording import safe
 from toolgate.inspection.plain import as_plain
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.voting import Reviewer
+from toolgate.streams import schema_ids
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def deciding(choice: Choice, kind: str = "") -> Callable[..., None]:
         logs.configure(as_json=as_json)
         settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
         key = keys.load_private(keys_file, kid)
-        with Reviewer(settings, key, connection.registry(settings)) as reviewer:
+        with Reviewer(settings, key, schema_ids.registry(settings)) as reviewer:
             waiting = reviewer.find(wanted)
             if kind and waiting.kind != kind:
                 other = "approve" if waiting.kind == "hold" else "promote"

@@ -17,6 +17,7 @@ from toolgate.inspection.explanation import how_to_undo
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers, Search
 from toolgate.processors import loader
+from toolgate.streams import schema_ids
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def explain(  # noqa: PLR0913 - one parameter for each option
         config, bootstrap_servers=bootstrap_servers, prefix=prefix, policies_dir=policies
     )
     with Readers(settings) as readers, progress.bars("Searching") as notify:
-        decoder = Decoder(connection.registry(settings))
+        decoder = Decoder(schema_ids.registry(settings))
         search = Search(readers, decoder, lambda at: notify(at.topic, at.done, at.total))
         found = search.explain(intent_id, tenant, run)
     found = _with_undo(found, settings)

@@ -14,6 +14,7 @@ from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC00
 from toolgate.inspection.decoding import Decoder
 from toolgate.inspection.search import Readers
 from toolgate.processors.problems import nearest
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.verification import exporting, topics
 from toolgate.verification.history import TOPICS
@@ -51,7 +52,7 @@ def export(  # noqa: PLR0913 - one parameter for each option
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     with Readers(settings) as readers, progress.bars("Exporting") as notify:
         stretch = topics.spans(readers, wanted)
-        decoder = Decoder(connection.registry(settings))
+        decoder = Decoder(schema_ids.registry(settings))
         counts = exporting.export(file, readers, stretch, decoder, notify)
     missing = [name for name in wanted if name not in stretch]
     if as_json:

@@ -40,8 +40,8 @@ def kill(  # noqa: PLR0913 - one parameter for each option
     """Stop a tenant, workflow, run, agent, tool or system, or all; without words, list what is stopped.
 
     From one place of the order on, for every worker, nothing that it covers is approved, whoever comes later; executors
-    do not run what was approved before. Ends when the audit has it. One operator, or the watch, can stop; to lift it
-    takes two. Exit code 20: the record changes nothing.
+    do not run what was approved before. Ends when the audit has it. One operator can stop; to lift it takes two. Exit
+    code 20: the record changes nothing.
     """
     logs.configure(as_json=as_json)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)

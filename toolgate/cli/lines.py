@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -93,7 +94,11 @@ def _control(record: Control) -> tuple[str, str]:
     if record.kind == "grant":
         tools, until = ", ".join(record.tools), as_time(record.expires_at or 0)
         target += f" {tools} until {until}" if record.tools else " ended"
-    return record.kind, f"{target} by {', '.join(record.issued_by)}: {record.reason or 'no reason given'}"
+    if record.mode:
+        target += f" {record.mode}"
+    figures = f"  {safe(record.evidence, _PARAMS_CHARS)}" if record.evidence else ""
+    by = ", ".join(record.issued_by)
+    return record.kind, f"{target} by {by}: {record.reason or 'no reason given'}{figures}"
 
 
 def _command(record: Command) -> tuple[str, str]:
@@ -158,16 +163,37 @@ def _pulse(record: Pulse) -> tuple[str, str]:
         ("duplicates", record.duplicates),
     )
     shown = ", ".join(f"{count:,} {name}" for name, count in counts if count)
-    codes = " ".join(f"{code}:{count}" for code, count in sorted(record.codes.items()))
-    spent = usd(record.cost_micros)
-    would = " ".join(f"{verdict}:{count}" for verdict, count in sorted(record.would_have.items()))
+    spent, codes = usd(record.cost_micros), _counted(record.codes)
     what = f"{record.tenant}/{record.workflow_id} {record.intents:,} intents: {shown}  {spent}  {codes}"
-    return "", f"{what}{'  would have: ' + would if would else ''}"
+    more = (
+        ("would have", record.would_have),
+        ("runs", record.finished),
+        ("ends", record.results),
+        ("votes", record.words),
+    )
+    return "", what + "".join(f"  {name}: {_counted(found)}" for name, found in more if found)
+
+
+def _counted(found: dict[str, int]) -> str:
+    return " ".join(f"{name}:{count}" for name, count in sorted(found.items()))
 
 
 def _alert(record: Alert) -> tuple[str, str]:
     about = " ".join(filter(None, (record.tenant, record.workflow_id, record.run_id)))
-    return record.severity, f"{record.kind} {record.alert_id} {about}: {record.summary}"
+    reason = _reason(record.evidence)
+    return (
+        record.severity,
+        f"{record.kind} {record.alert_id} {about}: {record.summary}{f': {reason}' if reason else ''}",
+    )
+
+
+def _reason(evidence: str) -> str:
+    """What people have written to it, or ""."""
+    try:
+        found = json.loads(evidence)
+    except ValueError:
+        return ""
+    return str(found.get("reason", "")) if isinstance(found, dict) else ""
 
 
 def _fields(record: Any) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -33,7 +33,7 @@ def mode(  # noqa: PLR0913 - one parameter for each option
     ] = None,
     to: Annotated[
         str | None,
-        typer.Argument(metavar="MODE", help=f"{', '.join(modes.MODES)}: the loosest it may be in."),
+        typer.Argument(metavar="MODE", help=f"{modes.WORDS}: the loosest it may be in."),
     ] = None,
     *,
     tenant: Annotated[str | None, typer.Option(help="Of this tenant only. Default: of every tenant.")] = None,
@@ -48,7 +48,7 @@ def mode(  # noqa: PLR0913 - one parameter for each option
     """Order a mode for a workflow, from one place of the order on, for every worker; without words, list the orders.
 
     An order only tightens what the policy says; `enforce` takes it back. What tightens may be signed by an operator
-    or the watch, what loosens by an operator. Exit code 20: the record changes nothing.
+    or the watch, what loosens for any run by an operator. Exit code 20: the record changes nothing.
     """
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     logs.configure(as_json=as_json)
@@ -73,9 +73,7 @@ def mode(  # noqa: PLR0913 - one parameter for each option
 
 def _check(to: str | None, signers: list[str]) -> None:
     if to is None:
-        raise SettingsError(
-            "no mode is named", where="arguments", remedy=f"name one of {', '.join(modes.MODES)}"
-        )
+        raise SettingsError("no mode is named", where="arguments", remedy=f"name one of {modes.WORDS}")
     if fault := modes.mode_fault(to):
         raise SettingsError(fault, where="arguments", remedy=nearest(to, modes.MODES))
     if not signers:
@@ -87,13 +85,15 @@ def _list(state: ControlState, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"orders": rows}))
         return
-    shown = ((row["scope"], row["value"], row["mode"], row["control_id"], row["reason"]) for row in rows)
-    tables.show(("scope", "of", "at most", "by record", "reason"), (tuple(map(safe, row)) for row in shown))
+    tables.show(
+        ("scope", "of", "at most", "by record", "reason", "figures"),
+        (tuple(map(safe, row.values())) for row in rows),
+    )
     if not rows:
         typer.echo("No mode is ordered: each workflow is in the mode of its policy.")
 
 
-def _rows(state: ControlState) -> Iterator[dict[str, Any]]:
+def _rows(state: ControlState) -> Iterator[dict[str, str]]:
     for (scope, value), order in state.ordered():
         yield {
             "scope": scope,
@@ -101,4 +101,5 @@ def _rows(state: ControlState) -> Iterator[dict[str, Any]]:
             "mode": order.mode,
             "control_id": order.control_id,
             "reason": order.reason,
+            "evidence": order.evidence,
         }

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 from prometheus_client import start_http_server
 
-from toolgate.cli import connection, logs
+from toolgate.cli import connection, extras, logs
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.notify import endpoints
 from toolgate.notify.counts import Counts
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate.worker import stop_signals
 
@@ -45,16 +46,11 @@ def notify(  # noqa: PLR0913 - one parameter for each option
     )
     logs.configure(as_json=as_json)
     told = endpoints.load(webhooks)
-    try:
-        from toolgate.notify.notifier import Notifier  # noqa: PLC0415 - needs an extra
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"{error.name} is not installed",
-            where="this environment",
-            remedy="pip install 'toolgate[notify]'",
-        ) from None
+    extras.check("notify")
+    from toolgate.notify.notifier import Notifier  # noqa: PLC0415 - needs the extra
+
     counts = Counts()
-    notifier = Notifier(settings, told, counts, connection.registry(settings))
+    notifier = Notifier(settings, told, counts, schema_ids.registry(settings))
     if once:
         notifier.run(once=True)
         return

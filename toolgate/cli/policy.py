@@ -24,7 +24,7 @@ from toolgate.cli import (
 from toolgate.cli.exits import Exit
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import AsJson  # noqa: TC001
-from toolgate.processors.amounts import USD_MICROS, amount, duration, usd
+from toolgate.processors.amounts import USD_MICROS, amount, duration, share, usd
 from toolgate.processors.problems import LoadError
 from toolgate.whatif.cases import find
 
@@ -133,6 +133,10 @@ def _show(policies: PolicySet) -> None:
     if asked:
         tables.show(("approvals of", "entry", "holds", "needs"), asked)
         typer.echo()
+    promised = [row for workflow in workflows for row in _breach_rows(workflow)]
+    if promised:
+        tables.show(("promised of", "entry", "at", "over", "else"), promised)
+        typer.echo()
     columns = ("tool", "effect", "system", "cost", "records", "allowed to")
     tables.show(columns, (_tool_row(tool, policies) for tool in policies.tools.values()))
     counts = f"{amount(len(workflows), 'workflows')}, {amount(len(policies.tools), 'tools')}"
@@ -191,6 +195,22 @@ def _approval_rows(workflow: WorkflowPolicy) -> Iterator[tuple[str, ...]]:
             by = f" by {' or '.join(entry.roles)}" if entry.roles else ""
             needs = f"{amount(entry.approvers, 'approvals')}{by} within {duration(entry.wait_ms)}"
             yield _named(workflow), name, held + where, needs
+
+
+def _breach_rows(workflow: WorkflowPolicy) -> Iterator[tuple[str, ...]]:
+    """What the watch judges, and does where it does not hold."""
+    for one in workflow.breaches:
+        bound = usd(one.bound) if one.is_money else share(one.bound)
+        at = f"{one.slo} {'at least' if one.is_floor else 'at most'} {bound}"
+        over = (
+            f"an error budget of {duration(one.error_budget_ms)}"
+            if one.error_budget_ms
+            else duration(one.window_ms)
+        )
+        yield _named(workflow), one.name, at, f"{over}, from {one.min_count:,} on", one.then
+    if workflow.review_share_ppm:
+        what = f"{share(workflow.review_share_ppm)} of completed commands are reviewed"
+        yield _named(workflow), "review_share", what, "", ""
 
 
 def _tool_row(tool: Tool, policies: PolicySet) -> tuple[str, ...]:

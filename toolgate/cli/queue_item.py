@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from toolgate.review.items import Item
 
 
-def as_json_of(item: Item, now_ms: int) -> dict[str, Any]:
-    """An item as plain data; times in epoch milliseconds, money in micro-dollars."""
+def as_json_of(item: Item, now_ms: int, why_taken: str = "") -> dict[str, Any]:
+    """An item as plain data; times in epoch milliseconds, money in micro-dollars.
+
+    `why_taken`: why it was taken over from somebody; "" where nobody has said, or nobody asks.
+    """
+    has = item.assignee
     topic, partition, offset = item.place
     told: dict[str, Any] = {
         "id": item.id,
@@ -33,6 +37,9 @@ def as_json_of(item: Item, now_ms: int) -> dict[str, Any]:
         "tool": item.tool,
         "owner": item.owner,
         "roles": item.roles,
+        "taken_by": has.kid if has else None,
+        "taken_at": has.since_ms if has else None,
+        "taken_over_from": (has.before or None) if has else None,
         "since": item.since_ms,
         "age_ms": item.age_ms(now_ms),
         "answer_by": item.answer_by_ms,
@@ -42,6 +49,8 @@ def as_json_of(item: Item, now_ms: int) -> dict[str, Any]:
         "why": item.why,
         "place": {"topic": topic, "partition": partition, "offset": offset},
     }
+    if why_taken:
+        told["taken_because"] = why_taken
     if isinstance(item.subject, Waiting):
         told["approvals"] = list(item.subject.latest.approvals)
         told["opened"] = as_plain(item.subject.opened)
@@ -49,11 +58,15 @@ def as_json_of(item: Item, now_ms: int) -> dict[str, Any]:
     return told
 
 
-def lines_of(item: Item, now_ms: int) -> Iterator[str]:
-    """An item for people."""
+def lines_of(item: Item, now_ms: int, why_taken: str = "") -> Iterator[str]:
+    """An item for people; `why_taken` as above."""
     late = " OVERDUE" if item.overdue(now_ms) else ""
     yield f"{item.kind} {item.id}: {item.state}{late}"
     yield f"owner      {safe(item.owner)}"
+    if has := item.assignee:
+        over = f", over from {safe(has.before)}" if has.before else ""
+        why = f": {safe(why_taken)}" if why_taken else ""
+        yield f"taken      by {safe(has.kid)} {about(now_ms - has.since_ms)} ago{over}{why}"
     yield f"since      {as_time(item.since_ms)}, {about(item.age_ms(now_ms))} ago"
     yield f"answer by  {as_time(item.answer_by_ms)}"
     topic, partition, offset = item.place

@@ -16,7 +16,9 @@ from toolgate.inspection.search import Readers
 from toolgate.processors.amounts import parse_usd
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.queue import read
-from toolgate.review.releasing import MEANINGS, Releaser, Word
+from toolgate.review.releasing import MEANINGS, Word, released
+from toolgate.review.speaking import Speaker
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
 
@@ -54,12 +56,12 @@ def release(  # noqa: PLR0913 - one parameter for each option
     word = _word(happened, cost_usd)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     key = keys.load_private(keys_file, kid)
-    registry = connection.registry(settings)
+    registry = schema_ids.registry(settings)
     with Readers(settings) as readers:
         item = read(readers, registry).find(wanted, time.time_ns() // 1_000_000)
         if item is None:
             raise VoteRefusedError(f"nothing waits as {wanted!r}", wanted)
-        event = Releaser(settings, readers, key, registry).release(item, word, comment, timeout_s)
+        event = released(Speaker(settings, readers, key, registry), item, word, comment, timeout_s)
     if as_json:
         typer.echo(
             json.dumps({"id": wanted, "vote_id": event.intent_id, "note": event.note, "seq": event.seq})

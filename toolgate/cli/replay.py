@@ -22,6 +22,7 @@ from toolgate.processors.policy_store import PolicyStore, loader_of
 from toolgate.replaying.kafka import KafkaRecords
 from toolgate.replaying.outcome import outcome
 from toolgate.replaying.redeciding import Replay
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys as key_files
 from toolgate.streams.gate.intake import Intake
@@ -88,7 +89,7 @@ def replay(  # noqa: PLR0913 - one parameter for each option
 def _replayed(
     records: KafkaRecords, settings: Settings, local: PolicySet | None, keyring: Keyring
 ) -> Outcome:
-    registry = connection.registry(settings)
+    registry = schema_ids.registry(settings)
     store = PolicyStore(loader_of(__version__))
     intake = Intake(local, keyring, registry, len(records.partitions("intents")), store)
     console = Console(stderr=True, highlight=False)

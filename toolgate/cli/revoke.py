@@ -39,7 +39,7 @@ def revoke(  # noqa: PLR0913 - one parameter for each option
     prefix: Prefix = None,
     as_json: AsJson = False,
 ) -> None:
-    """End the grant of exactly this scope and name; one operator, or the watch, suffices.
+    """End the grant of exactly this scope and name; one operator suffices.
 
     What was approved under it stands: `toolgate kill` stops that too. Exit code 20: the record changes nothing.
     """

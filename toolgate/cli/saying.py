@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.cli import connection, signing
+from toolgate.cli import signing
 from toolgate.inspection.search import Readers
 from toolgate.review import orders
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Saying:
         if not self.signers:
             raise SettingsError("nobody signs", where="arguments", remedy="name a key: --as KID")
         settings, private = self.settings, signing.load(self.keys_file, self.signers)
-        registry = connection.registry(settings)
+        registry = schema_ids.registry(settings)
         with Readers(settings) as readers, signing.operating(settings, self.keys_file) as operating:
             word = word_of(operating.standing())
             return orders.said(lambda: operating.say(word, private), readers, registry, self.timeout_s)

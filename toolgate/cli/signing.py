@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolgate.cli import connection
+from toolgate.streams import schema_ids
 from toolgate.streams.gate import keys
 from toolgate.streams.operating import Operating
 
@@ -34,4 +34,4 @@ def load(keys_file: Path, kids: list[str]) -> dict[str, SigningKey]:
 
 def operating(settings: Settings, keys_file: Path) -> Operating:
     """How things stand, by the operators of a keyring. Raises LoadError."""
-    return Operating(settings, keys.load_operators(keys_file), connection.registry(settings))
+    return Operating(settings, keys.load_operators(keys_file), schema_ids.registry(settings))

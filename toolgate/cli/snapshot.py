@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolgate.cli import connection, logs
-from toolgate.schemas import confluent
+from toolgate.streams import schema_ids
 from toolgate.streams.gate import snapshotting
 from toolgate.streams.gate.worker import stop_signals
 
@@ -34,7 +34,7 @@ def snapshot(  # noqa: PLR0913 - one parameter for each option
         config, bootstrap_servers=bootstrap_servers, prefix=prefix, partitions=partitions
     )
     logs.configure(as_json=as_json)
-    registry = confluent.connect(settings.schema_registry_url or "", prefix=f"{settings.prefix}.")
+    registry = schema_ids.registry(settings)
     if not once:
         stopped: list[bool] = []
         with stop_signals(lambda: stopped.append(True)):

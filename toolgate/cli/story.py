@@ -66,7 +66,7 @@ def _decided(console: Console, decided: Decided) -> None:
     _say(console, "by", who)
     signed = f"key {event.kid}" if event.kid else "nobody that the gate believes"
     _say(console, "signed by", signed)
-    _because(console, event)
+    _because(console, event, decided.orders)
     allowed = f"policy set {event.policy_digest or '(none)'}, gate {event.code_version}"
     _say(console, "decided under", f"{allowed}, control up to {event.ctl}, ledger {event.gen}")
     if decided.outcome is not None and decided.outcome.record is not None:
@@ -81,8 +81,8 @@ def _decided(console: Console, decided: Decided) -> None:
     _accounts(console, event)
 
 
-def _because(console: Console, event: AuditEvent) -> None:
-    """What counted, what a grant waived, and what did not count in shadow."""
+def _because(console: Console, event: AuditEvent, orders: tuple[Entry, ...]) -> None:
+    """What counted, what a grant waived, what did not count in shadow, and the orders that this rests on."""
     for reason in event.reasons:
         _say(console, "because", because(reason) + _figures(reason), "red")
     for reason in event.waived:
@@ -93,6 +93,11 @@ def _because(console: Console, event: AuditEvent) -> None:
         _say(console, "would have", f"{event.would_have}, if nothing were in shadow")
     for reason in event.shadow_reasons:
         _say(console, "in shadow", because(reason) + _figures(reason), "yellow")
+    for entry in orders:
+        word = entry.record
+        _say(console, "order", f"{word.control_id}: at most {word.mode}, by {', '.join(word.issued_by)}")
+        if word.evidence:
+            _say(console, "its figures", word.evidence)
 
 
 def _proposed(console: Console, decided: Decided) -> None:

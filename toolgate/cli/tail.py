@@ -19,6 +19,7 @@ from toolgate.inspection.places import in_time, newest, offsets, parse_begin
 from toolgate.inspection.reader import TopicReader
 from toolgate.inspection.selection import Selection
 from toolgate.processors.problems import nearest
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.topics import BY_NAME
 
@@ -86,7 +87,7 @@ def tail(  # noqa: PLR0913 - one parameter for each option
     out = _Printer(as_json=as_json, limit=limit)
     with TopicReader(settings, topic) as reader:
         tailing = _Tail(
-            reader, Decoder(connection.registry(settings)), selection, _chosen(reader, partition), out
+            reader, Decoder(schema_ids.registry(settings)), selection, _chosen(reader, partition), out
         )
         try:
             if begin is None:

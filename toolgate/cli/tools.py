@@ -15,7 +15,7 @@ from toolgate.cli.hints import say_next
 from toolgate.cli.options import AsJson, PolicyFolder  # noqa: TC001
 from toolgate.cli.replacing import replace_file
 from toolgate.cli.wording import safe
-from toolgate.processors import catalogue, loader
+from toolgate.processors import loader
 from toolgate.processors.amounts import amount
 from toolgate.processors.catalogue import CatalogueFile, ToolEntry
 from toolgate.processors.catalogue_text import merged
@@ -178,7 +178,7 @@ def _read(policy: Path) -> tuple[list[ToolEntry], dict[str, str] | None]:
     where = str(policy / loader.CATALOGUE)
     if loader.CATALOGUE not in texts:
         raise LoadError([Problem(where, 0, 0, "there is no tool catalogue", "name its folder with --policy")])
-    _, model, problems = read_file(where, texts[loader.CATALOGUE], CatalogueFile, catalogue.LATER)
+    _, model, problems = read_file(where, texts[loader.CATALOGUE], CatalogueFile)
     accepted, found = loader.load_lock(texts[LOCK]) if LOCK in texts else (None, [])
     if problems or found or model is None:
         raise LoadError([*problems, *found])

@@ -14,6 +14,7 @@ from toolgate.cli.exits import Exit
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
 from toolgate.cli.wording import safe
 from toolgate.inspection.search import Readers
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.verification import exported, ledger, topics
 from toolgate.verification.findings import LISTED_MAX
@@ -114,7 +115,7 @@ def _of_file(file: Path, redis: str | None, notify: Callable[[str, int, int], No
 def _of_topics(settings: Settings, notify: Callable[[str, int, int], None]) -> _Found:
     with Readers(settings) as readers:
         stretch = topics.spans(readers)
-        history = topics.read(readers, stretch, connection.registry(settings), notify)
+        history = topics.read(readers, stretch, schema_ids.registry(settings), notify)
         report = judge(history, lambda done, total: notify("the laws", done, total))
         not_compared = _compared(settings, report, lambda: topics.grown(readers, stretch))
     return _Found(report, dict(history.counts), not_compared)

@@ -40,7 +40,9 @@ _SWEEP_S = 15
 SHOWN = {
     "/queue": queue_pages.queue,
     "/queue/item": queue_pages.item,
-    "/near-misses": near_pages.near_misses,
+    "/near-misses": near_pages.clusters,
+    "/near-misses/cluster": near_pages.cluster,
+    "/near-misses/nearest": near_pages.nearest,
     "/near-misses/case": near_pages.case,
     "/runs": run_pages.runs,
     "/runs/run": run_pages.run,

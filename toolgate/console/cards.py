@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolgate.console.asked import earlier_of, lines_of, undo_of
 from toolgate.console.quoting import href
 from toolgate.processors.identity import RELEASERS
+from toolgate.review.asked import earlier_of, lines_of, undo_of
 from toolgate.review.items import ItemKind
 from toolgate.review.unresolved import Begun
 from toolgate.review.waiting import Waiting
@@ -50,6 +50,10 @@ class Card:
         self.href = href("/queue/item", id=item.id)
         # What the gate will say anyway, said before the click; the gate's word is the one that counts.
         self.why_not = why_not(item, person)
+        self.taken = item.assignee
+        self.taken_ms = now_ms - item.assignee.since_ms if item.assignee else 0
+        self.taking = taking(item, person)
+        self.why_taken = ""  # of one taken over, where somebody has looked
 
 
 def digest_of(item: Item) -> str:
@@ -60,6 +64,15 @@ def digest_of(item: Item) -> str:
         case Begun():
             return item.subject.digest
     return item.id
+
+
+def taking(item: Item, person: Person) -> str:
+    """What this person may say of who sees to an item: take, give-back or take-over; "" nothing."""
+    if item.state != OPEN or person.key is None or not person.roles & set(RELEASERS):
+        return ""
+    if item.assignee is None:
+        return "take"
+    return "give-back" if item.assignee.kid == person.kid else "take-over"
 
 
 def why_not(item: Item, person: Person) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
-from toolgate.console.quoting import moment, quoted
+from toolgate.inspection.quoting import moment, quoted
 from toolgate.processors.amounts import amount
 
 if TYPE_CHECKING:

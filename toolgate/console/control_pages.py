@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 PATH = "/control"
 _REASON_CHARS_MAX = 500
+_CANARY = "canary"  # with the field that says of how many runs
 _REMEDY = "correct it and send it again"
 _DOES = {"lift": "let go", GRANT: "granted"}
 
@@ -37,7 +38,7 @@ async def control(visit: Visit) -> Response:
         standing=[(*target, order) for target, order in standing.ordered()],
         scopes=SCOPES,
         grant_scopes=grants.SCOPES,
-        modes=modes.MODES,
+        modes=(*modes.MODES, _CANARY),
         scope=visit.query("scope"),
         value=visit.query("value"),
     )
@@ -58,6 +59,8 @@ async def order(visit: Visit, fields: dict[str, str]) -> str:
     """Order a mode, or take an order back. Raises ControlRefusedError."""
     key, reason = _operator(visit), _reason(fields)
     workflow, mode = fields.get("workflow", "").strip(), fields.get("mode", "")
+    if mode == _CANARY:
+        mode = f"canary:{fields.get('share', '').strip()}%"
     if not workflow:
         raise _refused("no workflow is named")
     if fault := modes.mode_fault(mode):

@@ -3,41 +3,40 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from toolgate.console.halves import half_signed
 from toolgate.inspection.policies import published
 from toolgate.inspection.search import Readers
-from toolgate.inspection.stretches import record_at
+from toolgate.nearmiss.bodies import intents_at
 from toolgate.processors.keyring import OPERATOR
 from toolgate.review import orders
-from toolgate.review.releasing import Releaser
+from toolgate.review.assigning import assigning_vote, reason_of
+from toolgate.review.releasing import released
+from toolgate.review.speaking import Speaker
 from toolgate.review.voting import TIMEOUT_S, Reviewer
-from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.records import Intent
 from toolgate.streams.operating import Operating
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import TracebackType
 
     from toolgate.console.halves import Half
+    from toolgate.nearmiss.bodies import Place
     from toolgate.processors.control_state import ControlState
     from toolgate.processors.keyring import Keyring, StarterKey
     from toolgate.processors.policy import PolicySet
     from toolgate.processors.policy_store import Files
+    from toolgate.review.assignees import Assignee
     from toolgate.review.items import Item
     from toolgate.review.releasing import Word
     from toolgate.review.voting import Cast
     from toolgate.review.waiting import Waiting
     from toolgate.schemas.enums import Choice
-    from toolgate.schemas.records import AuditEvent, Control
+    from toolgate.schemas.records import AuditEvent, Control, Intent
     from toolgate.schemas.registry import Registry
     from toolgate.streams.operating import Said, Signer
     from toolgate.streams.settings import Settings
-
-
-Place = tuple[int, int]  # partition and offset on the topic of intents
 
 
 class Desk(Protocol):
@@ -64,6 +63,12 @@ class Desk(Protocol):
     def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
         """Say what happened to a command, or put a record aside; what the audit says of it."""
 
+    def assign(self, key: StarterKey, item: Item, choice: Choice, comment: str) -> None:
+        """Take an item, take it over, or give it back."""
+
+    def why_taken(self, assignee: Assignee) -> str:
+        """Why somebody has taken an item over; "" where that is not known."""
+
     def say(self, key: StarterKey, word: Control) -> int:
         """Say a control record that one signs; the seq after which it holds."""
 
@@ -72,6 +77,23 @@ class Desk(Protocol):
 
     def say_as_second(self, key: StarterKey, half: Half) -> int:
         """Say it as the second; the seq after which it holds."""
+
+
+class _InTurn:
+    """An operating that threads use one after another: `with` it."""
+
+    def __init__(self, operating: Operating) -> None:
+        self._operating = operating
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Operating:
+        self._lock.acquire()
+        return self._operating
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
 
 
 class KafkaDesk:
@@ -87,36 +109,34 @@ class KafkaDesk:
         self._settings = settings
         self._keyring = keyring
         self._registry = registry
-        self._operating = Operating(settings, keyring, registry)
-        self._lock = threading.Lock()  # of `_operating`
-        # A kill must not wait until a page has read the whole history.
-        self._saying = Operating(settings, keyring, registry)
-        self._saying_lock = threading.Lock()
+        # A kill must not wait until a page has read the whole history: to look and to say are apart.
+        self._looking = _InTurn(Operating(settings, keyring, registry))
+        self._saying = _InTurn(Operating(settings, keyring, registry))
         self._history: tuple[int, list[Said]] = (-1, [])  # as it was at a control position
 
     def close(self) -> None:
         """Close the connections."""
-        for lock, operating in ((self._lock, self._operating), (self._saying_lock, self._saying)):
-            with lock:
+        for each in (self._looking, self._saying):
+            with each as operating:
                 operating.__exit__(None, None, None)
 
     def standing(self) -> ControlState:
         """As the protocol says."""
-        with self._lock:
-            return self._operating.standing()
+        with self._looking as operating:
+            return operating.standing()
 
     def history(self) -> list[Said]:
         """As the protocol says; read again only when there is more of it."""
-        with self._lock:
-            position = self._operating.standing().position
+        with self._looking as operating:
+            position = operating.standing().position
             if self._history[0] != position:
-                self._history = (position, self._operating.history())
+                self._history = (position, operating.history())
             return self._history[1]
 
     def files(self, digest: str) -> Files | None:
         """As the protocol says."""
-        with self._lock:
-            return self._operating.files(digest)
+        with self._looking as operating:
+            return operating.files(digest)
 
     def policies(self, digest: str) -> PolicySet | None:
         """As the protocol says."""
@@ -124,16 +144,8 @@ class KafkaDesk:
 
     def intents(self, places: Iterable[Place]) -> dict[Place, Intent]:
         """As the protocol says."""
-        found: dict[Place, Intent] = {}
-        codec = Codec(Intent, self._registry)
         with Readers(self._settings) as readers:
-            reader = readers("intents")
-            for partition, offset in sorted(set(places)):
-                envelope = record_at(reader, partition, offset) if partition in reader.partitions else None
-                if envelope is not None:
-                    with suppress(DecodeError):
-                        found[partition, offset] = codec.decode(envelope.value)
-        return found
+            return intents_at(readers("intents"), places, self._registry)
 
     def vote(self, key: StarterKey, waiting: Waiting, choice: Choice, comment: str) -> Cast:
         """As the protocol says, by the mechanism that the command line has."""
@@ -143,8 +155,19 @@ class KafkaDesk:
     def release(self, key: StarterKey, item: Item, word: Word | None, comment: str) -> AuditEvent:
         """As the protocol says, by the mechanism that the command line has."""
         with Readers(self._settings) as readers:
-            releaser = Releaser(self._settings, readers, key, self._registry)
-            return releaser.release(item, word, comment, TIMEOUT_S)
+            speaker = Speaker(self._settings, readers, key, self._registry)
+            return released(speaker, item, word, comment, TIMEOUT_S)
+
+    def assign(self, key: StarterKey, item: Item, choice: Choice, comment: str) -> None:
+        """As the protocol says, by the mechanism that the command line has."""
+        vote = assigning_vote(item, choice, key.kid, comment)
+        with Readers(self._settings) as readers:
+            Speaker(self._settings, readers, key, self._registry).say(item, vote, TIMEOUT_S)
+
+    def why_taken(self, assignee: Assignee) -> str:
+        """As the protocol says."""
+        with Readers(self._settings) as readers:
+            return reason_of(assignee, readers, self._registry)
 
     def say(self, key: StarterKey, word: Control) -> int:
         """As the protocol says."""
@@ -157,7 +180,8 @@ class KafkaDesk:
             for kid, known in self._keyring.operators.items()
             if OPERATOR in known.roles and kid != key.kid
         ]
-        return half_signed(key, others, word, self._operating.message)
+        with self._saying as operating:
+            return half_signed(key, others, word, operating.message)
 
     def say_as_second(self, key: StarterKey, half: Half) -> int:
         """As the protocol says."""
@@ -165,8 +189,8 @@ class KafkaDesk:
         return self._after(half.word, {first: half.first, key.kid: key.pair})
 
     def _say(self, word: Control, signers: Mapping[str, Signer]) -> int:
-        with self._saying_lock:
-            return self._saying.say(word, signers)
+        with self._saying as operating:
+            return operating.say(word, signers)
 
     def _after(self, word: Control, signers: Mapping[str, Signer]) -> int:
         with Readers(self._settings) as readers:

@@ -1,4 +1,4 @@
-"""Near misses, nearest first, and a policy test made of one."""
+"""Near misses: clusters of denials, one of them, the newest denials by how near they were, and a policy test of one."""
 
 from __future__ import annotations
 
@@ -7,32 +7,63 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from toolgate.console.case_file import BEFORE_MAX, Asked, cases_file
-from toolgate.console.near_misses import FAR, KEPT, Filters
-from toolgate.processors.capture import redacted
-from toolgate.schemas.frozen import changed
-from toolgate.schemas.strict_json import JsonError, dumps_canonical, loads_strict
+from toolgate.nearmiss.bodies import shown
+from toolgate.nearmiss.case_file import BEFORE_MAX, Asked, cases_file
+from toolgate.nearmiss.looking import places, told
+from toolgate.nearmiss.misses import FAR, KEPT, Filters
 
 if TYPE_CHECKING:
     from toolgate.console.site import Visit
-    from toolgate.processors.policy import PolicySet
-    from toolgate.schemas.records import Intent
 
 SHOWN_MAX = 200
+CLUSTERS_SHOWN, EXAMPLES_LISTED, EXAMPLES = 50, 5, 10
 _PLACE = re.compile(r"[0-9]{1,18}", re.ASCII)
-_PARAMS_BYTES_MAX = 1_000_000
 
 
-async def near_misses(visit: Visit) -> Response:
+async def clusters(visit: Visit) -> Response:
+    """What was denied in the last week by effect: nearest, dearest and most frequent first."""
+    filters, views, now_ms = _filters(visit), visit.site.views, visit.site.now_ms()
+    with views.lock:
+        ranked = views.clusters.ranked(filters, now_ms)
+        found = [told(one, views.approvals, None, {}, EXAMPLES_LISTED) for one in ranked[:CLUSTERS_SHOWN]]
+        workflows, tools, codes = views.near.names()
+    return visit.page(
+        "near.html",
+        "near",
+        found=found,
+        of=len(ranked),
+        denials=sum(one.this.count for one in ranked),
+        filters=filters,
+        workflows=workflows,
+        tools=tools,
+        codes=codes,
+    )
+
+
+async def cluster(visit: Visit) -> Response:
+    """All that is known of one cluster."""
+    views, desk, wanted = visit.site.views, visit.site.desk, visit.query("id")
+    with views.lock:
+        ranked = views.clusters.find(wanted, visit.site.now_ms())
+        at = places(ranked, views.approvals, EXAMPLES) if ranked else []
+    if ranked is None:
+        return visit.missing("nothing is kept in memory of such a cluster")
+    policies = await visit.ask(desk.policies, ranked.cluster.digest)
+    bodies = await visit.ask(desk.intents, at) if policies else {}
+    with views.lock:
+        one = told(ranked, views.approvals, policies, bodies, EXAMPLES)
+    return visit.page("cluster.html", "near", one=one, far=FAR)
+
+
+async def nearest(visit: Visit) -> Response:
     """The newest denials, what was nearest to allowed first."""
-    filters = Filters(visit.query("workflow"), visit.query("tool"), visit.query("code"))
-    near = visit.site.views.near
+    filters, near = _filters(visit), visit.site.views.near
     with visit.site.views.lock:
         found = near.nearest(filters, SHOWN_MAX)
         workflows, tools, codes = near.names()
         seen = near.seen
     return visit.page(
-        "near.html",
+        "nearest.html",
         "near",
         misses=found,
         filters=filters,
@@ -52,20 +83,16 @@ async def case(visit: Visit) -> Response:
         return visit.missing("this names no place of an intent")
     with visit.site.views.lock:
         miss = visit.site.views.near.find(int(place[0]), int(place[1]))
-        earlier = visit.site.views.runs.approved_before(miss.denial, BEFORE_MAX) if miss else []
+        earlier = visit.site.views.approvals.before(miss.denial, BEFORE_MAX) if miss else []
     if miss is None:
         return visit.missing("this denial is no longer among those that are kept in memory")
     denial, desk = miss.denial, visit.site.desk
     policies = await visit.ask(desk.policies, denial.policy_digest)
     its = (denial.partition, denial.offset)
-    found = await visit.ask(desk.intents, [its, *((event.partition, event.offset) for event in earlier)])
+    found = await visit.ask(desk.intents, [its, *(one.place for one in earlier)])
     if its not in found:
         return visit.missing("the intent is no longer kept")
-    before = [
-        Asked(shown(found[at], policies), event.append_time)
-        for event in earlier
-        if (at := (event.partition, event.offset)) in found
-    ]
+    before = [Asked(shown(found[one.place], policies), one.time_ms) for one in earlier if one.place in found]
     asked = Asked(shown(found[its], policies), miss.time_ms)
     text = await visit.ask(cases_file, denial, asked, before, policies)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", denial.intent_id)[:80]
@@ -73,15 +100,5 @@ async def case(visit: Visit) -> Response:
     return Response(text, media_type="application/yaml; charset=utf-8", headers=headers)
 
 
-def shown(intent: Intent, policies: PolicySet | None) -> Intent:
-    """An intent without what its policy hides; without any parameters where nobody can say what that is."""
-    if policies is None:
-        return changed(intent, params="{}")
-    policy = policies.for_workflow(intent.tenant, intent.workflow_id)
-    tool = policies.tools.get(intent.tool)
-    hidden = (*(policy.redact if policy else ()), *(tool.redact if tool else ()))
-    try:
-        params = loads_strict(intent.params, max_bytes=_PARAMS_BYTES_MAX)
-    except JsonError:
-        return changed(intent, params="{}")
-    return changed(intent, params=dumps_canonical(redacted(params, hidden)))
+def _filters(visit: Visit) -> Filters:
+    return Filters(visit.query("workflow"), visit.query("tool"), visit.query("code"))

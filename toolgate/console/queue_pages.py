@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from toolgate.review.items import Item
 
 SHOWN_MAX = 100
+_DIGITS_MAX = 9
 COMMENT_CHARS_MAX = 500
 _VOTES = {"approve": Choice.APPROVE, "promote": Choice.APPROVE, "reject": Choice.REJECT}
+_ASSIGNS = {"take": Choice.TAKE, "take-over": Choice.TAKE_OVER, "give-back": Choice.GIVE_BACK}
 _HAPPENED = {"happened": True, "did-not": False}
 ASIDE = "aside"
 
@@ -31,7 +33,9 @@ ASIDE = "aside"
 async def queue(visit: Visit) -> Response:
     """What waits, what should be answered first before the rest."""
     at_ms = visit.site.now_ms()
-    kind, workflow, role, overdue = map(visit.query, ("kind", "workflow", "role", "overdue"))
+    kind, workflow, role, taken_by, overdue = map(
+        visit.query, ("kind", "workflow", "role", "taken_by", "overdue")
+    )
     with visit.site.views.lock:
         items = visit.site.views.queue.items(at_ms)
     found = chosen(
@@ -41,23 +45,38 @@ async def queue(visit: Visit) -> Response:
         role=role or None,
         workflow=workflow or None,
         overdue=bool(overdue),
+        taken_by=taken_by or None,
     )
+    last = max(0, len(found) - 1) // SHOWN_MAX + 1
+    number = min(_number(visit.query("page")), last)
+    chosen_by = {"kind": kind, "workflow": workflow, "role": role, "taken_by": taken_by, "overdue": overdue}
+    first = (number - 1) * SHOWN_MAX
     return visit.page(
         "queue.html",
         "queue",
-        cards=[Card(item, visit.session.person, at_ms) for item in found[:SHOWN_MAX]],
+        cards=[Card(item, visit.session.person, at_ms) for item in found[first : first + SHOWN_MAX]],
+        first=first + 1,
+        before=href("/queue", **chosen_by, page=str(number - 1)) if number > 1 else "",
+        after=href("/queue", **chosen_by, page=str(number + 1)) if number < last else "",
         total=len(found),
         all=len(items),
         late=sum(item.overdue(at_ms) for item in found),
         kinds=[each.value for each in ItemKind],
         workflows=sorted({item.workflow_id for item in items if item.workflow_id}),
         roles=sorted({role for item in items for role in item.roles}),
+        takers=sorted({item.assignee.kid for item in items if item.assignee}),
         kind=kind,
         workflow=workflow,
         role=role,
+        taken_by=taken_by,
         overdue=overdue,
-        back=href("/queue", kind=kind, workflow=workflow, role=role, overdue=overdue),
+        back=href("/queue", **chosen_by, page=str(number) if number > 1 else ""),
     )
+
+
+def _number(text: str) -> int:
+    """The page that an address asks for; the first where it asks for none."""
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX else 1
 
 
 async def item(visit: Visit) -> Response:
@@ -68,6 +87,8 @@ async def item(visit: Visit) -> Response:
     if found is None:
         return visit.missing("nothing ever waited under this id, or it is no longer kept")
     card = Card(found, visit.session.person, at_ms)
+    if card.taken and card.taken.before:
+        card.why_taken = await visit.ask(visit.site.desk.why_taken, card.taken)
     return visit.page("item.html", "queue", card=card, back=card.href)
 
 
@@ -89,7 +110,11 @@ async def decide(visit: Visit, fields: dict[str, str]) -> str:
     if found.state != OPEN:
         raise VoteRefusedError(f"it is over: {found.state}", wanted)
     comment = fields.get("comment", "").strip()[:COMMENT_CHARS_MAX]
-    if isinstance(found.subject, Waiting) and choice in _VOTES:
+    if choice in _ASSIGNS:
+        await visit.ask(visit.site.desk.assign, key, found, _ASSIGNS[choice], comment)
+        said = "given back" if choice == "give-back" else "taken; the page shows who sees to it"
+        visit.session.tell("done", f"{found.kind} {found.id}: {said}.")
+    elif isinstance(found.subject, Waiting) and choice in _VOTES:
         await _vote(visit, key, found.subject, _VOTES[choice], comment)
     elif not isinstance(found.subject, Waiting) and choice in {*_HAPPENED, ASIDE}:
         await _release(visit, key, found, _word(wanted, choice, fields.get("cost", "")), comment)

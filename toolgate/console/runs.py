@@ -6,10 +6,9 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from toolgate.schemas.enums import Verdict
-
 if TYPE_CHECKING:
-    from toolgate.schemas.records import AuditEvent, Denial
+    from toolgate.schemas.enums import Verdict
+    from toolgate.schemas.records import AuditEvent
 
 EVENTS_MAX = 20_000
 
@@ -69,18 +68,6 @@ class Runs:
             if len(found) == most:
                 break
         return found
-
-    def approved_before(self, denial: Denial, most: int) -> list[AuditEvent]:
-        """Calls of the same workflow, in whatever run, that were approved before a denial: the last `most`."""
-        whose = (denial.tenant, denial.workflow_id)
-        found = [
-            event
-            for run in self._runs.values()
-            for event in run.events
-            if event.topic == "intents" and event.verdict == Verdict.APPROVE and event.seq < denial.seq
-            if (event.tenant, event.workflow_id) == whose
-        ]
-        return sorted(found, key=lambda event: event.seq)[-most:]
 
     def _drop(self, run_id: str) -> None:
         run = self._runs[run_id]

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from toolgate.console.balances import Balances
-from toolgate.console.near_misses import NearMisses
 from toolgate.console.runs import Runs
+from toolgate.nearmiss.approvals import Approvals
+from toolgate.nearmiss.clusters import Clusters
+from toolgate.nearmiss.misses import NearMisses
 from toolgate.review.queue import Queue
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.enums import Verdict
@@ -60,6 +62,8 @@ class Views:
         self.lock = threading.RLock()
         self.queue = Queue(registry)
         self.near = NearMisses()
+        self.clusters = Clusters()
+        self.approvals = Approvals()
         self.runs = Runs()
         self.balances = Balances()
         self.following = {topic: Following() for topic in TOPICS}
@@ -84,9 +88,11 @@ class Views:
             for record, time_ms in records:
                 if topic == "denials":
                     self.near.take(record, time_ms)
+                    self.clusters.take(record, time_ms)
                 else:
-                    self.queue.unresolved.see(record)
+                    self.queue.see(record)
                     self.runs.take(record)
+                    self.approvals.take(record)
                     self.balances.take(record)
         queued = topic == "audit" and any(map(_may_wait, records))
         self.changed((*VIEWS_OF[topic], "queue") if queued else VIEWS_OF[topic])

@@ -31,6 +31,7 @@ class Decided:
     outcome: Entry | None = None
     proposal: Entry | None = None  # the hold or draft that it made
     votes: tuple[Entry, ...] = ()  # ... and what each word on that came to: holds or drafts, too
+    orders: tuple[Entry, ...] = ()  # the control records that put it into its mode
 
     @property
     def event(self) -> AuditEvent:
@@ -95,6 +96,7 @@ class Explanation:
                     "outcome": _json(each.outcome),
                     "proposal": _json(each.proposal),
                     "votes": [vote.as_json() for vote in each.votes],
+                    "orders": [order.as_json() for order in each.orders],
                 }
                 for each in self.decisions
             ],

@@ -23,11 +23,24 @@ def published(settings: Settings, digest: str) -> PolicySet | None:
     Raises:
         UnreachableError: Kafka does not answer.
     """
-    store = PolicyStore(loader_of(__version__))
+    found = store(settings)
+    try:
+        return found.policies(digest) if found and found.files(digest) else None
+    except LoadError:
+        return None
+
+
+def store(settings: Settings) -> PolicyStore | None:
+    """Everything that was published; None where it may not be read.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+    found = PolicyStore(loader_of(__version__))
     try:
         with TopicReader(settings, POLICIES) as reader:
             for envelope in records(reader, whole(reader)):
-                store.take(envelope)
-        return store.policies(digest) if store.files(digest) else None
-    except (RefusedError, LoadError):
+                found.take(envelope)
+    except RefusedError:
         return None
+    return found

@@ -15,11 +15,14 @@ from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.explanation import Decided, Explanation, Reported, approves
 from toolgate.inspection.reader import TopicReader
 from toolgate.inspection.stretches import records, whole
+from toolgate.processors.control_state import MODE, ORDERED_BY
+from toolgate.processors.modes import RULE
 from toolgate.processors.placement import partition_of
 from toolgate.schemas.enums import Verdict
-from toolgate.schemas.records import AuditEvent
+from toolgate.schemas.records import AuditEvent, Control
 from toolgate.streams.errors import RefusedError, SettingsError
 from toolgate.streams.gate.proposals import id_of
+from toolgate.streams.ports import CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,6 +109,7 @@ class Search:
         intent = self._at(audit)
         if event.verdict == Verdict.DUPLICATE:
             return Decided(audit, intent)
+        orders = self._orders(event)
         denial = None
         if event.verdict == Verdict.DENY:
             denial = self._beside(audit, "denials", lambda r: (r.partition, r.offset) == _place(event))
@@ -116,7 +120,26 @@ class Search:
         if event.verdict in _PROPOSALS and not event.dry_run:
             proposal = self._beside(audit, _PROPOSALS[event.verdict], lambda r: r.seq == event.seq)
         votes = self._votes(proposal) if proposal is not None else ()
-        return Decided(audit, intent, denial, outcome, proposal, votes)
+        return Decided(audit, intent, denial, outcome, proposal, votes, orders)
+
+    def _orders(self, event: AuditEvent) -> tuple[Entry, ...]:
+        """The orders that the reasons name, as they stood when it was decided."""
+        said = " ".join(one.because for one in (*event.reasons, *event.shadow_reasons) if one.rule == RULE)
+        reader = self._readable(CONTROL) if ORDERED_BY in said else None
+        if reader is None:
+            return ()
+        start, end = reader.span(0)
+        found: dict[str, Entry] = {}
+        for envelopes in reader.read({0: start}, {0: min(end, event.ctl)}):
+            for entry in map(self.decoder.entry, envelopes):
+                word = entry.record
+                if (
+                    isinstance(word, Control)
+                    and word.kind == MODE
+                    and f"{ORDERED_BY}{word.control_id}:" in said
+                ):
+                    found.setdefault(word.control_id, entry)  # whoever took the same id came later
+        return tuple(found.values())
 
     def _votes(self, proposal: Entry) -> tuple[Entry, ...]:
         """What was told of a hold or a draft after it was opened."""

@@ -34,6 +34,12 @@ class Counts:
             ["endpoint"],
             registry=to,
         )
+        self._passed_over = Counter(
+            "toolgate_notify_passed_over",
+            "Records, at most, that were there when a group without a place began: nothing is told of them.",
+            ["endpoint"],
+            registry=to,
+        )
         self._age = Gauge(
             "toolgate_notify_age_seconds",
             "How old what is being told is; 0: nothing is.",
@@ -64,6 +70,10 @@ class Counts:
         """It could not be told for too long."""
         self._given_up.labels(endpoint).inc()
         self._age.labels(endpoint).set(0)
+
+    def passed_over(self, endpoint: str, records: int) -> None:
+        """Its group has begun behind so many."""
+        self._passed_over.labels(endpoint).inc(records)
 
     def failed(self, endpoint: str) -> None:
         """Its courier has failed, and begins again after a while."""

@@ -20,7 +20,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -60,6 +60,9 @@ class EndpointEntry(StrictModel):
     )
     parameters: bool = Field(
         default=False, description="whether it is shown what calls ask, as far as policies do not redact it"
+    )
+    begin: Literal["end", "beginning"] = Field(
+        default="end", description="where its group begins as long as Kafka keeps no place of it"
     )
     timeout: DurationMs = Field(default=10_000, description="for one request, 100ms to 60s")
     give_up_after: DurationMs = Field(
@@ -111,6 +114,7 @@ class Endpoint:
     events: frozenset[EventType]
     workflows: frozenset[str] | None  # None: all
     parameters: bool
+    from_beginning: bool  # where its group has no place
     timeout_ms: int
     give_up_ms: int
 
@@ -126,7 +130,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[Endpo
     except OSError as error:
         hint = "write one: docs/guides/webhooks.md"
         raise LoadError([Problem(str(path), 0, 0, f"cannot be read: {error.strerror}", hint)]) from None
-    document, file, faults = read_file(str(path), text, WebhooksFile, {"": frozenset()})
+    document, file, faults = read_file(str(path), text, WebhooksFile)
     if document is None or file is None or faults:
         raise LoadError(faults)
     found: list[Endpoint] = []
@@ -167,6 +171,7 @@ def _endpoint(entry: EndpointEntry, secret: bytes) -> Endpoint:
         events=frozenset(map(EventType, entry.events or EventType)),
         workflows=frozenset(entry.workflows) if entry.workflows else None,
         parameters=entry.parameters,
+        from_beginning=entry.begin == "beginning",
         timeout_ms=entry.timeout,
         give_up_ms=entry.give_up_after,
     )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from toolgate.review.items import Item
 
 _SHOWN_BYTES_MAX = 1_048_576
+# Of an alert's evidence. What a call costs is often what it asks for: an amount. And people's words may hold anything.
+_ASKED = frozenset({"cost_micros", "reason"})
 _TIME_MS_MAX = 253_402_300_799_000  # the last second of the year 9999
 
 
@@ -45,7 +47,8 @@ class Event:
         at_ms: when it happened, epoch milliseconds.
         workflow_id: whose; "" for no single one.
         data: for whoever is told, without what calls ask.
-        asked: what the call asks, as its policy shows it; told only to endpoints that are shown parameters.
+        asked: what the call asks, as its policy shows it, and what people have written; told only to endpoints that are
+            shown parameters.
     """
 
     id: str
@@ -103,9 +106,8 @@ def of_overdue(item: Item, prefix: str) -> Event:
 
 def _alert(alert: Alert, prefix: str) -> Event:
     evidence = _json(alert.evidence)
-    shown = evidence
-    if isinstance(evidence, dict):  # what a call costs is often what it asks for: an amount
-        shown = {name: value for name, value in evidence.items() if name != "cost_micros"}
+    known = evidence if isinstance(evidence, dict) else {}
+    shown = {name: value for name, value in known.items() if name not in _ASKED}
     data = {
         "id": alert.alert_id,
         "kind": alert.kind,

@@ -41,19 +41,32 @@ _log = structlog.get_logger("toolgate.notify")
 class Inbox:
     """A member of an endpoint's group. A place is committed when its record is done with; for one thread.
 
-    A group that is new begins at what comes from then on, and commits that at once: what comes later is not missed.
+    A group without a place begins at what comes from then on, or at the beginning of what is kept, and commits that at
+    once: what comes later is not missed. Kafka tells nobody whether a group is new or was away for longer than places
+    are kept, so whatever is passed over is said.
 
     Args:
         settings: where Kafka is and which prefix.
         endpoint: whose group.
         trouble: takes the client's errors.
         stopped: whether the process is to end: then nobody waits.
+        from_beginning: whether a group without a place begins with what is kept.
+        passed_over: told how many records, at most, it does not begin with.
     """
 
-    def __init__(
-        self, settings: Settings, endpoint: str, trouble: Trouble, stopped: Callable[[], bool]
+    def __init__(  # noqa: PLR0913 - what it reads, and where it begins
+        self,
+        settings: Settings,
+        endpoint: str,
+        trouble: Trouble,
+        stopped: Callable[[], bool],
+        *,
+        from_beginning: bool,
+        passed_over: Callable[[int], None],
     ) -> None:
         self._stopped = stopped
+        self._from_beginning = from_beginning
+        self._passed_over = passed_over
         self._names = {settings.topic(topic): topic for topic in TOPICS}
         self._group = notify_group_id(settings, endpoint)
         self._trouble = trouble
@@ -163,15 +176,27 @@ class Inbox:
         if known in self._began:  # the place was not kept then; what has come since is not to be missed
             return TopicPartition(*known, self._began[known])
         try:
-            end = bounds(consumer, place, _ASK_S, self._trouble)[1]
+            first, end = bounds(consumer, place, _ASK_S, self._trouble)
         except RetryError as error:
             raise UnreachableError(
                 f"Kafka does not say where {place.topic}[{place.partition}] ends: {error}",
                 where=self._group,
                 remedy="see that Kafka runs",
             ) from error
-        self._began[known] = end
-        return TopicPartition(*known, end)
+        self._began[known] = first if self._from_beginning else end
+        if not self._from_beginning and end > first:
+            self._say_passed_over(known, end - first)
+        return TopicPartition(*known, self._began[known])
+
+    def _say_passed_over(self, place: tuple[str, int], records: int) -> None:
+        _log.warning(
+            "nothing is told of what is there already: the group has no place. It is new, or was away for longer than "
+            "Kafka keeps places (offsets.retention.minutes); `begin: beginning` under another name tells of it",
+            group=self._group,
+            place=f"{place[0]}[{place[1]}]",
+            records_at_most=records,
+        )
+        self._passed_over(records)
 
     def _revoked(self, _consumer: Consumer, _places: list[TopicPartition]) -> None:
         self._generation += 1

@@ -52,6 +52,7 @@ class Notifier:
         self._counts = counts
         self._registry = registry
         self._stopped = threading.Event()
+        self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
         self._couriers = {endpoint.name: self._courier(endpoint) for endpoint in endpoints}
 
     def stop(self) -> None:
@@ -82,7 +83,14 @@ class Notifier:
         )
 
     def _deliver(self, name: str, *, once: bool) -> None:
-        inbox = Inbox(self._settings, name, Trouble(), self._stopped.is_set)
+        inbox = Inbox(
+            self._settings,
+            name,
+            Trouble(),
+            self._stopped.is_set,
+            from_beginning=self._endpoints[name].from_beginning,
+            passed_over=partial(self._counts.passed_over, name),
+        )
         try:
             self._couriers[name].run(inbox, once=once)
         finally:

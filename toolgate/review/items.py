@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from toolgate.streams.gate.proposals import OPEN
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from toolgate.review.assignees import Assignee
     from toolgate.review.unresolved import Begun, Unread
     from toolgate.review.waiting import Waiting
     from toolgate.schemas.records import Reason
@@ -47,6 +48,7 @@ class Item:
         why: sentences for people; they may quote agents.
         place: topic, partition and offset of what it is about: the intent, or the record that could not be read.
         subject: all that is known of it.
+        assignee: who has taken it; None: nobody.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Item:
     why: tuple[str, ...]
     place: tuple[str, int, int]
     subject: Waiting | Begun | Unread
+    assignee: Assignee | None = None
 
     def age_ms(self, now_ms: int) -> int:
         """How long it has been somebody's matter."""
@@ -84,8 +87,12 @@ def chosen(  # noqa: PLR0913 - one parameter for each thing to choose by
     role: str | None,
     workflow: str | None,
     overdue: bool,
+    taken_by: str | None,
 ) -> list[Item]:
-    """Those of a kind, that a role may decide about, of a workflow; None for any. `overdue`: only what is late."""
+    """Those of a kind, that a role may decide about, of a workflow, that somebody has taken; None for any.
+
+    `overdue`: only what is late.
+    """
     return [
         item
         for item in items
@@ -93,7 +100,13 @@ def chosen(  # noqa: PLR0913 - one parameter for each thing to choose by
         and role in {None, *item.roles}
         and workflow in {None, item.workflow_id}
         and (not overdue or item.overdue(now_ms))
+        and taken_by in {None, item.assignee.kid if item.assignee else None}
     ]
+
+
+def assigned(item: Item, assignee: Assignee | None) -> Item:
+    """The item with who has taken it."""
+    return replace(item, assignee=assignee) if assignee else item
 
 
 def of_waiting(waiting: Waiting, now_ms: int) -> Item:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from toolgate.inspection.stretches import records, since, whole
 from toolgate.processors.claims import DAY_MS
-from toolgate.review.items import of_outcome, of_record, of_waiting
+from toolgate.review.assignees import Assignees
+from toolgate.review.items import assigned, of_outcome, of_record, of_waiting
 from toolgate.review.unresolved import TOPIC as AUDIT
 from toolgate.review.unresolved import Unresolved
 from toolgate.review.waiting import TOPICS as WAITING
 from toolgate.review.waiting import Board
+from toolgate.schemas.records import AuditEvent
+from toolgate.sdk.wire import place_of
 from toolgate.streams.errors import RefusedError
+from toolgate.streams.ports import RetryError
+from toolgate.verification.events import Fast, UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,28 +38,50 @@ class Queue:
 
     def __init__(self, registry: Registry | None = None) -> None:
         self.board = Board(registry)
-        self.unresolved = Unresolved(registry)
+        self.unresolved = Unresolved()
+        self.assignees = Assignees()
+        self._events = Fast(AuditEvent, registry)
         self.missing: list[str] = []  # topics that could not be read: what they would tell is not here
 
     def take(self, topic: str, envelopes: Iterable[Envelope]) -> None:
-        """See records of one of `TOPICS`, each partition in its order."""
-        if topic == AUDIT:
-            self.unresolved.take(envelopes)
-        else:
+        """See records of one of `TOPICS`, each partition in its order; what cannot be read is passed over.
+
+        Raises:
+            RetryError: the Schema Registry does not say what one is. All of them are to be given again then; to see
+                some twice, in their order, changes nothing.
+        """
+        if topic != AUDIT:
             self.board.take(envelopes)
+            return
+        for envelope in envelopes:
+            try:
+                self.see(self._events.read(envelope.value))
+            except UnreadableError as error:  # only the gate writes here
+                if error.undecided:
+                    raise RetryError(f"{place_of(envelope)}: {error}") from error
+
+    def see(self, event: AuditEvent) -> None:
+        """See the next event of the audit."""
+        self.unresolved.see(event)
+        self.assignees.see(event)
 
     def items(self, now_ms: int) -> list[Item]:
         """What is open, what should be answered first before the rest."""
         found = [of_waiting(one, now_ms) for one in self.board.waiting(now_ms)]
         found += [of_outcome(one) for one in self.unresolved.commands.values() if one.waits(now_ms)]
         found += map(of_record, self.unresolved.records.values())
-        return sorted(found, key=lambda item: (item.answer_by_ms, item.id))
+        found.sort(key=lambda item: (item.answer_by_ms, item.id))
+        return [assigned(item, self.assignees.by_id.get(item.id)) for item in found]
 
     def find(self, wanted: str, now_ms: int) -> Item | None:
         """The item of an id: an open one, or a hold or a draft that is over.
 
         A command may have been a hold before; while nobody knows its outcome, the id is about that.
         """
+        found = self._find(wanted, now_ms)
+        return assigned(found, self.assignees.by_id.get(wanted)) if found else None
+
+    def _find(self, wanted: str, now_ms: int) -> Item | None:
         if (begun := self.unresolved.commands.get(wanted)) and begun.waits(now_ms):
             return of_outcome(begun)
         if unread := self.unresolved.records.get(wanted):

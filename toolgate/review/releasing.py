@@ -5,23 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from toolgate.inspection.awaiting import awaited
-from toolgate.review.ballot import Ballot, new_vote_id
+from toolgate.review.ballot import new_vote_id
 from toolgate.review.errors import VoteRefusedError
 from toolgate.review.items import ItemKind
-from toolgate.review.unresolved import TOPIC, Begun
-from toolgate.schemas.codec import Codec
+from toolgate.review.unresolved import Begun
 from toolgate.schemas.enums import Choice
-from toolgate.schemas.records import AuditEvent, Vote
-from toolgate.sdk.errors import NoAnswerError
-from toolgate.streams.gate.voted import REFUSED
+from toolgate.schemas.records import Vote
 
 if TYPE_CHECKING:
-    from toolgate.inspection.search import Readers
-    from toolgate.processors.keyring import StarterKey
     from toolgate.review.items import Item
-    from toolgate.schemas.registry import Registry
-    from toolgate.streams.settings import Settings
+    from toolgate.review.speaking import Speaker
+    from toolgate.schemas.records import AuditEvent
 
 # What the gate has made of a release that counts, by the note of its audit event.
 MEANINGS = {
@@ -68,69 +62,32 @@ def release_vote(item: Item, kid: str, word: Word | None, comment: str = "") -> 
             else "nothing happened: say so of commands"
         )
         raise VoteRefusedError(f"it is the {item.kind} {item.id}; {wanted}", item.id)
-    digest = item.subject.digest if isinstance(item.subject, Begun) else ""
+    begun = item.subject if isinstance(item.subject, Begun) else None
     return Vote(
         vote_id=new_vote_id(),
         hold_id=item.id,
         run_id=item.run_id,
         approver=kid,
         choice=Choice.RELEASE.value,
-        digest=digest,
-        policy_digest="",
+        digest=begun.digest if begun else "",
+        policy_digest=begun.approved.policy_digest if begun else "",
         comment=comment,
         tool=item.tool,
         happened=word.happened if word else None,
         cost_micros=word.cost_micros if word else None,
+        tenant=item.tenant if begun else "",
+        workflow_id=item.workflow_id if begun else "",
     )
 
 
-class Releaser:
-    """Somebody who releases. For one thread.
+def released(speaker: Speaker, item: Item, word: Word | None, comment: str, timeout_s: float) -> AuditEvent:
+    """Release an item, and wait until the gate has decided about it; what the audit says of it.
 
-    Args:
-        settings: where Kafka is and which prefix.
-        readers: of its topics.
-        key: the private key of an operator or an approver.
-        registry: where schema ids come from.
+    Raises:
+        VoteRefusedError: it changes nothing; says why.
+        NotSentError, NoAnswerError: as `Speaker.say`.
     """
-
-    def __init__(
-        self, settings: Settings, readers: Readers, key: StarterKey, registry: Registry | None = None
-    ) -> None:
-        self._settings = settings
-        self._readers = readers
-        self._kid = key.kid
-        self._ballot = Ballot(settings, key, registry)
-        self._codec = Codec(AuditEvent, registry)
-
-    def release(self, item: Item, word: Word | None, comment: str, timeout_s: float) -> AuditEvent:
-        """Sign a release, send it, and wait until the gate has decided about it; what the audit says of it.
-
-        Raises:
-            VoteRefusedError: it changes nothing; says why.
-            NotSentError: Kafka did not take it.
-            NoAnswerError: nothing is said of it in time: the gate does not run.
-        """
-        vote = release_vote(item, self._kid, word, comment)
-        partition = item.place[1]
-        reader = self._readers(TOPIC)
-        since = reader.span(partition)[1]
-        self._ballot.cast(vote, partition)
-        event = awaited(
-            reader,
-            {partition: since},
-            self._codec,
-            lambda one: one.topic == "votes" and one.intent_id == f"vote/{vote.vote_id}",
-            timeout_s,
-        )
-        if event is None:
-            raise NoAnswerError(
-                f"nothing was said of vote {vote.vote_id} in {timeout_s:g} s",
-                where=self._settings.topic(TOPIC),
-                remedy="see that a gate runs",
-            )
-        if event.note == REFUSED:
-            raise VoteRefusedError("; ".join(r.because or r.code for r in event.reasons), item.id)
-        if event.note in _WHY:
-            raise VoteRefusedError(_WHY[event.note], item.id)
-        return event
+    event = speaker.say(item, release_vote(item, speaker.kid, word, comment), timeout_s)
+    if event.note in _WHY:
+        raise VoteRefusedError(_WHY[event.note], item.id)
+    return event

@@ -11,23 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.schemas.enums import ResultStatus, Verdict
-from toolgate.schemas.records import AuditEvent
-from toolgate.sdk.wire import place_of
 from toolgate.streams.gate.voted import RELEASED
 from toolgate.streams.ledger.taking import UNRESOLVED
-from toolgate.streams.ports import RetryError
-from toolgate.verification.events import Fast, UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from toolgate.processors.case import Envelope
-    from toolgate.schemas.registry import Registry
+    from toolgate.schemas.records import AuditEvent
 
 TOPIC = "audit"
 # What a result or a release has made of a reservation: then the command is over, or the ledger has forgotten it.
 _OVER = frozenset({"settled", "void", "late", "uncovered", "ended"})
-_RELEASED = _OVER | {"unknown", RELEASED}
+ANSWERED = _OVER | {"unknown", RELEASED}  # notes of a release that ends the matter
 _LATE_MS = 3_600_000  # nobody begins a command so long after it has expired, whatever the clocks say
 
 
@@ -74,25 +67,10 @@ class Unread:
 class Unresolved:
     """A fold of the audit, each partition in its order."""
 
-    def __init__(self, registry: Registry | None = None) -> None:
+    def __init__(self) -> None:
         self.commands: dict[str, Begun] = {}  # approved and without an end
         self.records: dict[str, Unread] = {}
         self._approved: deque[Begun] = deque()
-        self._events = Fast(AuditEvent, registry)
-
-    def take(self, envelopes: Iterable[Envelope]) -> None:
-        """See records of the audit; what cannot be read is passed over.
-
-        Raises:
-            RetryError: the Schema Registry does not say what one is. All of them are to be given again then; to see
-                some twice, in their order, changes nothing.
-        """
-        for envelope in envelopes:
-            try:
-                self.see(self._events.read(envelope.value))
-            except UnreadableError as error:  # only the gate writes here
-                if error.undecided:
-                    raise RetryError(f"{place_of(envelope)}: {error}") from error
 
     def see(self, event: AuditEvent) -> None:
         """See an event."""
@@ -103,7 +81,7 @@ class Unresolved:
             self._approves(event)
         elif event.topic == "results":
             self._ends(event)
-        elif event.topic == "votes" and event.note in _RELEASED:
+        elif event.topic == "votes" and event.note in ANSWERED:
             self.commands.pop(event.command_id, None)
             self.records.pop(event.command_id, None)
 

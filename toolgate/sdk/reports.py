@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from toolgate.schemas.bundle import INPUT_BYTES_MAX
 from toolgate.schemas.codec import EncodeError
 from toolgate.schemas.enums import ResultStatus
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Result
-from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical
+from toolgate.schemas.strict_json import JsonError, digest, dumps_canonical, read_strict
 from toolgate.sdk.errors import NotSentError
 from toolgate.sdk.sender import Sender, signature
 from toolgate.streams.ports import Output
@@ -41,7 +42,20 @@ def begun(command: Command, executor_id: str) -> Result:
         digest=command.digest,
         status=ResultStatus.STARTED.value,
         executor_id=executor_id,
+        tenant=command.tenant,
+        workflow_id=command.workflow_id,
+        policy_digest=command.policy_digest,
+        approved_at=command.approved_at,
+        params_digest=_params_digest(command),
     )
+
+
+def _params_digest(command: Command) -> str:
+    """As the gate computes it: over the canonical JSON, whatever the agent wrote."""
+    try:
+        return digest(read_strict(command.params, max_bytes=INPUT_BYTES_MAX)[1])
+    except JsonError:  # no gate commands this; whether the tool can make anything of it is the tool's matter
+        return ""
 
 
 def ended(start: Result, status: ResultStatus, error: str = "") -> Result:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from toolgate.schemas.codec import Codec, DecodeError
-from toolgate.schemas.registry import RegistryError, bundled
+from toolgate.schemas.registry import RegistryError
+from toolgate.streams import schema_ids
 from toolgate.streams.errors import UnreachableError
 from toolgate.streams.ports import RetryError
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
-    from toolgate.schemas.registry import Registry
     from toolgate.streams.settings import Settings
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ class Wire:
 
     def __init__(self, settings: Settings) -> None:
         try:
-            self._registry = _registry(settings)
+            self._registry = schema_ids.registry(settings)
         except RegistryError as error:
             raise _silent(error) from error
 
@@ -64,14 +64,6 @@ def decode(codec: Codec[T], envelope: Envelope) -> T:
 def place_of(envelope: Envelope) -> str:
     """Where a record lies, for people."""
     return f"{envelope.topic}[{envelope.partition}] at {envelope.offset}"
-
-
-def _registry(settings: Settings) -> Registry:
-    if settings.schema_registry_url is None:
-        return bundled()
-    from toolgate.schemas import confluent  # noqa: PLC0415 - its client takes a third of a second to load
-
-    return confluent.connect(settings.schema_registry_url, prefix=f"{settings.prefix}.")
 
 
 def _silent(error: RegistryError) -> UnreachableError:

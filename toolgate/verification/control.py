@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
 from toolgate.verification.events import UnreadableError
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from toolgate.verification.history import History
 
 _STOPS = frozenset({"kill", "mode"})
+_ORDERED = frozenset({"all", "tenant", "workflow"})  # scopes that an order can be about
+_CANARY = re.compile(r"canary: ?([0-9]{1,2})%")
 
 
 class Shadow:
@@ -49,6 +53,7 @@ class _Approved(NamedTuple):
     ctl: int
     place: Place
     targets: tuple[tuple[str, str], ...]
+    lies_at: int  # where its run lies among ten thousand
 
 
 class Stops:
@@ -68,6 +73,7 @@ class Stops:
         self._begins = min(stops, default=None)
         self._targets = {(word.scope, word.value) for word in stops.values()}
         self._systems = any(word.scope == "system" for word in stops.values())
+        self._canaries = any(_CANARY.fullmatch(word.mode) for word in stops.values())
 
     def see(self, event: AuditEvent) -> None:
         """The next event; commands are still there, for the system that they name."""
@@ -84,7 +90,7 @@ class Stops:
             targets = tuple([target for target in self._names(event) if target in self._targets])
             if targets:
                 place = Place(event.topic, event.partition, event.offset, event.seq)
-                self._approved.append(_Approved(event.ctl, place, targets))
+                self._approved.append(_Approved(event.ctl, place, targets, self._lies_at(event)))
 
     def end(self) -> None:
         """Everything that was published is known now."""
@@ -117,6 +123,14 @@ class Stops:
                 targets += [(scope, name), (scope, f"{event.tenant}/{name}")]
         return targets
 
+    def _lies_at(self, event: AuditEvent) -> int:
+        if not self._canaries:
+            return 0
+        names = (event.tenant, event.workflow_id, event.run_id)
+        written = b"\0".join(name.encode("utf-8", "surrogatepass") for name in names)
+        hashed = blake2b(written, digest_size=8, person=b"toolgate canary").digest()
+        return int.from_bytes(hashed, "big") % 10_000
+
     def _system(self, seq: int) -> str:
         row = self._history.told["commands"].first(seq)
         try:
@@ -146,11 +160,17 @@ def _take(standing: dict[str, dict[tuple[str, str], Control]], word: Control) ->
 
 
 def _covers(standing: dict[str, dict[tuple[str, str], Control]], approved: _Approved) -> Control | None:
-    """The word that forbids an approval: a kill of anything it names, or an order to shadow of its workflow."""
+    """The word that forbids an approval: a kill of anything it names, or an order that has its run in shadow."""
     for target in approved.targets:
         kill, order = standing["kill"].get(target), standing["mode"].get(target)
         if kill is not None:
             return kill
-        if order is not None and order.mode == "shadow" and target[0] in {"all", "tenant", "workflow"}:
+        if order is not None and target[0] in _ORDERED and _in_shadow(order.mode, approved.lies_at):
             return order
     return None
+
+
+def _in_shadow(mode: str, lies_at: int) -> bool:
+    """Whether an order has a run in shadow: all of them, or those beyond a canary's share."""
+    canary = _CANARY.fullmatch(mode)
+    return mode == "shadow" or (canary is not None and lies_at >= int(canary[1]) * 100)

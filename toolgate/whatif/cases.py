@@ -117,7 +117,7 @@ def _read(path: Path, policies: PolicySet) -> tuple[list[Case], list[Problem]]:
         text = path.read_bytes()
     except OSError as error:
         return [], [Problem(name, 0, 0, f"cannot be read: {error.strerror}")]
-    document, model, problems = read_file(name, text, CasesFile, {"": frozenset()})
+    document, model, problems = read_file(name, text, CasesFile)
     if document is None or model is None:
         return [], problems
     problems += check_cases(document, model, policies)

@@ -165,6 +165,9 @@ def test_two_people_approve_what_takes_two(console: Console):
     """Each with their own key; the second sees the first's vote come, without doing anything."""
     wanted = console.asked("r3", "huge")
     bob, eve = console.page("bob"), console.page("eve")
+    eve.get_by_role("button", name=f"Take {wanted}").click()
+    bob.get_by_text("taken by eve").wait_for()
+    bob.get_by_role("button", name=f"Take over {wanted}").wait_for()
     bob.get_by_role("button", name=f"Approve {wanted}").click()
     bob.get_by_text("1 of 2 approvals; it waits for more").wait_for()
     bob.get_by_text("You have approved it; somebody else must, too.").wait_for()
@@ -227,7 +230,8 @@ def test_everything_is_there_without_a_script(console: Console):
         return words in page.inner_text("main")
 
     for path, words in (
-        ("/near-misses", "RULE_DENIED"),
+        ("/near-misses", "rules.never.then: deny -> hold asks people about"),
+        ("/near-misses/nearest", "RULE_DENIED"),
         ("/runs", "r7"),
         ("/runs/run?id=r7", "deny"),
         ("/budgets", "Shared accounts"),
@@ -238,4 +242,8 @@ def test_everything_is_there_without_a_script(console: Console):
         until(partial(reads, path, words), f"{words} on {path}")
     page.get_by_role("button", name=f"Reject {wanted}").click()
     page.get_by_text(f"hold {wanted}: rejected.").wait_for()
+    page.goto(f"{console.url}/near-misses")
+    page.get_by_role("link", name="Cluster").first.click()
+    page.get_by_role("heading", name="What would let it through").wait_for()
+    page.get_by_role("link", name="Make a policy test of").first.wait_for()
     assert console.wrong == []

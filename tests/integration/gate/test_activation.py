@@ -217,6 +217,9 @@ def test_a_mode_is_ordered_and_taken_back_by_those_who_may(site: Site):
     assert "needs an operator" in said(
         site, "mode", WORKFLOW, "enforce", "--as", "eye", "--keys", str(ring), code=20
     )
+    assert "needs an operator" in said(
+        site, "mode", WORKFLOW, "canary:10%", "--as", "eye", "--keys", str(ring), code=20
+    )
     assert "none of" in said(site, "mode", WORKFLOW, "dance", "--as", "ann", "--keys", str(ring), code=2)
     said(site, "mode", WORKFLOW, "enforce", "--as", "ann", "--keys", str(ring))
     site.send(60, seed=1)

@@ -104,6 +104,9 @@ def test_a_grant_lets_through_what_the_policy_does_not_until_it_is_ended(desk: S
     assert (denied.verdict, denied.codes) == ("DENY", ("RULE_DENIED",))
     assert [alert.kind for alert in desk.read("alerts", Alert)].count("grant_ended") == 1
     assert "Nothing is granted" in said(desk, "grant")[1]
+    done = json.loads(desk.toolgate("grant-report", command.grant, "--json").stdout)["done"]
+    assert [one["verdict"] for one in done] == ["APPROVE", "APPROVE", "DENY"]
+    assert (done[0]["command_id"], done[0]["waived"]) == (command.command_id, ["RULE_DENIED"])
     assert verified.report(desk.settings).findings.listed() == []
     replayed = desk.toolgate(
         "replay", "--policy", str(desk.folder), "--keys", str(desk.folder / "keyring.yaml")

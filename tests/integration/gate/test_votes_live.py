@@ -244,6 +244,10 @@ def test_people_say_what_the_gate_cannot_know(desk: Site):
     assert (record["kind"], record["owner"], record["overdue"]) == ("record", "operator", False)
     code, words = said(desk, "release", command_id, "--as", "ann-1", "--did-not")
     assert (code, "has time until the command expires" in words) == (20, True), words
+    assert said(desk, "take", record["id"], "--as", "bob")[0] == 0
+    code, words = said(desk, "take", record["id"], "--as", "ann-1", "--over", "--comment", "bob is away")
+    assert (code, "taken by ann-1" in words) == (0, True), words
+    assert "over from bob: bob is away" in desk.toolgate("queue", record["id"]).stdout
     code, words = said(desk, "release", record["id"], "--as", "bob", "--comment", "an old client")
     assert (code, "put aside" in words) == (0, True), words
     assert [one["id"] for one in queued(desk, "--workflow", WORKFLOW)] == [command_id]

@@ -59,9 +59,9 @@ def written(folder: Path, *lines: str) -> Path:
     return path
 
 
-def notifier(settings: Settings, file: Path) -> Notifier:
+def notifier(settings: Settings, file: Path, counts: Counts | None = None) -> Notifier:
     """Of the endpoints of a file."""
-    return Notifier(settings, endpoints.load(file, {"S": SECRET}), Counts())
+    return Notifier(settings, endpoints.load(file, {"S": SECRET}), counts or Counts())
 
 
 @contextmanager
@@ -112,8 +112,16 @@ def test_endpoints_are_told_apart_and_in_order(settings: Settings, tmp_path: Pat
         assert [name for kind, name in said if kind == "hold.opened"] == ["0-1", "0-2", "0-3"]
         assert [name for kind, name in said if kind == "item.overdue"] == ["0-3"]
         before = len(told.requests)
-        notifier(settings, written(tmp_path, *lines)).run(once=True)
-        assert len(told.requests) == before
+        new = [f"name: new, url: '{told.url}/new'", f"name: all, url: '{told.url}/all', begin: beginning"]
+        counts = Counts()
+        notifier(settings, written(tmp_path, *lines, *new), counts).run(once=True)
+        everything = [one for one in told.at("/all") if one.said["type"] == "hold.opened"]
+        assert [one.said["data"]["id"] for one in everything] == ["0-1", "0-2", "0-3"]
+        assert [one.said["type"] for one in told.at("/new")] == ["item.overdue"]
+        assert len(told.requests) == before + 5
+        passed_over = counts.registry.get_sample_value
+        assert (passed_over("toolgate_notify_passed_over_total", {"endpoint": "new"}) or 0) >= 3
+        assert passed_over("toolgate_notify_passed_over_total", {"endpoint": "all"}) is None
 
 
 def test_what_was_sent_and_not_committed_is_sent_again(settings: Settings, tmp_path: Path):

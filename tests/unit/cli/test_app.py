@@ -62,7 +62,7 @@ def test_the_table_of_contents_loads_no_command():
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("toolgate ta", ["tail"]),
+        ("toolgate ta", ["tail", "take"]),
         ("toolgate tail de", ["denials"]),
         ("toolgate tail --fo", ["--follow"]),
         ("toolgate keys new in", ["intent"]),

@@ -47,8 +47,9 @@ def test_what_an_agent_wrote_moves_no_cursor():
 
 
 def test_a_hold_of_an_earlier_version():
-    """Its parameters stood under one name."""
-    assert '{"id": "A"}' in list(asked_lines(hold(diff='{"params":{"id":"A"}}')))[1]
+    """Its parameters stood under one name, and nothing was compared; or there is nothing to show."""
+    assert list(asked_lines(hold(diff='{"params":{"id":"A"}}')))[1].split() == ["id", '"A"']
+    assert [line.split()[0] for line in asked_lines(hold(diff=""))] == ["parameter", "costs"]
 
 
 def test_what_nothing_vouches_for_is_marked():

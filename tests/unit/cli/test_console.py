@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from toolgate.cli import app as module
-from toolgate.cli import console as command
+from toolgate.cli import extras
 from toolgate.console import users
 from toolgate.processors.problems import LoadError
 from toolgate.streams.errors import SettingsError
@@ -104,9 +104,14 @@ def test_says_what_it_cannot_serve(tmp_path, words, says):
     assert says in str(done.exception)
 
 
-def test_says_which_packages_are_missing(monkeypatch):
-    """And how to install them."""
-    monkeypatch.setattr(command, "find_spec", lambda name: None if name == "uvicorn" else name)
-    done = CliRunner().invoke(module.app, ["console"])
-    assert "the console needs uvicorn" in str(done.exception)
-    assert "pip install 'toolgate[console]'" in str(done.exception)
+@pytest.mark.parametrize(
+    "words", [["console"], ["notify", "--webhooks", "{file}", "--bootstrap-servers", "127.0.0.1:9"]]
+)
+def test_says_which_packages_are_missing(tmp_path, monkeypatch, words):
+    """Before anything is begun, whichever command it is."""
+    file = tmp_path / "webhooks.yaml"
+    file.write_text("endpoints: [{name: a, url: https://h.example/x, secret_env: S}]", encoding="utf-8")
+    monkeypatch.setenv("S", "c" * 32)
+    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    done = CliRunner().invoke(module.app, [word.format(file=file) for word in words])
+    assert f"`toolgate {words[0]}` needs " in str(done.exception)

@@ -47,6 +47,11 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
     [
         ("control", Control("c", "kill", "all", "", "fire", ("ann", "ben")), "kill all by ann, ben: fire"),
         (
+            "control",
+            Control("c", "mode", "all", "", "odd", ("eye",), mode="shadow", evidence='{"denial_rate":0.4}'),
+            'mode all shadow by eye: odd  {"denial_rate":0.4}',
+        ),
+        (
             "outcomes",
             Outcome("i", "d", 7, "DENY", ("RATE_LIMITED",), retryable=True),
             "seq 7  RATE_LIMITED  try again",
@@ -56,11 +61,21 @@ def test_what_an_agent_wrote_cannot_act_on_a_terminal(body, error):
             Pulse("t", "w", "0", 1, 3, 2, 1, 0, 0, 0, 0, 350_000, {"X": 1}, {}),
             "3 intents: 2 approved, 1 denied  $0.35  X:1",
         ),
+        (
+            "pulse",
+            Pulse("t", "w", "0", 1, *[0] * 8, {}, {}, finished={"failed": 1}, results={"ok": 2, "error": 1}),
+            "0 intents:   $0.00    runs: failed:1  ends: error:1 ok:2",
+        ),
         ("outcomes", Outcome("i", "d", 7, "HOLD", ("X",), hold_id="0-1"), "seq 7  X  hold 0-1"),
         (
             "alerts",
             Alert("a-1", "break_glass", "critical", "t", "w", "r", "0-1", "look", "{}", 7, 1),
             "critical break_glass a-1 t w r: look",
+        ),
+        (
+            "alerts",
+            Alert("a-1", "grant", "critical", "t", "w", "r", "g1", "look", '{"reason":"fire"}', 7, 1),
+            "t w r: look: fire",
         ),
         ("ticks", Tick("r", "hold_expiry", "h", 9), "run_id=r  what=hold_expiry  ref=h  due_at=9"),
         (

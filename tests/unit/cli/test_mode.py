@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from toolgate.cli import mode
+from toolgate.processors.control_state import ControlState
+from toolgate.schemas.records import Control
 from toolgate.streams.errors import SettingsError
 
 
@@ -13,6 +17,7 @@ from toolgate.streams.errors import SettingsError
     [
         (None, ["ann"], "no mode is named"),
         ("read-only", ["ann"], "did you mean read_only?"),
+        ("canary:100%", ["ann"], "canary:<1 to 99>%"),
         ("read_only", [], "nobody signs"),
     ],
 )
@@ -21,3 +26,22 @@ def test_says_what_is_missing(to, signers, says):
     with pytest.raises(SettingsError, match="arguments") as caught:
         mode._check(to, signers)
     assert says in str(caught.value)
+
+
+def test_a_canary_is_a_mode():
+    """As a policy has it."""
+    mode._check("canary:10%", ["ann"])
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_the_list_has_the_figures_of_each_order(as_json, capsys):
+    """As they were said, whatever they are: what does not print stands as its escape."""
+    evidence = '{"unit_cost":0.7}\x1b[2J'
+    word = Control("c1", "mode", "workflow", "w", "odd", ("eye",), mode="canary:10%", evidence=evidence)
+    mode._list(ControlState().apply(word, 0), as_json=as_json)
+    shown = capsys.readouterr().out
+    if as_json:
+        (order,) = json.loads(shown)["orders"]
+        assert (order["mode"], order["evidence"]) == ("canary:10%", evidence)
+    else:
+        assert '{"unit_cost":0.7}\\x1b[2J' in shown

@@ -1,4 +1,4 @@
-"""`toolgate policy` about approvals: check lists them, explain and diff tell what a held call needs."""
+"""`toolgate policy` about people: check lists approvals and promises, explain and diff tell what a held call needs."""
 
 from __future__ import annotations
 
@@ -70,3 +70,23 @@ def test_a_difference_of_approvals_is_shown_with_both(asking, tmp_path):
     assert "other approvals" in answer.stdout
     assert "needs 2 approvals by lead or cfo within 4h" in answer.stdout
     assert "needs 1 approval by lead or cfo within 4h" in answer.stdout
+
+
+def test_shows_what_a_policy_promises(tmp_path):
+    """Each entry with its bound, and how much is reviewed."""
+    folder = tmp_path / "promising"
+    shutil.copytree(SMALL, folder)
+    path = folder / "policy.yaml"
+    promised = "  on_breach: [{slo: success_rate, min: 0.95, error_budget: 30d, then: demote}]\n  review_share: 0.05\n"
+    path.write_text(path.read_text() + promised)
+    said = policy("check", folder).stdout
+    for words in (
+        "success_rate at least 95%",
+        "an error budget of 30d",
+        "demote",
+        "5% of completed commands",
+    ):
+        assert words in said
+    (told,) = json.loads(policy("check", folder, "--json").stdout)["workflows"]
+    assert (told["on_breach"][0]["least"], told["review_share_ppm"]) == (950_000, 50_000)
+    assert "on_breach" not in policy("check", SMALL).stdout

@@ -10,7 +10,7 @@ from toolgate.cli import story
 from toolgate.inspection.decoding import Decoder
 from toolgate.inspection.explanation import Undo
 from toolgate.inspection.search import Search
-from toolgate.schemas.records import Balance, Op, Reason, Result
+from toolgate.schemas.records import Balance, Control, Op, Reason, Result
 
 RESERVE = Op(
     "reserve", ("0-0", 9, "d", "pay", (("run:r:usd", "usd_micros", 10_000, 350_000, "spend", 1),), ())
@@ -60,6 +60,17 @@ def test_an_approval_from_the_question_to_the_settlement(written, told):
     places = [text.index(part) for part in said]
     assert places == sorted(places)
     assert text.split("run:r:usd", 1)[1].split("\n")[0].split() == ["$0.01", "$0.03", "$0.35", "reserve"]
+
+
+def test_says_by_whose_order_and_on_which_figures(written, told):
+    """What an order rests on stands with what came of it."""
+    word = Control("m1", "mode", "workflow", "w", "odd", ("eye",), mode="read_only", evidence='{"n":1}')
+    written.put("control", 0, word)
+    reason = Reason("READ_ONLY", "mode", "the workflow may only read (ordered by m1: odd), and pay is write")
+    written.decided(written.intent(), verdict="DENY", reasons=(reason,), ctl=1)
+    text = told()
+    assert "order         m1: at most read_only, by eye" in text
+    assert 'its figures   {"n":1}' in text
 
 
 def test_a_settlement_says_what_was_given_back(written, told):

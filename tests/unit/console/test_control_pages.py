@@ -149,6 +149,12 @@ def test_so_many_wait_and_no_more(clock):
             {"workflow": "*", "tenant": "acme", "mode": "read_only"},
             ("mode", ("ann",), "ann", "tenant", "acme", "read_only", "odd"),
         ),
+        (
+            {"workflow": "w", "mode": "canary", "share": " 10 "},
+            ("mode", ("ann",), "ann", "workflow", "w", "canary:10%", "odd"),
+        ),
+        ({"workflow": "w", "mode": "canary"}, None),
+        ({"workflow": "w", "mode": "canary", "share": "100"}, None),
         ({"workflow": "*", "mode": "enforce"}, ("mode", ("ann",), "ann", "all", "", "enforce", "odd")),
         ({"workflow": "w", "mode": ""}, None),
         ({"workflow": "", "mode": "shadow"}, None),
@@ -159,6 +165,16 @@ def test_orders_a_mode(front, desk, fields, did):
     front.as_("ann").send("/control/mode", reason="odd", back="/control", **fields)
     assert desk.did == ([did] if did else [])
     assert front.told("/control").startswith("done" if did else "refused")
+
+
+def test_an_order_is_shown_with_its_figures(front, desk):
+    """As text, whatever they say."""
+    evidence = '{"denial_rate":0.4,"note":"<b>\u202e"}'
+    word = Control("c1", "mode", "workflow", "w", "odd", ("eye",), mode="canary:10%", evidence=evidence)
+    desk.state = ControlState().apply(word, 0)
+    page = front.as_("ann").see("/control")
+    assert "canary:10%" in page
+    assert "{&#34;denial_rate&#34;:0.4,&#34;note&#34;:&#34;&lt;b&gt;\\u202e&#34;}" in page
 
 
 def test_says_that_kafka_is_away(front, desk):

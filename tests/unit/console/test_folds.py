@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from console_site import NOW, Page, denial, event
+from console_site import NOW, Page, event
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,17 +44,6 @@ def test_only_the_newest_events_are_kept():
         runs.take(event(seq, run_id=run))
     assert [(run.id, len(run.events), run.cut) for run in runs.newest(9)] == [("c", 1, False), ("b", 3, True)]
     assert runs.find("a") is None
-
-
-def test_knows_what_a_workflow_was_approved_before():
-    """In every run, in order, the last of it."""
-    runs = Runs()
-    for seq, fields in enumerate(
-        ({}, {"run_id": "x"}, {"verdict": "DENY"}, {"workflow_id": "w"}, {"topic": "results"}, {}, {})
-    ):
-        runs.take(event(seq, **fields))
-    assert [one.seq for one in runs.approved_before(denial(6), 9)] == [0, 1, 5]
-    assert [one.seq for one in runs.approved_before(denial(6), 2)] == [1, 5]
 
 
 def test_the_fullest_account_comes_first(front):

@@ -178,8 +178,12 @@ def test_every_page_is_told_of_what_it_shows():
 
 
 def test_its_role_has_the_topics_that_it_needs():
-    """It reads what its views are made of and the intents that are voted on; it writes what people say."""
-    assert {topic.name for topic in topics.TOPICS if "console" in topic.readers} == {*TOPICS, "intents"}
+    """It reads what its views are made of, the intents that are voted on and what people say; it writes the latter."""
+    assert {topic.name for topic in topics.TOPICS if "console" in topic.readers} == {
+        *TOPICS,
+        "intents",
+        "votes",
+    }
     assert {topic.name for topic in topics.TOPICS if "console" in topic.writers} == {"votes", "control"}
 
 

@@ -71,7 +71,7 @@ def test_says_who_may_not(front, who, says):
     front.feed(hold())
     page = front.as_(who).see("/queue")
     assert says in page
-    assert ("/queue/decide" in page) == (who == "bob")
+    assert ('value="approve"' in page) == (who == "bob")
 
 
 @pytest.mark.parametrize(
@@ -190,12 +190,91 @@ def test_a_cost_that_is_none_is_refused(front, desk):
     assert desk.did == []
 
 
+def taken(kid: str, note: str = "taken", number: int = 20):
+    """What the audit says of who sees to the hold."""
+    return event(
+        number,
+        topic="votes",
+        verdict="RECORDED",
+        note=note,
+        kid=kid,
+        command_id="0-1",
+        intent_id=f"vote/{number}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("who", "fed", "offered"),
+    [
+        ("bob", [], "take"),
+        ("ann", [], "take"),
+        ("eve", [], "take"),
+        ("guest", [], None),
+        ("bob", [taken("bob")], "give-back"),
+        ("ann", [taken("bob")], "take-over"),
+    ],
+)
+def test_one_click_takes_it(front, desk, who, fed, offered):
+    """Whoever has a key, also without the role to decide; who has it gives it back, others take it over."""
+    front.feed(hold())
+    front.feed(*fed)
+    page = Page(front.as_(who).see("/queue"))
+    values = [each["value"] for each in page.all("button") if "value" in each]
+    assert [one for one in values if one in {"take", "take-over", "give-back"}] == (
+        [offered] if offered else []
+    )
+    if offered is None:
+        return
+    front.send("/queue/decide", id="0-1", digest="d1", choice=offered, comment="bob is away")
+    word = Choice(offered.replace("-", "_"))
+    assert desk.did == [("assign", PEOPLE[who].kid, "0-1", word, "bob is away")]
+    assert "hold 0-1" in front.told()
+
+
+def test_shows_who_has_taken_it_and_why(front, desk):
+    """In the queue since when; on its own page also over from whom, and the reason as somebody's words."""
+    front.feed(hold())
+    front.feed(taken("bob"), taken("ann", "taken_over", 21))
+    desk.because = "<b>bob</b> is away"
+    front.as_("eve")
+    assert "taken by ann 23h ago" in " ".join(Page(front.see("/queue")).text.split())
+    page = front.see("/queue/item?id=0-1")
+    assert "over from bob" in page
+    assert "&lt;b&gt;bob&lt;/b&gt; is away" in page
+    assert "0-1" in front.see("/queue?taken_by=ann")
+    assert "Nothing waits." in front.see("/queue?taken_by=bob")
+
+
+def test_a_form_of_another_session_takes_nothing(front, desk):
+    """As all forms."""
+    front.feed(hold())
+    front.as_("bob")
+    answer = front.client.post(
+        "/queue/decide", data={"token": "x", "id": "0-1", "digest": "d1", "choice": "take"}
+    )
+    assert (answer.status_code, desk.did) == (403, [])
+
+
 def test_ten_thousand_holds_are_counted_and_some_are_shown(front):
-    """The page stays small."""
-    front.feed(*(hold(f"0-{n}", expires_at=LATER + n) for n in range(10_000)))
-    page = front.as_("bob").see("/queue")
-    assert "10000 wait" in page
-    assert page.count("<article") == 100
+    """Each page stays small, and leads to those beside it with the same filters; what is no page is the nearest."""
+    front.feed(*(hold(f"0-{n:04}", expires_at=LATER + n) for n in range(10_000)))
+    page = front.as_("bob").see("/queue?role=cfo")
+    assert ("10000 wait" in page, "1 to 100 are shown" in page) == (True, True)
+    assert (page.count("<article"), 'rel="prev"' in page) == (100, False)
+    assert '<a href="/queue?role=cfo&amp;page=2" rel="next">' in page
+    page = front.see("/queue?role=cfo&page=2")
+    assert ("101 to 200 are shown" in page, "item-0-0100" in page) == (True, True)
+    assert '<a href="/queue?role=cfo&amp;page=1" rel="prev">' in page
+    assert 'name="back" value="/queue?role=cfo&amp;page=2"' in page
+    page = front.see("/queue?page=101")
+    assert ("9901 to 10000 are shown" in page, 'rel="next"' in page) == (True, False)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "\u0663", "9" * 30, "2", ""])
+def test_a_page_that_is_not_there_is_the_nearest(front, page):
+    """Whatever the address says."""
+    front.feed(hold())
+    assert "item-0-1" in front.as_("bob").see(f"/queue?page={page}")
 
 
 def test_a_topic_that_cannot_be_read_is_told(front):

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolgate.console.app import SHOWN
-from toolgate.console.quoting import as_value, environment, href
+from toolgate.console.quoting import environment, href
+from toolgate.inspection.quoting import as_value
+from toolgate.nearmiss.effects import effect_of
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Balance, Control, Reason
 from toolgate.streams.operating import Said
@@ -16,34 +18,29 @@ from toolgate.streams.operating import Said
 HOSTILE = (
     "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}\u202egnp\u2066\x1b[2J\n\u200b</td>"
 )
+WORDS = dict.fromkeys(("tenant", "workflow_id", "agent_id", "tool", "intent_id"), HOSTILE)
+REASONS = (
+    Reason(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 3, 1, 2),
+    Reason("X", unit=HOSTILE, distance=1),
+)
 QUERIES = {
     "/queue/item": "?id=0-1",
     "/runs/run": "?id=" + "run-1",
     "/policies/version": "?offset=3",
     "/near-misses/case": "?partition=0&offset=1",
+    "/near-misses/cluster": f"?id={effect_of(denial(1, *REASONS, **WORDS)).id}",
 }
 
 
 @pytest.fixture
 def written(front, desk):
     """A console in which everything that somebody else may write is hostile."""
-    words = {
-        "tenant": HOSTILE,
-        "workflow_id": HOSTILE,
-        "agent_id": HOSTILE,
-        "tool": HOSTILE,
-        "intent_id": HOSTILE,
-    }
-    reasons = (
-        Reason(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 3, 1, 2),
-        Reason("X", unit=HOSTILE, distance=1),
-    )
     asked = '{"' + "<b>" + '":{"asked":"</code><script>x</script>\\u202e","now":"<i>"}}'
-    front.feed(hold(diff=asked, reasons=reasons, records=(HOSTILE,), roles=(HOSTILE,), **words))
-    front.feed(denial(1, *reasons, **words))
+    front.feed(hold(diff=asked, reasons=REASONS, records=(HOSTILE,), roles=(HOSTILE,), **WORDS))
+    front.feed(denial(1, *REASONS, **WORDS))
     balances = (Balance(f"tenant:{HOSTILE}", HOSTILE, 1, 2),)
     front.feed(
-        event(1, reasons=reasons, balances=balances, note=HOSTILE, kid=HOSTILE, would_have=HOSTILE, **words)
+        event(1, reasons=REASONS, balances=balances, note=HOSTILE, kid=HOSTILE, would_have=HOSTILE, **WORDS)
     )
     kill = Control("k", "kill", "workflow", HOSTILE, HOSTILE, ("ann",))
     desk.state = (

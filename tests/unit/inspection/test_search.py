@@ -9,7 +9,8 @@ import pytest
 from toolgate.inspection.decoding import Decoder
 from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.search import Search
-from toolgate.schemas.records import Reason
+from toolgate.schemas.frozen import changed
+from toolgate.schemas.records import Control, Reason
 from toolgate.streams.errors import RefusedError, SettingsError
 
 
@@ -51,6 +52,27 @@ def test_finds_a_denial_with_its_reasons(written):
     [denied] = found.decisions
     assert denied.denial.record.reasons == (reason,)
     assert (found.command, found.results) == (None, ())
+
+
+def test_finds_the_order_that_a_reason_names(written):
+    """With its figures; not one of another id, not what came after the decision, and not who took its id later."""
+    word = Control("m1", "mode", "workflow", "w", "odd", ("eye",), mode="read_only", evidence='{"n":1}')
+    for each in (
+        word,
+        changed(word, control_id="m11"),
+        changed(word, evidence='{"n":2}'),
+        changed(word, kind="kill"),
+    ):
+        written.put("control", 0, each)
+    reason = Reason("READ_ONLY", "mode", "the workflow may only read (ordered by m1: odd), and pay is write")
+    written.decided(written.intent(), verdict="DENY", reasons=(reason,), ctl=4)
+    written.decided(written.intent(), verdict="DENY", reasons=(reason,), ctl=0)
+    told, before = explain(written).decisions
+    assert [order.record for order in told.orders] == [word]
+    assert before.orders == ()
+    assert json.loads(json.dumps(explain(written).as_json()["decisions"][0]["orders"]))[0]["value"][
+        "evidence"
+    ]
 
 
 @pytest.mark.parametrize(("verdict", "kept"), [("HOLD", "cfo"), ("DRAFT", "propose")])

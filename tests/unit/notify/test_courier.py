@@ -82,6 +82,7 @@ def courier(told: Told, now_ms: int = NOW, stopped=lambda: False, **fields) -> t
         "events": frozenset(EventType),
         "workflows": None,
         "parameters": False,
+        "from_beginning": False,
         "give_up_ms": HOUR,
     } | fields
     endpoint = Endpoint("pager", "https://h/x", b"s" * 32, timeout_ms=1_000, **kept)

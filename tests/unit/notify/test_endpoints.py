@@ -28,6 +28,7 @@ def test_an_endpoint_is_told_everything_but_parameters_unless_said(tmp_path):
         None,
         False,
     )
+    assert not one.from_beginning
     assert (one.timeout_ms, one.give_up_ms, one.secret) == (10_000, 86_400_000, b"s" * 32)
     assert "s" * 8 not in repr(one)
 
@@ -43,10 +44,12 @@ endpoints:
     events: [hold.opened, alert.raised]
     workflows: [w1]
     parameters: true
+    begin: beginning
     timeout: 500ms
     give_up_after: 2h
 """
     (one,) = loaded(tmp_path, text)
+    assert one.from_beginning
     assert one.events == {EventType.HOLD_OPENED, EventType.ALERT_RAISED}
     assert (one.workflows, one.parameters, one.timeout_ms, one.give_up_ms) == ({"w1"}, True, 500, 7_200_000)
 
@@ -63,6 +66,7 @@ endpoints:
         ("https://h.example", "https://u:p@h.example", "has a user"),
         ("https://h.example/x", "file:///etc/passwd", "url is none"),
         ("S}", "S, events: [hold.open]}", "no event is called 'hold.open'"),
+        ("S}", "S, begin: start}", "begin must be one of end, beginning, not 'start'"),
         ("S}", "S, timeout: 2m}", "a timeout is 100ms to 60s"),
         ("S}", "S, give_up_after: 1s}", "given up after 1m to 7d"),
         (

@@ -25,7 +25,7 @@ class Client:
 
     def __init__(self, _config: object) -> None:
         self.refused = False
-        self.end = 10
+        self.first, self.end = 0, 10
         self.kept: dict[tuple[str, int], int] = {}
         self.at: dict[tuple[str, int], int] = {}
         self.paused: set[tuple[str, int]] = set()
@@ -45,7 +45,7 @@ class Client:
     def get_watermark_offsets(self, _place, _limit_s, *, cached: bool) -> tuple[int, int]:
         """Its end."""
         assert not cached
-        return 0, self.end
+        return self.first, self.end
 
     def assign(self, places) -> None:
         """Where it reads."""
@@ -86,11 +86,53 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     return made
 
 
+def made(passed_over: list[int], *, from_beginning: bool = False) -> Inbox:
+    """Over that client; `passed_over` gets what it says of what it does not tell."""
+    return Inbox(
+        load(bootstrap_servers="none:1"),
+        "pager",
+        Trouble(),
+        lambda: False,
+        from_beginning=from_beginning,
+        passed_over=passed_over.append,
+    )
+
+
 @pytest.fixture
 def inbox(client: Client) -> Inbox:
-    """Over that client."""
+    """One that begins at the end."""
     assert client.at == {}
-    return Inbox(load(bootstrap_servers="none:1"), "pager", Trouble(), lambda: False)
+    return made([])
+
+
+@pytest.mark.parametrize(
+    ("from_beginning", "first", "kept", "at", "says"),
+    [
+        (False, 4, {}, 10, [6]),
+        (True, 4, {}, 4, []),
+        (False, 10, {}, 10, []),
+        (False, 4, {(HOLDS, 0): 5}, 5, []),
+        (True, 4, {(HOLDS, 0): 5}, 5, []),
+    ],
+    ids=[
+        "new or away too long",
+        "to tell of all",
+        "nothing there",
+        "has a place",
+        "has a place, to tell of all",
+    ],
+)
+def test_what_nobody_is_told_of_is_said(client, capsys, from_beginning, first, kept, at, says):  # noqa: PLR0917
+    """A group without a place: Kafka keeps none for ever, so it may have had one."""
+    said: list[int] = []
+    inbox = made(said, from_beginning=from_beginning)
+    client.first, client.kept = first, kept
+    client.assign_all()
+    assert (client.at, said) == ({(HOLDS, 0): at}, says)
+    assert client.kept == {(HOLDS, 0): at}
+    assert ("`begin: beginning` under another name" in capsys.readouterr().out) == bool(says)
+    client.assign_all()  # whatever becomes of the group: once
+    assert (said, inbox.drained) == (says, False)
 
 
 def test_a_place_that_cannot_be_kept_ends_nobody(inbox, client):

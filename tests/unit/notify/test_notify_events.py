@@ -108,6 +108,23 @@ def test_what_a_call_costs_is_told_of_an_alert_only_where_it_may_be():
     assert said(event, parameters=True)["data"]["evidence"] == {"cost_micros": 987_654, "tool": "pay"}
 
 
+def test_what_people_wrote_of_a_grant_is_told_only_where_parameters_may_be():
+    """A reason may name whom it is about, and what: an endpoint without parameters has none of it."""
+    evidence = '{"grant":"g1","issued_by":["ann","ben"],"reason":"refund DE1 in full"}'
+    event = of(changed(ALERT, evidence=evidence, summary="pay in run r was approved under grant g1"))
+    assert b"DE1" not in event.body(parameters=False)
+    assert said(event)["data"]["evidence"] == {"grant": "g1", "issued_by": ["ann", "ben"]}
+    assert said(event, parameters=True)["data"]["evidence"]["reason"] == "refund DE1 in full"
+
+
+@pytest.mark.parametrize("evidence", ["refund DE1", '["DE1"]', '{"reason":"DE1"'])
+def test_evidence_that_nobody_can_take_apart_is_told_only_where_all_may_be(evidence):
+    """What it holds is not known."""
+    event = of(changed(ALERT, evidence=evidence))
+    assert b"DE1" not in event.body(parameters=False)
+    assert b"DE1" in event.body(parameters=True)
+
+
 @given(st.integers(-(2**63), 2**63 - 1), st.integers(-(2**63), 2**63 - 1))
 def test_no_time_keeps_a_record_from_being_told(time_ms, at_ms):
     """One that no date has is shown as the nearest."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 
+import cel
 import pytest
 
-from toolgate.processors import condition
 from toolgate.processors.chain import judge
 from toolgate.processors.condition import compile_condition
 from toolgate.processors.condition_syntax import TEXT_CHARS_MAX, ConditionError
@@ -232,7 +232,7 @@ def test_what_is_too_large_never_reaches_cel(case, world, monkeypatch):
         def __init__(self, variables):
             assert variables == {}
 
-    monkeypatch.setattr(condition.cel, "Context", Recorded)
+    monkeypatch.setattr(cel, "Context", Recorded)
     found = judge(case(tool="pay", params=BASE % f',"ids":{[1] * 20_000}'), given)
     assert [reason.code for reason in found.reasons] == [Code.RULE_FAILED]
     assert "20,000 elements, at most 256" in found.reasons[0].because

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from toolgate.processors.capture import CAPTURED_BYTES_MAX, captured, redacted
+from toolgate.processors.capture import CAPTURED_BYTES_MAX, captured, evidence_of, redacted
 from toolgate.processors.chain import judge
 from toolgate.processors.contract import PARAMS_DEPTH_MAX
+from toolgate.schemas.records import Control
 
 HEAD = "policy:\n  workflow_id: billing_adjustments_v3\n  allowed_tools: [create_adjustment_draft]\n"
 PARAMS = '{"amount_micros":5,"invoice_id":"I-1","lines":[{"sku":"a"},{"sku":"b"}]}'
@@ -89,3 +90,18 @@ def test_parameters_as_deep_as_they_may_be_are_captured(case, world):
     judged = judge(case(tool="t", params=f'{{"any":{deep}}}'), world(policy, tools=tools))
     assert judged.verdict == "APPROVE"
     assert json.loads(captured(judged))["params"] == {"any": json.loads(deep)}
+
+
+@pytest.mark.parametrize(
+    ("evidence", "shown"),
+    [
+        ("", {}),
+        ('{"denial_rate":0.4}', {"evidence": '{"denial_rate":0.4}'}),
+        ("no JSON", {"evidence": "no JSON"}),
+        ("x" * CAPTURED_BYTES_MAX, {"truncated": CAPTURED_BYTES_MAX + len('{"evidence":""}')}),
+    ],
+)
+def test_what_an_order_rests_on_is_kept_as_it_was_said(evidence, shown):
+    """Quoted: whoever signs it may write what they like."""
+    word = Control("c", "mode", "all", "", "odd", ("eye",), mode="shadow", evidence=evidence)
+    assert json.loads(evidence_of(word)) == shown

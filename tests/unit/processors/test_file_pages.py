@@ -10,6 +10,7 @@ from toolgate.processors.cases_file import Came, CaseContract, CaseEntry, CasesF
 from toolgate.processors.catalogue import CatalogueFile, Cost, Inverse, ToolEntry
 from toolgate.processors.contract_terms import ContractTerms
 from toolgate.processors.file_pages import as_markdown
+from toolgate.processors.objective import Objective
 from toolgate.processors.policy_file import (
     AttemptRate,
     Attempts,
@@ -39,6 +40,7 @@ MODELS = (
     Remember,
     Rule,
     ContractTerms,
+    Objective,
     CaseEntry,
     CaseContract,
     Step,

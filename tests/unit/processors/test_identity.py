@@ -11,7 +11,9 @@ from toolgate.processors.case import Envelope
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.identity import KID, MAC, check_control, check_result, identity
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed, mac
+from toolgate.processors.modes import MODES
 from toolgate.processors.reasons import Code
+from toolgate.schemas.bundle import schemas
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Result
 
@@ -164,8 +166,15 @@ def test_an_unsigned_result_counts_only_for_an_insecure_keyring():
     assert check_result(Keyring.insecure(), envelope, result()) is None
 
 
-SIGNERS = {name: SigningKey(bytes([number]) * 32) for number, name in enumerate(("ann", "bob", "eye", "pub"))}
-ROLES = {"ann": {"operator"}, "bob": {"operator"}, "eye": {"watch"}, "pub": {"publisher"}}
+ROLES = {
+    "ann": {"operator"},
+    "bob": {"operator"},
+    "eye": {"watch"},
+    "pub": {"publisher"},
+    "sam": {"starter"},
+    "amy": {"approver"},
+}
+SIGNERS = {name: SigningKey(bytes([number]) * 32) for number, name in enumerate(ROLES)}
 PEOPLE = Keyring.of(
     [OperatorKey(name, key.verify_key.encode(), frozenset(ROLES[name])) for name, key in SIGNERS.items()]
 )
@@ -197,8 +206,9 @@ def signed(by, *, topic="control", value=b"v"):
     ("kind", "mode", "by", "refused"),
     [
         ("kill", "", ("ann",), None),
-        ("kill", "", ("eye",), None),
-        ("kill", "", ("pub",), "needs an operator or the watch"),
+        ("kill", "", ("eye",), "needs an operator"),
+        ("kill", "", ("ann", "eye"), None),
+        ("kill", "", ("pub",), "needs an operator"),
         ("lift", "", ("ann", "bob"), None),
         ("lift", "", ("ann",), "needs two operators"),
         ("lift", "", ("ann", "eye"), "needs two operators"),
@@ -212,16 +222,19 @@ def signed(by, *, topic="control", value=b"v"):
         ("mode", "enforce", ("ann",), None),
         ("mode", "enforce", ("eye",), "needs an operator"),
         ("mode", "read_only", ("eye",), None),
+        ("mode", "enforce", ("ann", "eye"), None),
+        ("mode", "canary:10%", ("eye",), None),
         ("mode", "read_only", ("pub",), "needs an operator or the watch"),
-        ("mode", "dance", ("ann",), "none of enforce, draft_only, read_only, shadow"),
-        ("demote", "", ("eye",), None),
-        ("alert", "", ("eye",), None),
-        ("alert", "", ("pub",), "needs an operator"),
-        ("dance", "", ("ann", "bob", "pub"), "unknown kind"),
+        ("mode", "dance", ("ann",), "none of enforce, draft_only, read_only, shadow or canary"),
+        ("mode", "canary:0%", ("ann",), "none of enforce"),
+        ("mode", "canary:100%", ("ann",), "none of enforce"),
+        ("demote", "", ("eye",), "demote needs an operator"),
+        ("alert", "", ("eye",), "alert needs an operator"),
+        ("dance", "", ("pub", "eye"), "dance needs an operator"),
     ],
 )
 def test_control_needs_the_right_roles(kind, mode, by, refused):
-    """The watch only tightens; what loosens needs two operators."""
+    """The watch only orders what tightens; what loosens needs two operators."""
     answer = check_control(PEOPLE, signed(by), control(kind, by=by, mode=mode), NOTHING)
     assert answer is None if refused is None else refused in str(answer)
 
@@ -256,13 +269,69 @@ def test_control_that_names_nothing_is_refused_whoever_signed(scope, value, keys
 
 
 @pytest.mark.parametrize(
-    ("by", "refused"), [(("ann",), None), (("eye",), None), (("pub",), "needs an operator")]
+    ("by", "refused"),
+    [(("ann",), None), (("eye",), "needs an operator"), (("pub",), "needs an operator")],
 )
 def test_one_can_end_what_two_have_granted(by, refused):
-    """That tightens, so the watch may."""
+    """An operator: what people have granted no watch ends."""
     word = changed(control("grant", by=by), tools=(), expires_at=None)
     answer = check_control(PEOPLE, signed(by), word, NOTHING)
     assert answer is None if refused is None else refused in str(answer)
+
+
+KINDS = next(
+    field["type"]["symbols"] for field in schemas("control")[-1].runtime["fields"] if field["name"] == "kind"
+)
+
+
+@pytest.mark.parametrize(
+    "scope", [("all", ""), ("tenant", "acme"), ("workflow", "w"), ("workflow", "acme/w")]
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_watch_only_tightens_modes(kind, scope):
+    """Of every kind that the schema knows, about anything, alone: one that tightens is all that it may say."""
+    standing = ControlState().apply(_ordered("canary:20%", *scope), 0)
+    words = (
+        [_ordered(mode, *scope) for mode in (*MODES, "canary:10%", "canary:20%", "canary:21%")]
+        if kind == "mode"
+        else [_activation()]
+        if kind == "activate"
+        else [
+            changed(_ordered("", *scope), kind=kind),
+            changed(_ordered("", *scope), kind=kind, tools=("pay",)),
+        ]
+    )
+    said = {word.mode for word in words if check_control(PEOPLE, signed(("eye",)), word, standing) is None}
+    assert said == ({"shadow", "canary:10%", "canary:20%"} if kind == "mode" else set())
+
+
+BY = [("ann",), ("ann", "bob"), ("ann", "eye"), ("eye",), ("pub",), ("pub", "eye"), ("sam",), ("amy",)]
+OPERATORS = {("ann",), ("ann", "bob"), ("ann", "eye")}
+MAY = {
+    "kill": OPERATORS,
+    "lift": {("ann", "bob")},
+    "activate": {("pub",), ("pub", "eye")},
+    "mode": OPERATORS | {("eye",), ("pub", "eye")},
+    "grant": {("ann", "bob")},
+    "demote": OPERATORS,  # and is told that nothing acts on it
+    "alert": OPERATORS,
+}
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_may_say_what(kind, by):
+    """Every kind that the schema knows, and every role; of modes one that tightens."""
+    word = control(kind, by=by, mode="shadow" if kind == "mode" else "")
+    assert (check_control(PEOPLE, signed(by), word, NOTHING) is None) is (by in MAY[kind])
+
+
+def _ordered(mode, scope, value):
+    return Control("c1", "mode", scope, value, "because", ("eye",), mode=mode, version=2)
+
+
+def _activation():
+    return changed(control("activate", by=("eye",)), version=1)
 
 
 def test_an_insecure_keyring_believes_control():

@@ -14,6 +14,7 @@ from toolgate.processors.catalogue import Cost, Inverse, ToolEntry
 from toolgate.processors.contract_terms import ContractTerms
 from toolgate.processors.key_examples import CATALOGUE, EXAMPLES
 from toolgate.processors.loader import from_files
+from toolgate.processors.objective import Objective
 from toolgate.processors.param_schema import json_plain
 from toolgate.processors.policy_file import (
     AttemptRate,
@@ -37,7 +38,7 @@ MODELINE = "# yaml-language-server: $schema="
 MODELS = {
     model.__name__: model
     for model in (
-        *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Approval, ContractTerms),
+        *(Policy, Limits, Budget, Rate, BlastRadius, Rule, Requirement, Approval, Objective, ContractTerms),
         *(Attempts, AttemptRate, Logging, ToolEntry, Cost, Inverse, Remember, Registry),
         *(CaseEntry, CaseContract, Needs, Step, Came),
     )
@@ -65,6 +66,7 @@ AROUND = {
         f"policy: {{{POLICY}, rules: [@]}}",
     ),
     "Approval": ("", f"policy: {{{POLICY}, rules: [{HOLDING}], approvals: [@]}}"),
+    "Objective": ("then: alert", f"policy: {{{POLICY}, on_breach: [@]}}"),
     "ContractTerms": ("", f"policy: {{{POLICY}, contract: @}}"),
     "Requirement": ("id: r, tools: [issue_refund], because: b", f"policy: {{{POLICY}, requires: [@]}}"),
     "Attempts": ("", f"policy: {{{POLICY}, attempts: @}}"),
@@ -131,7 +133,7 @@ def test_an_example_loads(model, key):
         from_files(files | {"registries/customers.yaml": text.encode()})
     elif text.startswith('{"cases"'):
         policies = from_files(files)
-        document, cases, problems = read_file("cases.yaml", text.encode(), CasesFile, {"": frozenset()})
+        document, cases, problems = read_file("cases.yaml", text.encode(), CasesFile)
         assert problems == []
         assert list(check_cases(document, cases, policies)) == []
     else:

@@ -26,7 +26,7 @@ def one(schema=OPEN, *, trust_hints=False, **fields):
 
 def loaded(text):
     """A catalogue's tools by name."""
-    document, model, problems = read_file("tools.yaml", text, CatalogueFile, {"": frozenset()})
+    document, model, problems = read_file("tools.yaml", text, CatalogueFile)
     assert problems == []
     assert document is not None
     assert model is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from toolgate.processors import modes
@@ -26,10 +26,17 @@ WORDS = st.lists(
         value=st.sampled_from(["", "default", "w", "default/w", "other"]),
         reason=st.just(""),
         issued_by=st.just(()),
-        mode=st.sampled_from(modes.MODES),
+        mode=st.sampled_from((*modes.MODES, "canary:1%", "canary:40%", "canary:99%")),
     ),
     max_size=8,
 )
+MODES = st.sampled_from(modes.MODES) | st.integers(1, 99).map("canary:{}%".format)
+RUNS = [f"run-{n}" for n in range(1_000)]  # some at each percent
+
+
+def of_run(mode, run):
+    """What a mode is for a run of the workflow that the laws are about."""
+    return modes.mode_of_run(mode, "default", "w", run)
 
 
 def order(mode, scope="workflow", value="billing", version=0):
@@ -45,14 +52,84 @@ def test_one_order_of_severity(one, other):
     assert not modes.looser(modes.tightest(one, [other]), other)
 
 
-@given(WORDS, st.sampled_from(modes.MODES))
-def test_no_order_lets_through_what_the_policy_does_not(words, written):
+@given(MODES, MODES)
+def test_a_mode_is_looser_if_it_is_for_any_run(one, other):
+    """The rank of each run is all there is to it: canaries have none of their own."""
+    pairs = [(of_run(one, run), of_run(other, run)) for run in RUNS]
+    assert modes.looser(one, other) is any(modes.looser(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("mode", "than", "looser"),
+    [
+        ("canary:10%", "enforce", False),
+        ("enforce", "canary:99%", True),
+        ("canary:10%", "canary:20%", False),
+        ("canary:20%", "canary:10%", True),
+        ("canary: 10%", "canary:10%", False),
+        ("canary:1%", "draft_only", True),
+        ("draft_only", "canary:1%", True),
+        ("read_only", "canary:1%", True),
+        ("canary:1%", "read_only", True),
+        ("canary:1%", "shadow", True),
+        ("shadow", "canary:1%", False),
+    ],
+)
+def test_canaries_on_the_ladder(mode, than, looser):
+    """A larger share is looser; beside what drafts or reads in every run each lets through what the other does not."""
+    assert modes.looser(mode, than) is looser
+
+
+@given(WORDS, MODES, st.sampled_from(RUNS[:200]))
+def test_no_order_lets_through_what_the_policy_does_not(words, written, run):
     """Whatever was ordered in whatever order: it can only tighten."""
     state = ControlState()
     for offset, word in enumerate(words):
         state = state.apply(word, offset)
-    mode, _ = state.mode("default", "w", written)
-    assert not modes.looser(mode, written)
+    mode, _ = state.mode("default", "w", run, written)
+    assert not modes.looser(mode, of_run(written, run))
+
+
+@given(WORDS, MODES, MODES, MODES)
+def test_what_does_not_loosen_gives_no_run_more(words, standing, mode, written):
+    """So whoever may only tighten can only tighten, whatever stands and whatever the policy says."""
+    before = ControlState()
+    for offset, word in enumerate((*words, order(standing, value="w"))):
+        before = before.apply(word, offset)
+    word = order(mode, value="w")
+    assume(not before.loosens(word))
+    after = before.apply(word, len(words) + 1)
+    for run in RUNS[:100]:
+        was, _ = before.mode("default", "w", run, written)
+        now, _ = after.mode("default", "w", run, written)
+        assert not modes.looser(now, was)
+
+
+@given(st.integers(1, 99), st.integers(1, 99), st.sampled_from(RUNS[:200]))
+def test_of_two_canaries_the_smaller_share_holds(written, ordered, run):
+    """Whoever says them: one hash decides for policies and orders, for each run the same everywhere."""
+    state = ControlState().apply(order(f"canary:{ordered}%", value="w"), 0)
+    mode, _ = state.mode("default", "w", run, f"canary:{written}%")
+    assert mode == of_run(f"canary:{min(written, ordered)}%", run)
+
+
+@pytest.mark.parametrize(
+    ("written", "ordered", "inside", "outside"),
+    [
+        ("enforce", "canary:50%", ("enforce", False), ("shadow", True)),
+        ("draft_only", "canary:50%", ("draft_only", False), ("shadow", True)),
+        ("canary:50%", "draft_only", ("draft_only", True), ("shadow", False)),
+        ("canary:50%", "enforce", ("enforce", False), ("shadow", False)),
+        ("shadow", "canary:50%", ("shadow", False), ("shadow", False)),
+    ],
+)
+def test_a_run_has_the_tightest_of_what_all_say_of_it(written, ordered, inside, outside):
+    """And it is said whose word it is: the policy's, or by which order."""
+    state = ControlState().apply(order(ordered, value="w"), 0)
+    for shared, (mode, by_order) in ((True, inside), (False, outside)):
+        run = next(run for run in RUNS if (of_run("canary:50%", run) == "enforce") is shared)
+        found, said = state.mode("default", "w", run, written)
+        assert (found, said is not None) == (mode, by_order)
 
 
 @pytest.mark.parametrize(
@@ -69,18 +146,19 @@ def test_no_order_lets_through_what_the_policy_does_not(words, written):
 )
 def test_an_order_holds_for_what_it_names(scope, value, holds):
     """As a kill does: a bare name is every tenant's."""
-    mode, by = ControlState().apply(order("read_only", scope, value), 0).mode("acme", "billing", "enforce")
+    state = ControlState().apply(order("read_only", scope, value), 0)
+    mode, said = state.mode("acme", "billing", "r", "enforce")
     assert (mode == "read_only") is holds
-    assert by == ("ordered by c7: odd refunds" if holds else "")
+    assert (said.because if said else "") == ("ordered by c7: odd refunds" if holds else "")
 
 
 def test_an_order_is_taken_back_for_exactly_what_it_named():
     """Another that stands goes on holding."""
     state = ControlState().apply(order("read_only"), 0).apply(order("read_only", "tenant", "acme"), 1)
     state = state.apply(order("enforce"), 2)
-    assert state.mode("acme", "billing", "enforce")[0] == "read_only"
+    assert state.mode("acme", "billing", "r", "enforce")[0] == "read_only"
     state = state.apply(order("enforce", "tenant", "acme"), 3)
-    assert state.mode("acme", "billing", "enforce") == ("enforce", "")
+    assert state.mode("acme", "billing", "r", "enforce") == ("enforce", None)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +173,15 @@ def test_an_order_is_taken_back_for_exactly_what_it_named():
         (["read_only", "enforce", "read_only"], "enforce", 2, True),
         (["read_only", "enforce", "read_only"], "enforce", 4, False),
         (["read_only"], "read_only", 1, False),
+        ([], "canary:10%", 0, False),
+        (["draft_only"], "canary:10%", 0, True),
+        (["draft_only"], "canary:10%", 2, False),
+        (["canary:10%"], "canary:10%", 0, False),
+        (["canary:10%"], "canary:9%", 0, False),
+        (["canary:10%"], "canary:11%", 0, True),
+        (["canary:10%"], "draft_only", 0, True),
+        (["canary:10%"], "draft_only", 2, False),
+        (["canary:10%"], "shadow", 0, False),
     ],
 )
 def test_what_loosens_follows_on_what_stands(standing, mode, version, stale):
@@ -126,6 +213,9 @@ def test_an_ordered_mode_is_the_workflows(tool, codes, case, world):
         ("shadow", ["draft_only"], [Code.DRAFTED]),
         ("read_only", ["shadow"], [Code.READ_ONLY]),
         ("enforce", ["shadow"], []),
+        ("shadow", ["canary:1%"], []),
+        ("read_only", ["canary:1%"], [Code.READ_ONLY]),
+        ("enforce", ["canary:1%", "draft_only"], [Code.DRAFTED]),
     ],
 )
 def test_in_shadow_everything_else_that_holds_is_told(written, ordered, would, case, world):
@@ -143,7 +233,23 @@ def test_in_shadow_everything_else_that_holds_is_told(written, ordered, would, c
     assert [reason.code for reason in judged.shadow_reasons] == would
 
 
+def test_a_canary_that_was_ordered_is_told_by_whose_order(case, world):
+    """The run is in shadow, not the workflow; others of it go on as before."""
+    state = ControlState().apply(order("canary:50%", value="billing_adjustments_v3"), 0)
+    around = world(control=state)
+    names = ("default", "billing_adjustments_v3")
+    for run in RUNS[:20]:
+        judged = judge(case(tool="read_invoice", run_id=run), around)
+        if modes.mode_of_run("canary:50%", *names, run) == "enforce":
+            assert judged.verdict == "APPROVE"
+        else:
+            (reason,) = judged.reasons
+            assert (
+                reason.because == "this run is not one that the canary enforces (ordered by c7: odd refunds)"
+            )
+
+
 def test_the_watch_may_order_shadow_and_not_take_it_back():
-    """It commands nothing, so it is the tightest; a kill, which the watch may say as well, stops no less."""
+    """It commands nothing, so it is the tightest."""
     assert not ControlState().loosens(order("shadow"))
     assert ControlState().apply(order("shadow"), 0).loosens(order("enforce", version=1))

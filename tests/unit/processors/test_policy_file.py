@@ -26,6 +26,11 @@ FULL = {
         "rates": [{"scope": "agent", "max": 5, "per": "1m", "burst": 2}],
         "blast_radius": [{"scope": "tenant", "records": "a.b", "max": 5, "window": "1d"}],
         "attempts": {"run": {"max": 5, "per": "1s"}},
+        "on_breach": [
+            {"slo": "success_rate", "min": 0.95, "error_budget": "30d", "then": "demote"},
+            {"slo": "unit_cost", "max_usd": "0.50", "window": "1d", "min_count": 5, "then": "alert"},
+        ],
+        "review_share": 0.05,
         "logging": {"capture": ["tool_name"], "retention_days": 30},
         "redact": ["a.b"],
     }
@@ -52,6 +57,9 @@ def test_the_schema_accepts_a_full_policy():
         {"workflow_id": "a/b"},
         {"limits": {"max_cost_usd": -1}},
         {"rates": [{"scope": "run", "max": 1, "per": "minute"}]},
+        {"on_breach": [{"slo": "speed", "max": 0.1, "window": "1h", "then": "alert"}]},
+        {"on_breach": [{"slo": "denial_rate", "max": 1.1, "window": "1h", "then": "alert"}]},
+        {"review_share": 2},
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses(change):

@@ -32,7 +32,7 @@ POLICY = b"policy: {workflow_id: w, allowed_tools: [look, pay]}"
 
 def entries(text=TOOLS):
     """The entries of a catalogue."""
-    _, model, problems = read_file("tools.yaml", text.encode(), CatalogueFile, {"": frozenset()})
+    _, model, problems = read_file("tools.yaml", text.encode(), CatalogueFile)
     assert model is not None, problems
     return model.tools
 

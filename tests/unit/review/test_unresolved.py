@@ -8,7 +8,6 @@ from silent import Silent
 
 from toolgate.processors.case import Envelope
 from toolgate.review.queue import Queue
-from toolgate.review.unresolved import Unresolved
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import AuditEvent, Op, Reason
@@ -140,12 +139,12 @@ def test_what_was_never_begun_is_forgotten():
 
 def test_nothing_is_passed_over_because_nobody_says_what_it_is():
     """A command that is begun would be missed for good; the same records are given again."""
-    made = Unresolved(Silent())
+    made = Queue(Silent())
     newer = Envelope("audit", 0, 1, NOW, b"r", b"\x00\x00\x01\x00\x00rest")
     known = Envelope("audit", 0, 0, NOW, b"r", Codec(AuditEvent).encode(APPROVED))
     with pytest.raises(RetryError, match=r"audit\[0\] at 1: .*no answer"):
-        made.take([known, newer])
+        made.take("audit", [known, newer])
     begun = changed(SAID, note="started")
     rest = [known, Envelope("audit", 0, 1, NOW, b"r", Codec(AuditEvent).encode(begun))]
-    made.take([*rest, Envelope("audit", 0, 2, NOW, b"r", b"noise")])
-    assert [(one.command_id, one.started) for one in made.commands.values()] == [("0-7", True)]
+    made.take("audit", [*rest, Envelope("audit", 0, 2, NOW, b"r", b"noise")])
+    assert [(one.command_id, one.started) for one in made.unresolved.commands.values()] == [("0-7", True)]

@@ -29,10 +29,10 @@ def test_every_bundled_schema_has_an_id_and_is_found_by_it():
 def test_ids_stay_when_a_schema_comes_in_between():
     """A new schema gets the next id, wherever it stands in the order."""
     rows = registry.build([])
-    before = [row for row in rows if row["subject"] != "results-value"]
+    before = [row for row in rows if row["subject"] != "contracts-value"]
     after = {row["subject"]: row["id"] for row in registry.build(before)}
     assert {row["subject"]: row["id"] for row in before}.items() <= after.items()
-    assert after["results-value"] == rows[-1]["id"] + 1
+    assert after["contracts-value"] == rows[-1]["id"] + 1
 
 
 @pytest.mark.parametrize("change", [{"fingerprint": "0" * 64}, {"version": 9}, {"subject": "gone-value"}])

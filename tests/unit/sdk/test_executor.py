@@ -13,6 +13,7 @@ from toolgate.processors.keyring import ExecutorKey
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Command, Result
+from toolgate.schemas.strict_json import digest
 from toolgate.sdk import executor as executor_module
 from toolgate.sdk import reports as module
 from toolgate.sdk.answer import Answer, ToolError
@@ -135,7 +136,20 @@ def test_started_and_the_place_are_committed_before_the_effect(idempotent):
     assert seen == [[(["started"], {2: 8})]]
     assert kafka.story == [(["started"], {2: 8}), "ok"]
     assert kafka.end == Result(
-        "2-7", "i-1", "run-1", "pay", "d", "ok", "desk", '{"paid":true}', kafka.end.body_digest
+        "2-7",
+        "i-1",
+        "run-1",
+        "pay",
+        "d",
+        "ok",
+        "desk",
+        '{"paid":true}',
+        kafka.end.body_digest,
+        tenant="acme",
+        workflow_id="w",
+        policy_digest="p",
+        approved_at=COMMAND.approved_at,
+        params_digest=digest(b"{}"),
     )
 
 

@@ -47,7 +47,7 @@ def test_the_gate_has_its_group_and_its_transactions():
     assert may("gate", "Write", "transactional-id", SETTINGS.transactional_id(7))
     assert may("gate", "Write", "transactional-id", "p-snapshots")
     assert all(may("gate", "DescribeConfigs", "topic", SETTINGS.topic(topic.name)) for topic in TOPICS)
-    assert {topic.name for topic in TOPICS if "gate" not in (*topic.writers, *topic.readers)} == set()
+    assert {topic.name for topic in TOPICS if "gate" not in (*topic.writers, *topic.readers)} == {"reviews"}
 
 
 def test_an_executor_has_its_group_and_its_transactions():

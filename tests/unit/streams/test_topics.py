@@ -11,6 +11,7 @@ from toolgate.streams.topics import BY_NAME, FOREVER, TOPICS, as_markdown
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "topics.md"
 AGENT_SIDE = ["intents", "contracts", "results", "votes", "ticks", "control"]
+OTHERS = ["reviews"]  # written record by record as inputs are, and not read by the gate
 
 
 def test_the_page_is_made_from_the_table():
@@ -20,7 +21,7 @@ def test_the_page_is_made_from_the_table():
 
 def test_names_are_unique():
     """One row for one name."""
-    assert len(BY_NAME) == len(TOPICS) == 20
+    assert len(BY_NAME) == len(TOPICS) == 21
 
 
 def test_time_is_the_brokers_everywhere():
@@ -28,7 +29,7 @@ def test_time_is_the_brokers_everywhere():
     assert {topic.timestamp_type for topic in TOPICS} == {"LogAppendTime"}
 
 
-@pytest.mark.parametrize("name", AGENT_SIDE)
+@pytest.mark.parametrize("name", [*AGENT_SIDE, *OTHERS])
 def test_inputs_are_small_and_never_compressed(name):
     """A few kilobytes of gzip must not become hundreds of megabytes in the gate."""
     size = 262_144 if name == "votes" else 131_072  # a vote carries the intent that it is about
@@ -53,6 +54,14 @@ def test_agents_write_intents_and_nothing_else():
     """The agent's only way to the outside is through a decision."""
     assert [topic.name for topic in TOPICS if "agent" in topic.writers] == ["intents"]
     assert "agent" not in BY_NAME["commands"].readers
+
+
+def test_people_write_reviews_and_the_gate_reads_none():
+    """What is found afterwards decides nothing; it lies beside the pulses of its workflow."""
+    topic = BY_NAME["reviews"]
+    assert (topic.key, topic.co_partitioned) == ("workflow_id", True)
+    assert topic.writers == ("approver", "operator")
+    assert "gate" not in topic.readers
 
 
 def test_the_audit_lies_beside_its_inputs():

@@ -7,6 +7,7 @@ import json
 import pytest
 from past import approved, at, started, with_op
 
+from toolgate.processors.modes import mode_of_run
 from toolgate.schemas.codec import Codec, body_digest
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Control, Op
@@ -198,15 +199,20 @@ def test_a_control_position_that_goes_back(past):
         {"kind": "kill", "scope": "agent", "value": "a"},
         {"kind": "kill", "scope": "system", "value": "bank"},
         {"kind": "mode", "scope": "tenant", "value": "default", "mode": "shadow"},
+        {"kind": "mode", "scope": "workflow", "value": "w", "mode": "canary:50%"},
     ],
     ids=str,
 )
 def test_an_approval_under_a_kill(past, word):
-    """Whatever scope it has, and an order to shadow: the first approval that it covers is named first."""
+    """Whatever scope it has, and an order that has its run in shadow: the first that it covers is named first."""
     offset = past.events(lambda e: e.after is not None)[0].offset
     covered = past.events(lambda e: e.verdict == "APPROVE" and e.ctl > offset)
     if word["scope"] == "system":
         covered = [e for e in covered if e.tool in {"look", "pay"} and not e.dry_run]  # by its command
+    if word.get("mode", "").startswith("canary"):
+        names = [(e, ("default", "w", e.run_id)) for e in covered]
+        covered = [e for e, of in names if mode_of_run(word["mode"], *of) == "shadow"]
+        assert 0 < len(covered) < len(names)
     say(past, offset, **word)
     assert past.wrong() == {"kill": [at(event) for event in covered][:20]}
 

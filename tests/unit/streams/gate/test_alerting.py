@@ -49,7 +49,7 @@ def test_each_command_under_a_grant_is_alerted():
         workflow_id="w",
         run_id="r",
         subject="2-7",
-        summary="pay in run r of workflow w was approved under grant g1: double charges",
+        summary="pay in run r of workflow w was approved under grant g1",
         evidence=alert.evidence,
         seq=12,
         clk=1_001,
@@ -59,6 +59,7 @@ def test_each_command_under_a_grant_is_alerted():
         "cost_micros": 50_000,
         "grant": "g1",
         "issued_by": ["ann", "ben"],
+        "reason": "double charges",
         "tool": "pay",
         "waived": [{"code": "RULE_DENIED", "rule": "large"}],
     }
@@ -78,21 +79,21 @@ def test_what_the_policy_allows_alerts_nobody():
             "grant",
             "critical",
             ("acme", "w", ""),
-            "workflow acme/w may call pay, ma* until 2026-09-21T14:13:20Z, by ann and ben: double charges",
+            "workflow acme/w may call pay, ma* until 2026-09-21T14:13:20Z, by ann and ben",
         ),
         (
             changed(WORD, scope="run", value="r1"),
             "grant",
             "critical",
             ("", "", "r1"),
-            "run r1 may call pay, ma* until 2026-09-21T14:13:20Z, by ann and ben: double charges",
+            "run r1 may call pay, ma* until 2026-09-21T14:13:20Z, by ann and ben",
         ),
         (
             changed(WORD, tools=(), expires_at=None, issued_by=("ann",), reason="all is well"),
             "grant_ended",
             "info",
             ("acme", "w", ""),
-            "workflow acme/w has no grant any more, by ann: all is well",
+            "workflow acme/w has no grant any more, by ann",
         ),
     ],
 )
@@ -100,10 +101,11 @@ def test_a_grant_and_its_end_are_alerted(word, kind, severity, where, summary):
     """From the seq on from which they hold, under the record's place, which nobody can choose."""
     alert = told(word)
     assert (alert.alert_id, alert.subject, alert.seq, alert.clk) == ("control/5", "g1", 12, 1_001)
-    assert (alert.kind, alert.severity, alert.summary) == (kind, severity, summary)
+    assert (alert.kind, alert.severity, alert.summary) == (kind, severity, summary)  # names, nobody's words
     assert (alert.tenant, alert.workflow_id, alert.run_id) == where
     assert json.loads(alert.evidence) == {
         "issued_by": list(word.issued_by),
+        "reason": word.reason,
         "tools": list(word.tools),
         "expires_at": word.expires_at,
     }

@@ -127,7 +127,7 @@ def test_counts_results_and_money_that_nothing_covered():
     assert value(metrics, "toolgate_results_total", note="uncovered") == 1
     assert value(metrics, "toolgate_results_total", note="started") == 1
     assert value(metrics, "toolgate_uncovered_usd_total", scope="tenant") == 2.0
-    assert value(metrics, "toolgate_uncovered_usd_total", scope="run") is None
+    assert value(metrics, "toolgate_uncovered_usd_total", scope="run") == 0
     assert value(metrics, "toolgate_uncovered_usd_total", scope="other") == 0.00001
 
 

@@ -20,11 +20,12 @@ from toolgate.schemas.bundle import INPUT_BYTES_MAX, OUTPUT_BYTES_MAX, SUBJECTS
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Control, Intent, Pulse, Visible
+from toolgate.schemas.records import Balance, Control, Intent, Pulse, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
-from toolgate.streams.gate.rollups import Rollups
+from toolgate.streams.gate.pulses import pulse_of
+from toolgate.streams.gate.rollups import Rollup, Rollups
 from toolgate.streams.ledger.accounts import Accounts
 from toolgate.streams.ledger.taking import take
 from toolgate.streams.ports import Ask, Decision, Reply
@@ -208,13 +209,27 @@ def test_an_approval_for_which_many_rules_are_waived_is_within_its_bound():
     assert sizes["audit"] <= decision_bytes(case) + OUTPUT_BYTES_MAX - DECISION_BYTES_MAX
 
 
-def test_a_pulse_that_names_every_tool_of_a_batch_is_written():
-    """The largest batch that the settings allow, each of its intents for another tool with a long name."""
+def test_a_pulse_that_names_every_tool_of_a_batch_is_written(largest):
+    """The largest batch that the settings allow, each input for another tool with a long name."""
     most = Settings.model_fields["batch_size"].metadata[1].le
-    tools = {f"{n:0128}": most for n in range(most)}
-    codes = {code.value: most for code in Code}
-    partitions = ",".join(map(str, range(1024)))
-    pulse = Pulse(LONG, LONG, partitions, NOW, most, 0, most, 0, 0, 0, 0, AMOUNT_MAX, codes, tools)
+    labels = [claim.label for claim in largest.claims]
+    rollup = Rollup(NOW, set(range(1024)), most)
+    for verdict in Verdict:
+        rollup.verdicts[verdict.value] = rollup.would_have[verdict.value] = most
+    rollup.codes.update({code.value: most for code in Code})
+    # An input is about one tool: what is called and what has failed are not the same ones.
+    rollup.tools.update({f"{n:0128}": most for n in range(most // 2)})
+    rollup.tool_errors.update({f"{n:0128}": most for n in range(most // 2, most)})
+    rollup.records.update(range(AMOUNT_MAX, AMOUNT_MAX // 10**6, -AMOUNT_MAX // most))
+    rollup.records.update(range(most))
+    rollup.cost_micros = rollup.settled_micros = rollup.detection_ms = AMOUNT_MAX
+    rollup.levels = {
+        (label.rule, ""): (label, Balance("a" * ACCOUNT_BYTES_MAX, label.unit, AMOUNT_MAX, AMOUNT_MAX))
+        for label in labels
+    }
+    pulse = pulse_of((LONG, LONG, LONG), rollup)
+    assert (len(pulse.tools) + len(pulse.tool_errors), len(pulse.levels) > 20) == (most, True)
+    assert len(pulse.records) <= 100 + 90 * 14
     assert len(Codec(Pulse).encode(pulse)) <= OUTPUT_BYTES_MAX
 
 

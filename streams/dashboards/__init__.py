@@ -1,0 +1,1 @@
+"""The dashboards of ops/grafana, made from a list of panels."""

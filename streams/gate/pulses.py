@@ -1,0 +1,80 @@
+"""Pulses: from what a batch did for a workflow to the record that says so. Pure.
+
+Its size is bounded: an input adds at most one tool, and there are few words, rules and rounded numbers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.schemas.enums import Verdict
+from toolgate.schemas.records import Level, Pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from toolgate.processors.claims import Label
+    from toolgate.schemas.records import Balance
+    from toolgate.streams.gate.rollups import Owner, Rollup
+
+
+_EXACT_MAX = 100  # records that are counted one by one
+
+
+def pulse_of(owner: Owner, rollup: Rollup) -> Pulse:
+    """The record of a rollup; amounts that no pulse could hold are told as the largest that there may be."""
+    tenant, workflow_id, policy_digest = owner
+    verdicts = rollup.verdicts
+    return Pulse(
+        tenant=tenant,
+        workflow_id=workflow_id,
+        partition_set=",".join(map(str, sorted(rollup.partitions))),
+        clk=rollup.clk,
+        intents=rollup.intents,
+        approved=verdicts[Verdict.APPROVE],
+        denied=verdicts[Verdict.DENY],
+        held=verdicts[Verdict.HOLD],
+        drafted=verdicts[Verdict.DRAFT],
+        quarantined=verdicts[Verdict.QUARANTINE],
+        duplicates=verdicts[Verdict.DUPLICATE],
+        cost_micros=min(rollup.cost_micros, AMOUNT_MAX),
+        codes=dict(rollup.codes),
+        tools=dict(rollup.tools),
+        would_have=dict(rollup.would_have),
+        policy_digest=policy_digest,
+        finished=dict(rollup.finished),
+        results=dict(rollup.results),
+        tool_errors=dict(rollup.tool_errors),
+        words=dict(rollup.words),
+        settled_micros=min(rollup.settled_micros, AMOUNT_MAX),
+        detected=rollup.detected,
+        detection_ms=rollup.detection_ms,
+        detection_ms_max=rollup.detection_ms_max,
+        records=_histogram(rollup.records),
+        levels=_fullest(rollup.levels.values()),
+    )
+
+
+def _histogram(records: Mapping[int, int]) -> dict[str, int]:
+    """Numbers above 100 are rounded up to two digits, so that a pulse names few."""
+    found: Counter[str] = Counter()
+    for count, calls in sorted(records.items()):
+        unit = 10 ** (len(str(count)) - 2) if count > _EXACT_MAX else 1
+        found[str(-(-count // unit) * unit)] += calls
+    return dict(found)
+
+
+def _fullest(accounts: Iterable[tuple[Label, Balance]]) -> tuple[Level, ...]:
+    """Of each rule the account of which the largest part is used; of several the first that was seen."""
+    fullest: dict[str, tuple[float, Label, Balance]] = {}
+    for label, balance in accounts:
+        part = balance.used / balance.max if balance.max else 1.0
+        found = fullest.get(label.rule)
+        if found is None or part > found[0]:
+            fullest[label.rule] = part, label, balance
+    return tuple(
+        Level(rule, label.scope, balance.account, balance.unit, balance.used, balance.max)
+        for rule, (_, label, balance) in sorted(fullest.items())
+    )
