@@ -1,0 +1,232 @@
+"""Figures: rows by workflow, version and time; which of them a pulse changes, and what they come to over a window.
+
+Each pulse goes into its minute, its quarter of an hour, and the row that holds everything. Windows hop by a minute: one
+of up to an hour and a half is the sum of its minutes, a longer one the sum of the quarters that have not ended before
+it began. So one table serves every window, each record is written three times however many windows there are, and each
+row carries the mark that makes it idempotent. All pulses of a workflow are in one partition, and so are its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from toolgate.streams.watch.rows import Row, packed, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from toolgate.schemas.records import Pulse, Review
+
+MINUTE_MS, QUARTER_MS = 60_000, 900_000
+MINUTES_KEPT, QUARTERS_KEPT = 90, 673  # seven days, and the quarter that has begun
+VERSIONS_KEPT = 8  # of one workflow
+EVER, MINUTE, QUARTER = "e", "m", "q"
+_STEP_MS = {MINUTE: MINUTE_MS, QUARTER: QUARTER_MS}
+_KEPT = {MINUTE: MINUTES_KEPT, QUARTER: QUARTERS_KEPT}
+
+
+class Key(NamedTuple):
+    """Whose row, and of when: `start` is in epoch milliseconds, 0 for all time."""
+
+    partition: int
+    tenant: str
+    workflow_id: str
+    version: str  # digest of the policy set
+    grain: str
+    start: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Key).decode
+
+
+def packed_key(key: Key) -> bytes:
+    """As a table keeps it."""
+    return _encode(key)
+
+
+def unpacked_key(value: bytes) -> Key:
+    """The key that was packed."""
+    return _decode(value)
+
+
+class Change(NamedTuple):
+    """What a table has to write: a row, or None where the key goes."""
+
+    key: Key
+    row: Row | None
+
+
+@dataclass(slots=True)
+class Version:
+    """The rows of a workflow under one policy version."""
+
+    ever: Row = field(default_factory=Row)
+    minutes: dict[int, Row] = field(default_factory=dict)
+    quarters: dict[int, Row] = field(default_factory=dict)
+
+    def rows(self, grain: str) -> dict[int, Row]:
+        """By start."""
+        return self.minutes if grain == MINUTE else self.quarters
+
+
+@dataclass(slots=True)
+class Workflow:
+    """The rows of a workflow."""
+
+    partition: int
+    tenant: str
+    workflow_id: str
+    versions: dict[str, Version] = field(default_factory=dict)
+
+    @property
+    def clk(self) -> int:
+        """Ledger time of its newest pulse."""
+        return max((version.ever.clk for version in self.versions.values()), default=0)
+
+    def newest_versions(self) -> list[str]:
+        """Its versions, the one that was heard of last first."""
+        return sorted(self.versions, key=lambda name: (-self.versions[name].ever.clk, name))
+
+    def window(self, end_ms: int, length_ms: int, version: str | None = None) -> Row:
+        """The sum over a stretch of time that ends at `end_ms`, a full minute; of one version, or of all."""
+        whole = Row()
+        for row in self._rows(end_ms, length_ms, version):
+            whole.merge(row)
+        return whole
+
+    def minutes(self, end_ms: int, length_ms: int) -> Iterator[tuple[int, Row]]:
+        """Start and row of each minute of a window in which anything happened, over all versions, in order."""
+        starts = sorted({start for version in self.versions.values() for start in version.minutes})
+        for start in starts:
+            if end_ms - length_ms <= start < end_ms:
+                row = Row()
+                for version in self.versions.values():
+                    if start in version.minutes:
+                        row.merge(version.minutes[start])
+                yield start, row
+
+    def quarters(self, before_ms: int) -> Iterator[tuple[int, Row]]:
+        """Start and row of each quarter of an hour that had ended, over all versions, in order."""
+        starts = sorted({start for version in self.versions.values() for start in version.quarters})
+        for start in starts:
+            if start + QUARTER_MS <= before_ms:
+                row = Row()
+                for version in self.versions.values():
+                    if start in version.quarters:
+                        row.merge(version.quarters[start])
+                yield start, row
+
+    def _rows(self, end_ms: int, length_ms: int, version: str | None) -> Iterator[Row]:
+        grain = MINUTE if length_ms <= MINUTES_KEPT * MINUTE_MS else QUARTER
+        step_ms, begin_ms = _STEP_MS[grain], end_ms - length_ms
+        wanted = self.versions.values() if version is None else [self.versions.get(version, Version())]
+        found = [
+            (start, row)
+            for one in wanted
+            for start, row in one.rows(grain).items()
+            if start + step_ms > begin_ms and start < end_ms
+        ]
+        yield from (row for _, row in sorted(found, key=lambda pair: (pair[0], pair[1].clk)))
+
+
+class Figures:
+    """The workflows of some partitions."""
+
+    def __init__(self) -> None:
+        self.workflows: dict[tuple[int, str, str], Workflow] = {}
+
+    def take(self, partition: int, offset: int, pulse: Pulse) -> list[Change]:
+        """Add the pulse at a place; what a table has to write of it. Nothing where it was added before."""
+        whose = Key(partition, pulse.tenant, pulse.workflow_id, pulse.policy_digest, EVER, 0)
+        return self._change(whose, pulse.clk, lambda row: row.take(pulse, offset))
+
+    def hear(self, partition: int, offset: int, review: Review, time_ms: int) -> list[Change]:
+        """Add what somebody found in completed work, at the time when it was said."""
+        whose = Key(partition, review.tenant, review.workflow_id, review.policy_digest, EVER, 0)
+        return self._change(whose, time_ms, lambda row: row.hear(review, offset, review.approved_at, time_ms))
+
+    def _change(self, whose: Key, time_ms: int, add: Callable[[Row], bool]) -> list[Change]:
+        version = self._version(whose)
+        changes = [Change(whose, version.ever)] if add(version.ever) else []
+        for grain, step_ms in _STEP_MS.items():
+            rows, start = version.rows(grain), time_ms - time_ms % step_ms
+            if start not in rows:
+                rows[start] = Row()
+                changes += self._forget(whose, grain, rows)
+            if start in rows and add(rows[start]):
+                changes.append(Change(whose._replace(grain=grain, start=start), rows[start]))
+        return changes + self._forget_versions(whose)
+
+    def load(self, key: Key, row: Row) -> None:
+        """Put a row back, as a table had it."""
+        version = self._version(key)
+        if key.grain == EVER:
+            version.ever = row
+        else:
+            version.rows(key.grain)[key.start] = row
+
+    def of(self, partition: int) -> list[Workflow]:
+        """The workflows of a partition."""
+        return [one for whose, one in self.workflows.items() if whose[0] == partition]
+
+    def all_rows(self) -> Iterator[tuple[Key, Row]]:
+        """Every row, for comparisons."""
+        for whose, workflow in self.workflows.items():
+            for name, version in workflow.versions.items():
+                yield Key(*whose, name, EVER, 0), version.ever
+                for grain in _STEP_MS:
+                    for start, row in version.rows(grain).items():
+                        yield Key(*whose, name, grain, start), row
+
+    def _version(self, key: Key) -> Version:
+        whose = key[:3]
+        workflow = self.workflows.get(whose)
+        if workflow is None:
+            workflow = self.workflows[whose] = Workflow(*whose)
+        return workflow.versions.setdefault(key.version, Version())
+
+    def _forget(self, whose: Key, grain: str, rows: dict[int, Row]) -> list[Change]:
+        """Drop what is older than is kept; also the row that was just begun, of a pulse that comes so late."""
+        oldest = max(rows) - (_KEPT[grain] - 1) * _STEP_MS[grain]
+        gone = {start: rows.pop(start) for start in list(rows) if start < oldest}
+        # The row that was just begun is in no table.
+        return [
+            Change(whose._replace(grain=grain, start=start), None)
+            for start, row in gone.items()
+            if row.pulses
+        ]
+
+    def _forget_versions(self, whose: Key) -> list[Change]:
+        workflow = self.workflows[whose[:3]]
+        if len(workflow.versions) <= VERSIONS_KEPT:
+            return []
+        changes = []
+        for name in workflow.newest_versions()[VERSIONS_KEPT:]:
+            version = workflow.versions.pop(name)
+            its = whose._replace(version=name)
+            changes.append(Change(its, None))
+            for grain in _STEP_MS:
+                changes += [
+                    Change(its._replace(grain=grain, start=start), None) for start in version.rows(grain)
+                ]
+        return changes
+
+
+def loaded(table: Mapping[bytes, bytes], partitions: Collection[int]) -> Figures:
+    """The figures of some partitions, as a table has them."""
+    figures = Figures()
+    for key, row in table.items():
+        found = unpacked_key(key)
+        if found.partition in partitions:
+            figures.load(found, unpacked(row))
+    return figures
+
+
+def written(changes: Iterable[Change]) -> Iterator[tuple[bytes, bytes | None]]:
+    """Changes as a table takes them."""
+    for key, row in changes:
+        yield packed_key(key), None if row is None else packed(row)

@@ -1,0 +1,149 @@
+"""Rows: what happened to one workflow, under one policy version, in one stretch of time. Sums of pulses, and pure.
+
+A row knows the offset of the last pulse that it holds: added again, a pulse changes nothing. So a table of rows may be
+fed at least once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolgate.schemas.records import Pulse, Review
+
+# Of a pulse, what is summed as it is, and what is summed by name.
+_COUNTS = (
+    "intents",
+    "approved",
+    "denied",
+    "held",
+    "drafted",
+    "quarantined",
+    "duplicates",
+    "cost_micros",
+    "settled_micros",
+    "detected",
+    "detection_ms",
+)
+_TALLIES = ("codes", "tools", "would_have", "finished", "results", "tool_errors", "words", "records")
+
+
+class Level(msgspec.Struct, array_like=True, frozen=True):
+    """How full the fullest account of a limit was, `used` and `max` in `unit`."""
+
+    rule: str
+    scope: str
+    account: str
+    unit: str
+    used: int
+    max: int
+
+    @property
+    def share(self) -> float:
+        """Of `max`; 1 where nothing is allowed."""
+        return self.used / self.max if self.max else 1.0
+
+
+class Row(msgspec.Struct, array_like=True):
+    """Sums over pulses; money in micro-dollars. New fields go to the end: rows of an older version are read."""
+
+    mark: int = -1  # offset of the last pulse
+    told: int = -1  # offset of the last review
+    pulses: int = 0
+    clk: int = 0  # ledger time of the newest
+    intents: int = 0
+    approved: int = 0
+    denied: int = 0
+    held: int = 0
+    drafted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    cost_micros: int = 0
+    settled_micros: int = 0
+    detected: int = 0
+    detection_ms: int = 0
+    detection_ms_max: int = 0
+    codes: dict[str, int] = {}
+    tools: dict[str, int] = {}
+    would_have: dict[str, int] = {}
+    finished: dict[str, int] = {}
+    results: dict[str, int] = {}
+    tool_errors: dict[str, int] = {}
+    words: dict[str, int] = {}
+    records: dict[str, int] = {}
+    levels: dict[str, Level] = {}
+    findings: dict[str, int] = {}  # what people found in completed work -> commands
+    review_minutes: int = 0
+
+    def take(self, pulse: Pulse, offset: int) -> bool:
+        """Add the pulse at an offset of its partition; False where it, or a later one, was added before."""
+        if offset <= self.mark:
+            return False
+        self.mark = offset
+        self.pulses += 1
+        self.clk = max(self.clk, pulse.clk)
+        self._add(pulse)
+        for level in pulse.levels:
+            self._fullest(Level(level.rule, level.scope, level.account, level.unit, level.used, level.max))
+        return True
+
+    def hear(self, review: Review, offset: int, approved_at: int, time_ms: int) -> bool:
+        """Add what somebody found in completed work; False where it was added before.
+
+        A command that is found wrong was detected then, counted from its approval.
+        """
+        if offset <= self.told:
+            return False
+        self.told = offset
+        self.findings[review.finding] = self.findings.get(review.finding, 0) + 1
+        self.review_minutes += review.minutes
+        if review.finding == "wrong" and approved_at:
+            took = max(0, time_ms - approved_at)
+            self.detected += 1
+            self.detection_ms += took
+            self.detection_ms_max = max(self.detection_ms_max, took)
+        return True
+
+    def merge(self, other: Row) -> None:
+        """Add a later row. Its levels stand for those of the same limit."""
+        self.pulses += other.pulses
+        self.clk = max(self.clk, other.clk)
+        self._add(other)
+        self.levels.update(other.levels)
+        _sum(self.findings, other.findings)
+        self.review_minutes += other.review_minutes
+
+    def _add(self, other: Any) -> None:
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in _TALLIES:
+            _sum(getattr(self, name), getattr(other, name))
+        self.detection_ms_max = max(self.detection_ms_max, other.detection_ms_max)
+
+    def _fullest(self, level: Level) -> None:
+        standing = self.levels.get(level.rule)
+        if standing is None or standing.account == level.account or level.share >= standing.share:
+            self.levels[level.rule] = level
+
+
+def _sum(into: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, count in more.items():
+        into[name] = into.get(name, 0) + count
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Row).decode
+
+
+def packed(row: Row) -> bytes:
+    """As a table keeps it."""
+    return _encode(row)
+
+
+def unpacked(value: bytes) -> Row:
+    """The row that was packed. Raises msgspec.DecodeError on anything else."""
+    return _decode(value)

@@ -1,0 +1,125 @@
+"""Standing: what control and policies say now, read beside the application by a thread of its own.
+
+The watch needs it to know what is promised (`on_breach`, `warn_at`, `review_share`), on which rung a workflow stands,
+and to say a word of its own. It is read as the gate reads it, so a word that the gate would refuse is not written.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from toolgate.processors.control_state import MODE, ControlState
+from toolgate.streams.errors import ToolgateError
+from toolgate.streams.ports import LedgerError, RetryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from toolgate.processors.policy import PolicySet, WorkflowPolicy
+    from toolgate.schemas.records import Control
+    from toolgate.streams.operating import Operating, Signer
+
+_EVERY_S = 2.0
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds. By scope and value, in epoch milliseconds: when a mode was last ordered, and last loosened."""
+
+    state: ControlState = field(default_factory=ControlState)
+    policies: PolicySet | None = None
+    moved: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    raised: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def policy(self, tenant: str, workflow_id: str) -> WorkflowPolicy | None:
+        """The policy that is in force for a workflow; None where nobody can say, or none is."""
+        return self.policies.for_workflow(tenant, workflow_id) if self.policies else None
+
+
+class Follower:
+    """Keeps a `Standing` current as long as it is entered, and says words in between. A context manager.
+
+    Args:
+        operating: the control and policies topics; used by this object's thread alone.
+        fallback: the set of the folder that is in force until one is activated; None where there is none.
+    """
+
+    def __init__(self, operating: Operating, fallback: PolicySet | None) -> None:
+        self._operating = operating
+        self._fallback = fallback
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._standing = Standing(policies=fallback)
+        self._position = -1
+        self._thread = threading.Thread(target=self._follow, name="standing", daemon=True)
+        self.problem = ""  # why it is not current; "" while it is
+
+    def __enter__(self) -> Self:
+        self._read()  # whoever does not know what is promised has nothing to begin with
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+        self._operating.__exit__(kind, error, trace)
+
+    @property
+    def now(self) -> Standing:
+        """As it was last read."""
+        return self._standing
+
+    def say(
+        self, word: Callable[[ControlState], Control | None], signers: Mapping[str, Signer]
+    ) -> int | None:
+        """Say what a function makes of how things stand, if it makes anything; the record's offset.
+
+        Blocks until it stands. Raises as `Operating.say`.
+        """
+        with self._lock:
+            made = word(self._operating.standing())
+            offset = None if made is None else self._operating.say(made, signers)
+        self._look()
+        return offset
+
+    def _follow(self) -> None:
+        while not self._over.wait(_EVERY_S):
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            with self._lock:
+                self._read()
+        except (ToolgateError, RetryError, LedgerError) as error:
+            if not self.problem:
+                _log.warning("control cannot be read", why=str(error))
+            self.problem = str(error)
+        else:
+            self.problem = ""
+
+    def _read(self) -> None:
+        state = self._operating.standing()
+        if state.position == self._position:
+            return
+        moved: dict[tuple[str, str], int] = {}
+        raised: dict[tuple[str, str], int] = {}
+        before = ControlState()
+        for one in self._operating.history():
+            if one.word.kind != MODE or one.refused:
+                continue
+            target = (one.word.scope, one.word.value)
+            moved[target] = one.time_ms
+            if before.loosens(one.word):
+                raised[target] = one.time_ms
+            before = before.apply(one.word, one.offset)
+        digest = state.policy.digest
+        policies = self._operating.policies(digest) if digest else self._fallback
+        self._standing, self._position = Standing(state, policies, moved, raised), state.position

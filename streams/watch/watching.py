@@ -1,0 +1,127 @@
+"""Watching: what is made of what was folded: judgements, samples for review, and who is told.
+
+It keeps how each workflow stood last, for metrics; nothing that may be lost is kept here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from toolgate.processors.identity import check_review
+from toolgate.schemas.enums import AlertKind, ResultStatus, Severity
+from toolgate.schemas.records import Alert
+from toolgate.schemas.strict_json import dumps_canonical
+from toolgate.streams.watch import judging, ladder, sampling
+from toolgate.streams.watch.figures import QUARTER_MS
+from toolgate.streams.watch.reporting import demoted
+
+if TYPE_CHECKING:
+    from toolgate.processors.case import Envelope
+    from toolgate.processors.keyring import Keyring
+    from toolgate.schemas.records import Result, Review
+    from toolgate.streams.watch.figures import Workflow
+    from toolgate.streams.watch.judging import Judged
+    from toolgate.streams.watch.measures import Prices
+    from toolgate.streams.watch.reporting import Reporting
+    from toolgate.streams.watch.runs import Seen
+    from toolgate.streams.watch.standing import Follower
+
+_DONE = frozenset({ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN})
+_log = structlog.get_logger()
+
+
+class Watching:
+    """Judges, and has told.
+
+    Args:
+        follower: how control and policies stand.
+        reporting: who tells, and orders.
+        keyring: whose reviews count.
+        prices: of people's time.
+        seed: of the sample that people look at.
+        acts: whether it has a key to order with.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of
+        self,
+        follower: Follower,
+        reporting: Reporting,
+        keyring: Keyring,
+        prices: Prices,
+        *,
+        seed: bytes,
+        acts: bool,
+    ) -> None:
+        self.judged: dict[tuple[str, str], Judged] = {}
+        self._follower = follower
+        self._reporting = reporting
+        self._keyring = keyring
+        self._prices = prices
+        self._seed = seed
+        self._acts = acts
+
+    async def minute_over(self, workflow: Workflow, at_ms: int) -> None:
+        """Judge a workflow as of the end of a minute."""
+        standing, place = self._follower.now, (workflow.tenant, workflow.workflow_id)
+        found = judging.judge(workflow, standing, at_ms, self._prices)
+        before = self.judged.get(place)
+        if before is None or at_ms % QUARTER_MS == 0:
+            found.judged.rise = judging.rise(workflow, standing, at_ms, self._prices)
+        else:
+            found.judged.rise = before.rise
+        self.judged[place] = found.judged
+        await self._reporting.tell(found.alerts)
+        if found.demotion:
+            await self._reporting.tell([demoted(found.demotion, at_ms, acts=self._acts)])
+            self._reporting.order(found.demotion)
+
+    def look(self) -> None:
+        """See on which rung workflows stand by now: an order holds at once, whatever was judged before it."""
+        standing = self._follower.now
+        for (tenant, workflow_id), judged in self.judged.items():
+            judged.mode = judging.mode_of(tenant, workflow_id, standing)
+            judged.rung = ladder.rung(judged.mode)
+
+    async def repeated(self, seen: Seen) -> None:
+        """A run goes round in circles, or does not take no for an answer."""
+        await self._reporting.tell([judging.repeated(seen)])
+
+    async def completed(self, result: Result, time_ms: int) -> None:
+        """A command has ended: some are for people to look at."""
+        policy = self._follower.now.policy(result.tenant, result.workflow_id)
+        share_ppm = policy.review_share_ppm if policy else 0
+        if result.status in _DONE and sampling.chosen(result.command_id, share_ppm, self._seed):
+            await self._reporting.tell([_sample(result, share_ppm, time_ms)])
+
+    def believes(self, envelope: Envelope, review: Review) -> bool:
+        """Whether somebody who may say so says it."""
+        fault = check_review(self._keyring, envelope, review)
+        if fault:
+            _log.warning("a review does not count", offset=envelope.offset, why=fault)
+        return not fault
+
+
+def _sample(result: Result, share_ppm: int, time_ms: int) -> Alert:
+    return Alert(
+        alert_id=f"{AlertKind.SAMPLE}/{result.command_id}",
+        kind=AlertKind.SAMPLE.value,
+        severity=Severity.INFO.value,
+        tenant=result.tenant,
+        workflow_id=result.workflow_id,
+        run_id=result.run_id,
+        subject=result.command_id,
+        summary=f"{result.tool} in run {result.run_id} of workflow {result.workflow_id} was drawn for review",
+        evidence=dumps_canonical(
+            {
+                "tool": result.tool,
+                "status": result.status,
+                "policy_digest": result.policy_digest,
+                "approved_at": result.approved_at,
+                "share": share_ppm / 1_000_000,
+            }
+        ),
+        seq=0,
+        clk=time_ms,
+    )

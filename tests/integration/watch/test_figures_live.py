@@ -1,0 +1,149 @@
+"""The watch on a real Kafka: what is aborted is not counted, and neither crash nor rebalance changes a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from confluent_kafka import Producer
+from patience import until
+from pulses import BEGIN_MS, pulse
+from watch_process import WatchProcess
+
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import Pulse
+from toolgate.streams.log.kafka import KafkaLog
+from toolgate.streams.settings import producer_config
+from toolgate.streams.watch.figures import MINUTE_MS, Figures
+from toolgate.streams.watch.pages import sums
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from toolgate.streams.settings import Settings
+
+pytestmark = pytest.mark.real
+WORKFLOWS = tuple(f"desk-{n}" for n in range(6))
+
+
+class Gate:
+    """Writes pulses as a gate does: in transactions, some of which are aborted. Time in them is its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._topic = settings.topic("pulse")
+        self._producer = Producer(producer_config(settings, 0) | {"log_level": 0})
+        self._producer.init_transactions()
+        self._codec = Codec(Pulse)
+        self._clk = BEGIN_MS
+
+    def batches(self, count: int, *, commits: bool = True, step_ms: int = 1_000) -> None:
+        """So many batches, each with a rollup of every workflow."""
+        for n in range(count):
+            self._clk += step_ms
+            self._producer.begin_transaction()
+            for place, workflow in enumerate(WORKFLOWS):
+                tools, version = (
+                    {"look": n % 5 + 1, "pay": place + 1},
+                    f"v{self._clk // (90 * MINUTE_MS) % 3}",
+                )
+                rollup = pulse(self._clk, workflow, version, intents=n % 7 + 1, denied=n % 2, tools=tools)
+                self._producer.produce(self._topic, self._codec.encode(rollup), workflow.encode())
+            if commits:
+                self._producer.commit_transaction()
+            else:
+                self._producer.flush()  # the records are there, and must not be read
+                self._producer.abort_transaction()
+
+
+@pytest.fixture
+def gate(settings: Settings) -> Gate:
+    """One that has written nothing yet."""
+    return Gate(settings)
+
+
+@pytest.fixture
+def watch(settings: Settings, tmp_path: Path) -> Iterator[Callable[[], WatchProcess]]:
+    """Starts watches; none outlives the test."""
+    environment = {
+        "TOOLGATE_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "TOOLGATE_PREFIX": settings.prefix,
+        "TOOLGATE_PARTITIONS": str(settings.partitions),
+        "TOOLGATE_SESSION_TIMEOUT_MS": "6000",
+    }
+    made: list[WatchProcess] = []
+
+    def start() -> WatchProcess:
+        made.append(WatchProcess(environment, tmp_path / f"watch-{len(made)}.log", "--insecure-dev"))
+        return made[-1]
+
+    yield start
+    for one in made:
+        if one.process.poll() is None:
+            one.kill()
+
+
+def never_stopped(settings: Settings) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """The sums of a fold that read each committed record once, from the beginning to the end."""
+    log, figures, codec = KafkaLog(settings, lambda _: None), Figures(), Codec(Pulse)
+    try:
+        for envelope in log.read("pulse"):
+            figures.take(envelope.partition, envelope.offset, codec.decode(envelope.value))
+    finally:
+        log.close()
+    return {
+        (one.tenant, one.workflow_id, name): sums(version.ever)
+        for one in figures.workflows.values()
+        for name, version in one.versions.items()
+    }
+
+
+def intents(*watches: WatchProcess) -> int:
+    """How many all of them have counted together."""
+    return sum(found["intents"] for one in watches for found in one.sums().values())
+
+
+def agree(settings: Settings, *watches: WatchProcess) -> None:
+    """Wait until the watches together have what a watch that never stopped would have, and no more."""
+    whole = never_stopped(settings)
+
+    def equal() -> bool:
+        found: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for one in watches:
+            found |= one.sums()
+        return found == whole and sum(len(one.sums()) for one in watches) == len(whole)
+
+    until(equal, lambda: f"equal figures; they said:\n{[one.said()[-2_000:] for one in watches]}")
+
+
+def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
+    settings: Settings, gate: Gate, watch: Callable[[], WatchProcess]
+) -> None:
+    """Aborted batches; a kill in the middle; a second worker that joins and is killed; a stop and hours behind."""
+    gate.batches(20)
+    gate.batches(5, commits=False)
+    gate.batches(20)
+    first = watch().ready()
+    agree(settings, first)
+
+    before = intents(first)
+    gate.batches(300)
+    until(lambda: intents(first) > before, "some of what came to be counted")
+    first.kill()
+    gate.batches(3, commits=False)
+    first = watch().ready()
+    agree(settings, first)
+
+    second = watch().ready()
+    until(lambda: first.sums() and second.sums(), "both to have workflows")
+    gate.batches(100)
+    agree(settings, first, second)
+    second.kill()
+    gate.batches(50)
+    agree(settings, first)
+
+    assert first.stop() == 0
+    gate.batches(100, step_ms=3 * MINUTE_MS)  # five hours of the gate's time
+    first = watch().ready()
+    agree(settings, first)
+    assert first.metrics()["toolgate_watch_unreadable_total"] == 0

@@ -1,0 +1,211 @@
+"""Figures: rows by workflow, version and time, fed at least once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pulses import BEGIN_MS, pulse
+
+from toolgate.schemas.records import Level as Reported
+from toolgate.schemas.records import Pulse, Review
+from toolgate.streams.watch.figures import (
+    EVER,
+    MINUTE_MS,
+    MINUTES_KEPT,
+    QUARTER_MS,
+    VERSIONS_KEPT,
+    Figures,
+    Key,
+    loaded,
+    packed_key,
+    unpacked_key,
+    written,
+)
+from toolgate.streams.watch.rows import Row, packed, unpacked
+
+DAY_MS = 86_400_000
+T = BEGIN_MS
+
+
+def review(finding: str, minutes: int = 4, approved_at: int = T) -> Review:
+    """What somebody found."""
+    return Review("r", "0-1", "default", "desk", "run", "v1", "ann", finding, "", minutes, approved_at)
+
+
+@dataclass
+class Table:
+    """What a table has after all that was written."""
+
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+
+    def write(self, changes: list) -> None:
+        """Apply what is to be written."""
+        for key, value in written(changes):
+            if value is None:
+                self.rows.pop(key, None)
+            else:
+                self.rows[key] = value
+
+
+pulses = st.builds(
+    pulse,
+    clk=st.integers(T, T + 3 * DAY_MS),
+    workflow=st.sampled_from(["desk", "ops"]),
+    version=st.sampled_from(["v1", "v2"]),
+    intents=st.integers(0, 50),
+    denied=st.integers(0, 50),
+    tools=st.dictionaries(st.sampled_from("abc"), st.integers(1, 9)),
+    finished=st.dictionaries(st.sampled_from(["succeeded", "failed"]), st.integers(1, 9)),
+    detection_ms_max=st.integers(0, 99),
+)
+
+
+def folded(history: list[Pulse], begin: int = 0, figures: Figures | None = None) -> tuple[Figures, Table]:
+    """The figures after a history, and the table that was written meanwhile."""
+    made, table = figures or Figures(), Table()
+    for offset, one in enumerate(history[begin:], start=begin):
+        table.write(made.take(0, offset, one))
+    return made, table
+
+
+@given(st.lists(pulses, max_size=40), st.data())
+def test_what_is_read_again_changes_nothing(history: list[Pulse], data: st.DataObject) -> None:
+    """From whatever offset a worker reads again, figures and table end as if it had read once."""
+    once, table = folded(history)
+    again = data.draw(st.integers(0, len(history)))
+    restarted = loaded(table.rows, {0})
+    assert dict(restarted.all_rows()) == dict(once.all_rows())
+    for offset, one in enumerate(history[again:], start=again):
+        table.write(restarted.take(0, offset, one))
+    assert dict(restarted.all_rows()) == dict(once.all_rows())
+
+
+@given(st.lists(pulses, min_size=1, max_size=40), st.data())
+def test_a_crash_in_the_middle_of_a_record_changes_nothing(history: list[Pulse], data: st.DataObject) -> None:
+    """A table that got only some of the rows of its last records is completed by reading them again."""
+    once, _ = folded(history)
+    figures, changes = Figures(), []
+    for offset, one in enumerate(history):
+        changes += list(written(figures.take(0, offset, one)))
+    got = Table()
+    cut = data.draw(st.integers(0, len(changes)))
+    for key, value in changes[:cut]:
+        if value is None:
+            got.rows.pop(key, None)
+        else:
+            got.rows[key] = value
+    restarted = loaded(got.rows, {0})
+    for offset, one in enumerate(history):
+        restarted.take(0, offset, one)
+    assert dict(restarted.all_rows()) == dict(once.all_rows())
+
+
+@given(st.lists(pulses, max_size=40))
+def test_the_row_of_all_time_is_the_sum(history: list[Pulse]) -> None:
+    """Nothing that was read is missing in it, whatever windows have forgotten."""
+    figures, _ = folded(history)
+    sums = [row for key, row in figures.all_rows() if key.grain == EVER]
+    assert sum(row.intents for row in sums) == sum(one.intents for one in history)
+    assert sum(row.tools.get("a", 0) for row in sums) == sum(one.tools.get("a", 0) for one in history)
+    assert sum(row.pulses for row in sums) == len(history)
+
+
+@given(st.lists(pulses, max_size=40), st.integers(1, MINUTES_KEPT))
+def test_a_window_of_minutes_is_what_happened_in_it(history: list[Pulse], minutes: int) -> None:
+    """Told by brute force over the pulses themselves."""
+    ordered = sorted(history, key=lambda one: one.clk)
+    figures, _ = folded(ordered)
+    for workflow in figures.workflows.values():
+        end = workflow.clk - workflow.clk % MINUTE_MS + MINUTE_MS
+        inside = [
+            one.intents
+            for one in ordered
+            if one.workflow_id == workflow.workflow_id and end - minutes * MINUTE_MS <= one.clk < end
+        ]
+        assert workflow.window(end, minutes * MINUTE_MS).intents == sum(inside)
+
+
+def test_a_long_window_is_made_of_quarters() -> None:
+    """One of six hours holds the quarters that had not ended before it began."""
+    figures, _ = folded([pulse(T + n * QUARTER_MS, intents=1) for n in range(40)])
+    workflow = figures.workflows[0, "default", "desk"]
+    assert workflow.window(T + 40 * QUARTER_MS, 24 * QUARTER_MS).intents == 24
+    assert workflow.window(T + 39 * QUARTER_MS + MINUTE_MS, 24 * QUARTER_MS).intents == 25
+
+
+def test_versions_are_apart_and_together() -> None:
+    """A window is of one version, or of all."""
+    figures, _ = folded([pulse(intents=1), pulse(version="v2", intents=2)])
+    workflow = figures.workflows[0, "default", "desk"]
+    end = T + MINUTE_MS
+    found = [workflow.window(end, MINUTE_MS, version).intents for version in ("v1", "v2", None, "v3")]
+    assert found == [1, 2, 3, 0]
+
+
+def test_old_rows_are_forgotten_in_the_table_too() -> None:
+    """Of minutes so many are kept, and the table keeps no more than memory does."""
+    figures, table = folded([pulse(T + n * MINUTE_MS, intents=1) for n in range(3 * MINUTES_KEPT)])
+    version = figures.workflows[0, "default", "desk"].versions["v1"]
+    assert len(version.minutes) == MINUTES_KEPT
+    assert len(table.rows) == len(dict(figures.all_rows()))
+    assert version.ever.intents == 3 * MINUTES_KEPT
+
+
+def test_a_pulse_that_comes_too_late_counts_where_it_still_can() -> None:
+    """Its minute is forgotten and not begun anew; the sum of all time has it."""
+    figures, table = folded([pulse(T + DAY_MS, intents=1), pulse(T, intents=1)])
+    version = figures.workflows[0, "default", "desk"].versions["v1"]
+    assert (len(version.minutes), len(version.quarters), version.ever.intents) == (1, 2, 2)
+    assert set(table.rows) == {packed_key(key) for key, _ in figures.all_rows()}
+
+
+def test_old_versions_are_forgotten() -> None:
+    """Of a workflow that changes its policy every day, the versions that were heard of last."""
+    figures, table = folded([pulse(T + n * DAY_MS, version=f"v{n}") for n in range(VERSIONS_KEPT + 3)])
+    assert sorted(figures.workflows[0, "default", "desk"].versions) == sorted(
+        f"v{n}" for n in range(3, VERSIONS_KEPT + 3)
+    )
+    assert {unpacked_key(key).version for key in table.rows} == {f"v{n}" for n in range(3, VERSIONS_KEPT + 3)}
+
+
+def test_partitions_of_others_are_not_loaded() -> None:
+    """What another worker owns now is not counted here."""
+    figures, table = folded([pulse(intents=1)])
+    assert loaded(table.rows, {0}).workflows.keys() == figures.workflows.keys()
+    assert not loaded(table.rows, {1}).workflows
+
+
+def test_reviews_count_beside_pulses() -> None:
+    """Each has marks of its own: the offsets of two topics say nothing of each other."""
+    figures, table = folded([pulse(intents=1), pulse(intents=1)])
+    for offset, one in enumerate([review("right"), review("wrong")]):
+        table.write(figures.hear(0, offset, one, T + 5_000))
+    assert figures.hear(0, 1, review("wrong"), T + 5_000) == []
+    row = figures.workflows[0, "default", "desk"].versions["v1"].ever
+    assert row.findings == {"right": 1, "wrong": 1}
+    assert (row.review_minutes, row.detected, row.detection_ms, row.intents) == (8, 1, 5_000, 2)
+    assert dict(loaded(table.rows, {0}).all_rows()) == dict(figures.all_rows())
+
+
+def test_of_a_limit_the_fullest_account_is_kept() -> None:
+    """Of one account the newest, of several the fullest; a later minute stands for the one before."""
+
+    def at(clk: int, account: str, used: int) -> Pulse:
+        return pulse(clk, levels=(Reported("budgets[0]", "workflow", account, "usd_micros", used, 100),))
+
+    figures, _ = folded([at(T, "a", 50), at(T, "b", 40), at(T, "a", 30), at(T + MINUTE_MS, "b", 60)])
+    workflow = figures.workflows[0, "default", "desk"]
+    first = workflow.versions["v1"].minutes[T].levels["budgets[0]"]
+    assert (first.account, first.used) == ("a", 30)
+    assert workflow.window(T + 2 * MINUTE_MS, 2 * MINUTE_MS).levels["budgets[0]"].account == "b"
+
+
+def test_rows_and_keys_are_read_as_they_were_written() -> None:
+    """Also those of a version that had fewer fields."""
+    key = Key(3, "default", "desk", "v1", EVER, 0)
+    assert unpacked_key(packed_key(key)) == key
+    row = Row(intents=3, codes={"A": 1})
+    assert unpacked(packed(row)) == row
+    assert unpacked(b"\x92\x07\x08") == Row(mark=7, told=8)

@@ -1,0 +1,140 @@
+"""Runs and agents: what they do again and again, fed at least once."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolgate.schemas.records import Denial, Reason, Result
+from toolgate.streams.watch.repeats import LOOP, LOOP_MIN, RETRY_STORM, STORM_MIN
+from toolgate.streams.watch.runs import DAY_MS, Runs
+
+T = 1_700_000_000_000
+
+
+def denial(
+    n: int = 0, run: str = "run-1", params: str = "p1", agent: str = "agent-1", clk: int = T
+) -> Denial:
+    """A denial of a tool."""
+    return Denial(
+        intent_id=f"i{n}",
+        seq=n,
+        ctl=0,
+        clk=clk + n,
+        partition=0,
+        offset=n,
+        tenant="default",
+        workflow_id="desk",
+        run_id=run,
+        agent_id=agent,
+        tool="refund",
+        tool_version="1",
+        effect="write",
+        digest="d",
+        params_digest=params,
+        policy_digest="v1",
+        retryable=False,
+        dry_run=False,
+        cost_micros=0,
+        reasons=(Reason("TOOL_DENIED"), Reason("TOOL_DENIED", "again"), Reason("KILLED")),
+    )
+
+
+def result(n: int = 0, status: str = "ok", body: str = "b", run: str = "run-1") -> Result:
+    """The end of a command."""
+    return Result(
+        command_id=f"0-{n}",
+        intent_id=f"i{n}",
+        run_id=run,
+        tool="read",
+        digest="d",
+        status=status,
+        executor_id="e",
+        body_digest=body,
+        tenant="default",
+        workflow_id="desk",
+        policy_digest="v1",
+        approved_at=T,
+        params_digest="p1",
+    )
+
+
+def apply(table: dict[bytes, bytes], changes: list[tuple[bytes, bytes | None]]) -> None:
+    """What a table has then."""
+    for key, value in changes:
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+
+def test_a_retry_storm_is_seen_once() -> None:
+    """The same call, denied again and again; whose it is stands beside it."""
+    runs = Runs()
+    seen = [found for n in range(3 * STORM_MIN) if (found := runs.denied(0, n, denial(n))[1])]
+    (storm,) = seen
+    assert (storm.repeat.kind, storm.repeat.count) == (RETRY_STORM, STORM_MIN)
+    assert (storm.tenant, storm.workflow_id, storm.run_id, storm.tool) == (
+        "default",
+        "desk",
+        "run-1",
+        "refund",
+    )
+
+
+def test_a_loop_is_seen_once() -> None:
+    """Approved each time, and nothing new is learnt."""
+    runs = Runs()
+    seen = [found for n in range(3 * LOOP_MIN) if (found := runs.ended(0, n, result(n), T + n)[1])]
+    assert [one.repeat.kind for one in seen] == [LOOP]
+
+
+def test_starts_and_old_results_say_nothing() -> None:
+    """What has not ended, and what an older executor writes, which does not say what was asked."""
+    runs = Runs()
+    assert runs.ended(0, 1, result(1, status="started"), T) == ([], None)
+    bare = Result("0-1", "i", "run-1", "read", "d", "ok", "e")
+    assert runs.ended(0, 2, bare, T) == ([], None)
+
+
+def test_agents_are_counted_by_code() -> None:
+    """One denial counts once for each of its codes."""
+    runs = Runs()
+    for n in range(3):
+        runs.denied(0, n, denial(n, agent="busy"))
+    runs.denied(0, 3, denial(3, agent="calm"))
+    assert runs.agents(1) == [("default", "busy", {"TOOL_DENIED": 3, "KILLED": 3})]
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(["r1", "r2"])), max_size=40), st.data())
+def test_what_is_read_again_changes_nothing(history: list[tuple[bool, str]], data: st.DataObject) -> None:
+    """From whatever place of either topic a worker reads again."""
+
+    def read(runs: Runs, table: dict[bytes, bytes], begin: int) -> None:
+        for n, (denied, run) in enumerate(history):
+            if n >= begin:
+                changes, _ = (
+                    runs.denied(0, n, denial(n, run))
+                    if denied
+                    else runs.ended(0, n, result(n, run=run), T + n)
+                )
+                apply(table, changes)
+
+    once, table = Runs(), {}
+    read(once, table, 0)
+    again = Runs.loaded(table, {0})
+    assert again.rows() == once.rows()
+    read(again, table, data.draw(st.integers(0, len(history))))
+    assert again.rows() == once.rows()
+    assert Runs.loaded(table, {1}).rows() == {}
+
+
+def test_quiet_runs_are_forgotten() -> None:
+    """After a day of their partition's time, in the table too."""
+    runs, table = Runs(), {}
+    for n in range(50):
+        apply(table, runs.denied(0, n, denial(n, f"run-{n}"))[0])
+    for n in range(50, 100):
+        apply(table, runs.denied(0, n, denial(n, "late", clk=T + 2 * DAY_MS))[0])
+    assert {key.name for key in runs.rows() if key.kind == "r"} == {"late"}
+    assert len(table) == len(runs.rows())

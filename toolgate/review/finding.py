@@ -1,0 +1,76 @@
+"""Finding: what somebody says of a completed command, signed, on its way to the watch."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.headers import event_headers
+from toolgate.schemas.records import Review
+from toolgate.sdk.errors import NotSentError
+from toolgate.sdk.sender import Sender
+
+if TYPE_CHECKING:
+    from toolgate.processors.keyring import StarterKey
+    from toolgate.schemas.records import Command
+    from toolgate.schemas.registry import Registry
+    from toolgate.streams.settings import Settings
+
+REVIEWS = "reviews"
+SOURCE = "/toolgate/approvers"
+MINUTES_MAX = 480
+_SEND_S = 30.0
+
+
+class Finder:
+    """Signs and sends what one person finds. For one thread.
+
+    Raises:
+        UnreachableError: Kafka does not answer.
+    """
+
+    def __init__(self, settings: Settings, key: StarterKey, registry: Registry | None = None) -> None:
+        self._settings = settings
+        self._key = key
+        self._codec = Codec(Review, registry)
+        self._sender = Sender(settings, key)
+
+    def say(self, command: Command, finding: str, minutes: int, comment: str) -> Review:
+        """Say what was found: right, wrong or unsure; returns when Kafka has it.
+
+        Args:
+            command: which, as it was approved.
+            finding: a Finding.
+            minutes: that it took to look, for the price of an outcome.
+            comment: why, for people.
+
+        Raises:
+            NotSentError: Kafka did not take it.
+        """
+        review = Review(
+            review_id=f"review-{secrets.token_hex(8)}",
+            command_id=command.command_id,
+            tenant=command.tenant,
+            workflow_id=command.workflow_id,
+            run_id=command.run_id,
+            policy_digest=command.policy_digest,
+            reviewer=self._key.kid,
+            finding=finding,
+            comment=comment,
+            minutes=minutes,
+            approved_at=command.approved_at,
+        )
+        headers = event_headers("toolgate.review.v1", review.review_id, SOURCE, subject=command.run_id)
+        # By workflow, as pulses: what is found counts where a workflow's figures are.
+        sent = self._sender.send(
+            REVIEWS, command.workflow_id.encode(), self._codec.encode(review), headers, -1
+        )
+        if not self._sender.flush(_SEND_S):
+            raise NotSentError(
+                "Kafka did not take the review in time",
+                where=self._settings.topic(REVIEWS),
+                remedy="see that Kafka runs; then say it again",
+            )
+        sent.result()
+        return review
