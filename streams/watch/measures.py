@@ -12,15 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.processors.reasons import Code
-from toolgate.schemas.enums import Choice, ResultStatus
+from toolgate.schemas.enums import Choice, Finding, ResultStatus
+from toolgate.streams.watch.sampling import Stratum, estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from toolgate.streams.watch.rows import Row
+    from toolgate.streams.watch.sampling import Estimate
 
 SUCCEEDED = "succeeded"
-WRONG = "wrong"
+RIGHT, WRONG = Finding.RIGHT.value, Finding.WRONG.value
+_COMPLETED = (ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN)
 # What an agent gets wrong about a tool, as opposed to what it may not do.
 BAD_CALLS = frozenset({Code.PARAMS_NOT_JSON, Code.PARAMS_SCHEMA, Code.TOOL_VERSION})
 _DECIDED = (Choice.APPROVE, Choice.REJECT, Choice.RELEASE)
@@ -127,6 +130,20 @@ def detection(row: Row) -> Detection:
     """Over the commands whose result, or review, showed them wrong."""
     mean = row.detection_ms / row.detected if row.detected else None
     return Detection(row.detected, mean, row.detection_ms_max)
+
+
+def reviewed(versions: Iterable[Row]) -> Estimate | None:
+    """What the findings of a sample say of all completed commands, a stratum for each policy version; None of none."""
+    return estimate(
+        [
+            Stratum(
+                completed=sum(row.results.get(status, 0) for status in _COMPLETED),
+                right=row.findings.get(RIGHT, 0),
+                wrong=row.findings.get(WRONG, 0),
+            )
+            for row in versions
+        ]
+    )
 
 
 def percentile(tally: Mapping[str, int], share: float) -> int | None:

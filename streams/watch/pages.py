@@ -82,6 +82,9 @@ def _workflow(workflow: Workflow, judged: Judged | None, prices: Prices, end_ms:
         "slos": judged.slos if judged else {},
         "rise": judged.rise if judged else {},
         "budgets": {rule: asdict(budget) for rule, budget in judged.budgets.items()} if judged else {},
+        "reviewed": asdict(found)
+        if (found := measures.reviewed(version.ever for version in workflow.versions.values()))
+        else None,
         "day": measured(workflow.window(end_ms, _DAY_MS), prices),
         "versions": {
             name: {**measured(version.ever, prices), "sums": sums(version.ever)}

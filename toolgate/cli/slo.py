@@ -117,6 +117,9 @@ def _detail(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if touched["max"] is not None:
         limit = f" of {day['records_limit']}" if day["records_limit"] is not None else ""
         yield "records touched", f"{touched['max']}{limit}; 99 % at most {touched['p99']}"
+    if (said := one["reviewed"]) is not None:
+        rate = f"{said['rate']:.1%} wrong, {said['low']:.1%} to {said['high']:.1%} in 95 of 100 samples"
+        yield "by reviews", f"{rate}; {said['judged']} looked at"
     for name, broken in one["breached"].items():
         kept = {True: "NOT KEPT", False: "kept", None: "too little happened to say"}[broken]
         yield f"objective {name}", f"{kept}: {_figures_of(one['slos'].get(name, {}))}"

@@ -92,3 +92,13 @@ def test_the_blast_radius_and_its_limit() -> None:
     assert (measures.widest(row), measures.percentile(row.records, 0.99)) == (12, 12)
     assert measures.records_limit(row) == 50
     assert (measures.widest(Row()), measures.records_limit(Row())) == (None, None)
+
+
+def test_findings_of_a_sample_speak_of_all_completed_work() -> None:
+    """Each version weighs as many as it completed, however few were looked at."""
+    old = Row(results={"ok": 900, "error": 50, "unknown": 50, "void": 7}, findings={"right": 9, "wrong": 1})
+    new = Row(results={"ok": 1_000}, findings={"right": 5, "unsure": 3})
+    found = measures.reviewed([old, new])
+    assert (found.rate, found.wrong, found.judged) == (0.05, 100, 15)
+    assert found.low < 0.05 < found.high
+    assert measures.reviewed([Row(results={"ok": 9})]) is None
