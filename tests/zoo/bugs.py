@@ -16,6 +16,7 @@ import recovery_bugs
 import rules_bugs
 import runs_bugs
 import voting_bugs
+import watch_bugs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,6 +36,7 @@ THEMES: Mapping[str, tuple[Bug, ...]] = MappingProxyType(
         "people": voting_bugs.BUGS,
         "grants": grant_bugs.BUGS,
         "executor": executor_bugs.BUGS,
+        "watch": watch_bugs.BUGS,
     }
 )
 BUGS: Mapping[str, Bug] = MappingProxyType({bug.name: bug for bugs in THEMES.values() for bug in bugs})
