@@ -99,8 +99,10 @@ def _transactions(prefix: str) -> Iterator[Grant]:
 def _settings(prefix: str) -> Iterator[Grant]:
     whole = f"{prefix}."
     why = "toolgate topics apply and check"
-    yield Grant("gate", "topic", whole, "prefixed", ("DescribeConfigs",), "checks what topics promise")
-    yield Grant("watch", "topic", whole, "prefixed", ("DescribeConfigs",), "checks what topics promise")
+    for role in ("gate", "watch"):  # also topics that it neither reads nor writes: all of them are looked for
+        yield Grant(
+            role, "topic", whole, "prefixed", ("Describe", "DescribeConfigs"), "checks what topics promise"
+        )
     changelogs = ("Create", "Describe", "Read", "Write")
     yield Grant("watch", "topic", f"{prefix}-watch-", "prefixed", changelogs, "the changelogs of its tables")
     yield Grant(DEPLOYER, "topic", whole, "prefixed", ("Create", "Describe", "DescribeConfigs"), why)

@@ -94,7 +94,10 @@ def test_a_grant_lets_through_what_the_policy_does_not_until_it_is_ended(desk: S
         "APPROVE",
         "DENY",
     ]  # the third has no room in max_cost_usd
-    code, words = said(desk, "revoke", *TARGET, "--as", "eye-1", "--reason", "all is well")
+    assert (
+        said(desk, "revoke", *TARGET, "--as", "eye-1", "--reason", "it looks odd")[0] == 20
+    )  # a watch's key
+    code, words = said(desk, "revoke", *TARGET, "--as", "ann-1", "--reason", "all is well")
     assert code == 0, words
     copied(desk)
     desk.rest()
