@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 INTENTS = 1_000
 BATCH_SIZE = 250
 MB = 1_000_000
-_SINGLE = ("control", "policies", "snapshots", "alerts")
+_SINGLE = ("control", "policies", "snapshots", "seen", "alerts")
 _NAMES = (
     "intents",
     "contracts",

@@ -79,7 +79,7 @@ def rebuild(
     console.print(found)
     console.print(
         f"At {TARGET_EVENTS:,} events that is {plain * TARGET_EVENTS / events:.0f} s (target {TARGET_S} s); "
-        f"with a snapshot {with_snapshot:.1f} s (target {TARGET_SNAPSHOT_S} s)"
+        f"with a snapshot {with_snapshot * TARGET_EVENTS / events:.0f} s (target {TARGET_SNAPSHOT_S} s)"
     )
 
 

@@ -150,6 +150,7 @@ class Entry:
     seq: int
     ctl: int
     clk: int
+    stable: int
     topic: str
     partition: int
     offset: int
@@ -260,8 +261,8 @@ class Ledger(Protocol):
         What goes wrong in it may be raised by a later step, `finish` at the latest; so of `remember`.
         """
 
-    def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
-        """Enter ids of first decisions, and only those, whose accounts a snapshot holds already."""
+    def remember(self, nonce: str, ids: bytes) -> None:
+        """Enter ids of first decisions, packed by `rows.packed_ids`, whose accounts a snapshot holds already."""
 
     def finish(
         self,

@@ -237,6 +237,17 @@ TOPICS: tuple[Topic, ...] = (
         co_partitioned=False,
     ),
     Topic(
+        name="seen",
+        key="segment",
+        value="ids of first decisions, those new since the last snapshot",
+        about="What a recovery would otherwise read from the audit to know each id that was used.",
+        writers=("gate",),
+        readers=("gate",),
+        retention_ms=7 * DAY_MS,  # ids are remembered for 30 hours
+        bytes_max=OUTPUT_BYTES_MAX,
+        co_partitioned=False,
+    ),
+    Topic(
         name="checkpoints",
         key="root",
         value="signed root",

@@ -241,6 +241,7 @@ class Gate:
         if missing:
             history = History(self._log, missing, self._registry)
             yield from history.read()
+            yield from ("read" for _ in history.entries())
             committed |= {tp: history.next_offset(tp) for tp in missing}
         for tp, epoch in epochs.items():
             offset = committed[tp]

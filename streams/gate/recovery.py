@@ -14,8 +14,9 @@ from toolgate.schemas.beginnings import Beginnings
 from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.frozen import frozen
 from toolgate.schemas.records import AuditEvent
-from toolgate.streams.gate import snapshots
+from toolgate.streams.gate import segments, snapshots
 from toolgate.streams.ledger.chunks import chunks
+from toolgate.streams.ledger.rows import packed_ids
 from toolgate.streams.ports import CONTROL, Entry, LogError, Seen
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class _Place:
 
 
 class History:
-    """What the log says, to be read after every slot is fenced: `for point in history.read(): ...`."""
+    """What the log says, to be read after every slot is fenced: `for point in history.read(): ...`, then `entries`."""
 
     def __init__(self, log: Log, inputs: Sequence[TopicPartition], registry: Registry | None = None) -> None:
         self._log = log
@@ -54,27 +55,64 @@ class History:
         self.committed: Mapping[TopicPartition, int] = {}
         self.control: list[int] = []  # offsets of all control records
         self.snapshot: Snapshot | None = None
-        self.seen: list[Seen] = []  # first decisions up to the snapshot, as far back as ids are remembered
-        self.entries: list[Entry] = []  # of the events above the snapshot, in the order of seq
+        self._segments: list[bytes] | None = None  # the snapshot's; None: the audit is read for its ids
+        self._firsts: list[Seen] = []  # first decisions up to the snapshot that were read in the audit
+        self._waiting: list[Entry] = []  # read, and perhaps not next in the order of seq
+        self._settled: dict[int, int] = {}  # by audit partition, up to which seq all of it has been read
+        self._seq = 0
+        self._positions: list[tuple[int, int]] = []  # (ctl, first seq decided under it), ascending
         self._published: dict[int, int] = {}
         self._behind: dict[TopicPartition, int] = {}
 
     def read(self) -> Iterator[str]:
-        """Read everything; yields between pieces, so that whoever waits can be told that this goes on."""
+        """Read all but the audit; yields between pieces, so that whoever waits can be told that this goes on."""
         yield "read"
         self.committed = self._log.committed(self._inputs)
         self.control = [envelope.offset for envelope in self._log.read(CONTROL)]
         self.snapshot = yield from snapshots.look(self._log)
-        base, start = 0, None
-        if self.snapshot is not None:
-            base, start = self.snapshot.seq, self.snapshot.read_from
-            self._published, self._behind = dict(self.snapshot.after), dict(self.snapshot.next)
-        for n, envelope in enumerate(self._log.read("audit", start), 1):
+        if (snapshot := self.snapshot) is not None:
+            self._seq, self._positions = snapshot.seq, list(snapshot.positions)
+            self._published, self._behind = dict(snapshot.after), dict(snapshot.next)
+            if snapshot.chain is not None:
+                self._segments = yield from segments.look(self._log, snapshot.chain, snapshot.oldest)
+
+    def entries(self) -> Iterator[list[Entry]]:
+        """Read the audit: what lies above the snapshot in the order of seq, some at a time, none as a sign of life.
+
+        Audit partitions are not in the order of seq, and neither is their merge. But an event says up to which seq all
+        was committed when it was decided, and so lies before it: nothing that comes later in its partition is older.
+        """
+        base, start = self._seq, self._start()
+        for partition in {partition for _, partition in self._inputs}:
+            first, end = self._log.bounds(("audit", partition))
+            if start.get(partition, first) < end:
+                self._settled[partition] = 0
+        for n, envelope in enumerate(self._log.read("audit", start or None), 1):
             self._take(envelope, base)
             if n % CHUNK == 0:
-                yield "read"
-        # Audit partitions are not in the order of seq, and neither is their merge: sort.
-        self.entries.sort(key=attrgetter("seq"))
+                yield self._next(min(self._settled.values(), default=0))
+        yield self._next(None)
+
+    def _start(self) -> dict[int, int]:
+        if self.snapshot is None:
+            return {}
+        return self.snapshot.horizon() if self._segments is None else dict(self.snapshot.read_from)
+
+    def _next(self, settled: int | None) -> list[Entry]:
+        """What is next in the order of seq: all up to `settled`, or all that there is."""
+        if settled is not None and settled <= self._seq:
+            return []
+        self._waiting.sort(key=attrgetter("seq"))
+        upto = len(self._waiting)
+        if settled is not None:
+            upto = bisect_right(self._waiting, settled, key=attrgetter("seq"))
+        found, self._waiting = self._waiting[:upto], self._waiting[upto:]
+        for entry in found:
+            if not self._positions or entry.ctl > self._positions[-1][0]:  # ctl never falls as seq rises
+                self._positions.append((entry.ctl, entry.seq))
+        if found:
+            self._seq = found[-1].seq
+        return found
 
     def _take(self, envelope: Envelope, base: int) -> None:
         value = envelope.value
@@ -82,11 +120,14 @@ class History:
             one: Entry | Seen
             if self._places(value).seq > base:
                 one = entry = self._entries(value)
-                self.entries.append(entry)
+                self._waiting.append(entry)
+                self._settled[envelope.partition] = max(
+                    self._settled.get(envelope.partition, 0), entry.stable
+                )
             else:
                 one = seen = self._seen(value)
                 if seen.first:
-                    self.seen.append(seen)
+                    self._firsts.append(seen)
             after = self._codec.decode(value).after if one.topic == CONTROL else None
         except DecodeError as error:
             raise LostInputError(
@@ -97,21 +138,24 @@ class History:
         if after is not None:
             self._published[one.offset] = after
 
+    def ids(self) -> Iterator[bytes]:
+        """Ids of first decisions up to the snapshot that have been read, as `ports.Ledger.remember` takes them."""
+        parts, self._segments = self._segments or (), []
+        for part in parts:
+            yield segments.ids(part)
+        for firsts in chunks(self._firsts, count=CHUNK):
+            yield packed_ids(firsts)
+
     def seq(self) -> int:
         """The highest seq that the log knows."""
-        base = self.snapshot.seq if self.snapshot else 0
-        return max([base, *(entry.seq for entry in self.entries[-1:]), *self._published.values()])
+        return max([self._seq, *self._published.values()])
 
     def after(self) -> dict[int, int]:
         """For each control record the seq after which it holds: as published, or as later decisions show."""
-        newest = self.seq()
-        firsts = [
-            *(self.snapshot.positions if self.snapshot else ()),
-            *((e.ctl, e.seq) for e in self.entries),
-        ]
+        newest, firsts = self.seq(), self._positions
         found = {}
         for offset in self.control:
-            later = bisect_right(firsts, offset, key=itemgetter(0))  # ctl never falls as seq rises
+            later = bisect_right(firsts, offset, key=itemgetter(0))
             shown = firsts[later][1] - 1 if later < len(firsts) else newest
             found[offset] = self._published.get(offset, shown)
         return found
@@ -175,19 +219,23 @@ def recover(  # noqa: PLR0913
     for point in history.read():
         ledger.beat(nonce)
         yield point
-    nexts = {tp: history.next_offset(tp) for tp in inputs}
     yield "wipe"
     ledger.wipe(nonce)
     if (snapshot := history.snapshot) is not None:
         yield "load"
         ledger.load(nonce, snapshot.clk, snapshot.accounts, snapshot.reserved)
-        # Which ids were seen is rebuilt from the audit over its horizon, whatever the snapshot holds.
-        for seen in chunks(history.seen, count=CHUNK):
+    # Redis executes one step while the audit is read for the next.
+    for found in history.entries():
+        if not found:
+            ledger.beat(nonce)
+            yield "read"
+        for entries in chunks(found, count=CHUNK):
             yield "apply"
-            ledger.remember(nonce, seen)
-    for entries in chunks(history.entries, count=CHUNK):
+            ledger.apply(nonce, entries)
+    for ids in history.ids():
         yield "apply"
-        ledger.apply(nonce, entries)
+        ledger.remember(nonce, ids)
+    nexts = {tp: history.next_offset(tp) for tp in inputs}
     yield "finish"
     ctl = history.control[-1] + 1 if history.control else 0
     ledger.finish(nonce, history.seq(), ctl, history.after(), nexts)

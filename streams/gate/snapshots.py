@@ -1,50 +1,49 @@
 """Snapshots: the accounts as of a stable seq, so that a recovery need not fold the audit from its beginning.
 
-Never a dump of Redis, which holds charges that may never commit, and never "up to an audit offset", for a low
-seq may be published late: S is the highest `stable` of any committed audit event, and exactly seq <= S is
-folded. One transaction holds one snapshot, ended by a record that says how many parts there are.
+One transaction holds one snapshot, ended by a record that says how many parts there are, and the segment of ids that
+are new since the one before (segments.py).
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgpack
 import orjson
 import structlog
 
-from toolgate.schemas.beginnings import Beginnings
-from toolgate.schemas.codec import Codec
-from toolgate.schemas.frozen import frozen
-from toolgate.schemas.records import AuditEvent
+from toolgate.streams.gate import segments
+from toolgate.streams.gate.segments import Chain
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket
 from toolgate.streams.ledger.chunks import chunks
-from toolgate.streams.ledger.fold import Fold
-from toolgate.streams.ledger.rows import reservations, reserved
+from toolgate.streams.ledger.rows import reserved
 from toolgate.streams.ports import Output, Reserved
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
 
     from toolgate.processors.case import Envelope
-    from toolgate.schemas.registry import Registry
+    from toolgate.streams.gate.segments import Segment
     from toolgate.streams.ports import Log, TopicPartition
 
 TOPIC = "snapshots"
 PART_BYTES = 400_000  # before it is compressed; a record takes 1 MB
 FIRST_LOOK = 64  # records from the end in which the newest snapshot is looked for first
-_VERSION = 3
-_IN_JSON = 2  # what earlier versions wrote
+_VERSION = 4
+_WITHOUT_IDS = 3  # what earlier versions wrote
+_IN_JSON = 2  # ... and before them
+_READ = frozenset({_IN_JSON, _WITHOUT_IDS, _VERSION})
 log_ = structlog.get_logger("toolgate.gate")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Accounts after `seq`, and where in each audit partition a recovery begins to read.
+    """Accounts after `seq`, where the ids lie that were used up to then, and where in the audit a recovery begins.
 
-    `read_from` is the first offset with a higher seq, or earlier: where the horizon of seen ids begins.
+    `read_from` is, by audit partition, the first offset with a higher seq. `begins` says by partition where the events
+    of each bucket begin: from the horizon of ids on is read where no chain of them is whole.
     """
 
     seq: int
@@ -55,6 +54,22 @@ class Snapshot:
     after: Mapping[int, int]  # control offset -> the seq after which it holds
     positions: Sequence[tuple[int, int]]  # (ctl, first seq decided under it), ascending
     next: Mapping[TopicPartition, int]  # input topic-partition -> behind its highest audited offset
+    begins: Mapping[int, Mapping[int, int]]  # audit partition -> bucket -> the first offset of it
+    chain: Chain | None  # None: an earlier version wrote it
+    segment: Segment | None = field(default=None, compare=False)  # what is to be written of the chain
+
+    @property
+    def oldest(self) -> int:
+        """The oldest bucket of which ids are remembered."""
+        return bucket(self.clk) - BUCKETS_KEPT
+
+    def horizon(self) -> dict[int, int]:
+        """For each audit partition the first offset with a higher seq, or with an id that is still remembered."""
+        start = dict(self.read_from)
+        for partition, begins in self.begins.items():
+            known = (offset for born, offset in begins.items() if born >= self.oldest)
+            start[partition] = min([start[partition], *known])
+        return start
 
 
 def latest(log: Log) -> Snapshot | None:
@@ -123,6 +138,8 @@ def _made(end: dict[str, Any], parts: list[dict[str, Any]]) -> Snapshot:
         {int(offset): after for offset, after in end["after"].items()},
         [(ctl, seq) for ctl, seq in end["positions"]],
         {(topic, p): offset for topic, p, offset in end["next"]},
+        {p: dict(begins) for p, begins in end.get("begins", ())},
+        Chain(end["chain"][0], dict(end["chain"][1])) if "chain" in end else None,
     )
 
 
@@ -133,7 +150,7 @@ def _row(envelope: Envelope) -> dict[str, Any] | None:
     except (zlib.error, ValueError):
         log_.warning("a snapshot record cannot be read", offset=envelope.offset)
         return None
-    return row if isinstance(row, dict) and row.get("version") in {_IN_JSON, _VERSION} else None
+    return row if isinstance(row, dict) and row.get("version") in _READ else None
 
 
 def outputs(snapshot: Snapshot) -> list[Output]:
@@ -155,8 +172,11 @@ def outputs(snapshot: Snapshot) -> list[Output]:
         "after": {str(offset): after for offset, after in snapshot.after.items()},
         "positions": list(snapshot.positions),
         "next": [[*tp, offset] for tp, offset in snapshot.next.items()],
+        "begins": [[p, list(begins.items())] for p, begins in snapshot.begins.items()],
     }
-    return [*made, _output(key, end)]
+    if snapshot.chain is not None:
+        end["chain"] = [snapshot.chain.name, list(snapshot.chain.begins.items())]
+    return [*segments.outputs(snapshot.segment), *made, _output(key, end)]
 
 
 def _output(key: bytes, row: dict[str, Any]) -> Output:
@@ -166,88 +186,3 @@ def _output(key: bytes, row: dict[str, Any]) -> Output:
 def _packed(row: Any) -> bytes:
     packed: bytes = msgpack.packb(row)
     return packed
-
-
-@frozen
-class _Head:
-    """What is needed of an event that is folded already."""
-
-    seq: int
-    clk: int
-    stable: int
-
-
-class Snapshotter:
-    """Follows the audit and folds it up to the highest stable seq; begins at the newest snapshot."""
-
-    def __init__(self, log: Log, registry: Registry | None = None) -> None:
-        self._log = log
-        self._codec = Codec(AuditEvent, registry)
-        self._heads = Beginnings(_Head, self._codec)
-        base = latest(log)
-        # Which ids were seen is never in a snapshot: they would be most of its memory.
-        if base is None:
-            self._fold = Fold(ids=False)
-        else:
-            state = {"clk": base.clk, "accounts": base.accounts, "reservations": reservations(base.reserved)}
-            self._fold = Fold(state, base.seq, ids=False)
-            self._fold.after.update(base.after)
-            self._fold.positions.extend(base.positions)
-            self._fold.next.update(base.next)
-        self._next: dict[int, int] = dict(base.read_from) if base else {}
-        self._waiting: list[tuple[AuditEvent, int]] = []  # events above S, with their audit offset
-        self._begins: dict[int, dict[int, int]] = {}  # audit partition -> bucket -> first offset
-
-    @property
-    def seq(self) -> int:
-        """The seq up to which everything is folded."""
-        return self._fold.seq
-
-    def follow(self) -> Snapshot:
-        """Fold what has become stable and give the snapshot of it."""
-        stable = max(self._read(), default=0)
-        stable = max([stable, *(event.stable for event, _ in self._waiting)])
-        # Everything below S was committed before any event could name it: to the end as of now has it all.
-        for _ in self._read():
-            pass
-        ready = sorted(
-            (event for event, _ in self._waiting if event.seq <= stable), key=lambda event: event.seq
-        )
-        for event in ready:
-            self._fold.add(event)
-        self._waiting = [(event, at) for event, at in self._waiting if event.seq > stable]
-        self._fold.forget()
-        state = self._fold.state()
-        return Snapshot(
-            self._fold.seq,
-            state["clk"],
-            state["accounts"],
-            list(reserved(state["reservations"].items(), state["clk"], PART_BYTES)),
-            self._read_from(),
-            dict(self._fold.after),
-            list(self._fold.positions),
-            dict(self._fold.next),
-        )
-
-    def _read(self) -> Iterator[int]:
-        """Read on; gives up to which seq all was committed when each event was decided."""
-        for envelope in self._log.read("audit", self._next or None):
-            head = self._heads(envelope.value)
-            self._next[envelope.partition] = envelope.offset + 1
-            born = self._begins.setdefault(envelope.partition, {})
-            born.setdefault(bucket(head.clk), envelope.offset)
-            if head.seq > self._fold.seq:
-                self._waiting.append((self._codec.decode(envelope.value), envelope.offset))
-            yield head.stable
-
-    def _read_from(self) -> dict[int, int]:
-        """For each audit partition the first offset that a recovery needs: a higher seq, or an id still known."""
-        start = dict(self._next)
-        for event, offset in self._waiting:
-            start[event.partition] = min(start[event.partition], offset)
-        oldest = bucket(self._fold.clk) - BUCKETS_KEPT
-        for partition, begins in self._begins.items():
-            for born in [born for born in begins if born < oldest]:
-                del begins[born]
-            start[partition] = min([start[partition], *begins.values()])
-        return start

@@ -14,6 +14,7 @@ import structlog
 
 from toolgate.streams import topic_admin
 from toolgate.streams.gate import snapshots
+from toolgate.streams.gate.snapshotter import Snapshotter
 from toolgate.streams.log.kafka import KafkaLog
 from toolgate.streams.log.producer import TransactionalProducer
 from toolgate.streams.log.trouble import Trouble
@@ -58,7 +59,7 @@ class SnapshotWriter:
             Trouble(),
         )
         self._producer.init()
-        self._snapshotter = snapshots.Snapshotter(self._log, registry)
+        self._snapshotter = Snapshotter(self._log, registry)
         self._written_seq = self._snapshotter.seq
         self._written_s = clock()
         self._written_end = self._end()
@@ -76,6 +77,7 @@ class SnapshotWriter:
         if new := snapshot.seq > self._written_seq:
             for _ in self._producer.transact(snapshots.outputs(snapshot), {}, None):
                 pass
+            self._snapshotter.written(snapshot)
             self._written_seq = snapshot.seq
         self._written_s, self._written_end = self._clock(), end
         return snapshot if new else None

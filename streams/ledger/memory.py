@@ -23,7 +23,6 @@ from toolgate.streams.ports import (
     RejoinError,
     Reply,
     Reserved,
-    Seen,
     Share,
     StaleControlError,
     Standing,
@@ -235,17 +234,14 @@ class MemoryLedger(Judging):
             image.clk = max(image.clk, entry.clk)
             image.accounts.give(self._execute(entry.ops, entry.clk))
             if entry.first:
-                self._remember(image, entry)
+                key = seen_key(entry.tenant, entry.intent_id)
+                image.seen.setdefault(bucket(entry.clk), {})[key] = (entry.digest, entry.seq)
 
-    def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
+    def remember(self, nonce: str, ids: bytes) -> None:
         """See `ports.Ledger`."""
         image = self._recovering(nonce)
-        for one in seen:
-            self._remember(image, one)
-
-    def _remember(self, image: Image, first: Entry | Seen) -> None:
-        key = seen_key(first.tenant, first.intent_id)
-        image.seen.setdefault(bucket(first.clk), {})[key] = (first.digest, first.seq)
+        for born, key, (digest, seq) in rows.parse_ids(ids):
+            image.seen.setdefault(born, {})[key] = (digest, seq)
 
     def finish(
         self,

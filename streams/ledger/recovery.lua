@@ -33,39 +33,12 @@ local function wipe(argument)
   return 'OK'
 end
 
--- {clk, accounts {{kind, name, row, {record, at, ...} or {fact, text, ...}}...}, reservations {{bucket, {id, packed, ...}}...},
--- what of them time will give back {{account, id, expires_at, amount}...}}: accounts before reservations
+-- {clk, {{word, key, {value, ...}}...}}: commands that put a snapshot where it belongs, as loading.py makes them
 local function load_state(argument)
   local refused = claimed()
   if refused then return refused end
   st.clk = max(st.clk, argument[1])
-  for _, one in ipairs(argument[4]) do slot_for('c', one[1]) end
-  fetch()
-  for _, one in ipairs(argument[2]) do
-    local slot, members = slot_for(one[1], one[2]), one[4]
-    rows[slot], fresh[slot] = parse(one[1], one[3]), true
-    soil(slot)
-    if one[1] == 'f' then
-      local known, changed = {}, {}
-      for i = 1, #members, 2 do known[members[i]], changed[members[i]] = members[i + 1], true end
-      facts[slot], changed_facts[slot] = known, changed
-    elseif #members > 0 then
-      local set = {at = {}, new = {}}
-      for i = 1, #members, 2 do
-        set.new[#set.new + 1] = members[i]
-        set.at[members[i]] = members[i + 1]
-      end
-      sets[slot] = set
-    end
-  end
-  for _, one in ipairs(argument[3]) do write_many('HSET', L .. 'rs:' .. int(one[1]), one[2]) end
-  for _, one in ipairs(argument[4]) do
-    local slot = slot_for('c', one[1])
-    if rows[slot] then
-      note_part(slot, rows[slot], one[2], one[3], one[4])
-      soil(slot)
-    end
-  end
+  for _, one in ipairs(argument[2]) do write_many(one[1], L .. one[2], one[3]) end
   flush()
   return 'OK'
 end

@@ -11,7 +11,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from toolgate.streams.ledger import rows, scripts, wire
+from toolgate.streams.ledger import loading, rows, scripts, wire
 from toolgate.streams.ledger.accounts import BUCKETS_KEPT, bucket, remembered
 from toolgate.streams.ledger.chunks import chunks
 from toolgate.streams.ports import (
@@ -32,14 +32,11 @@ from toolgate.streams.ports import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from toolgate.streams.ports import Entry, Reserved, Seen
+    from toolgate.streams.ports import Entry, Reserved
 
 TIMEOUT_S = 1.0
 LOAD_TIMEOUT_S = 30.0
 CHUNK = 2000
-CHUNK_BYTES = (
-    1_000_000  # about: all that a run remembers may have 65,536, and Redis does nothing else meanwhile
-)
 KINDS = "cgnwrf"  # of accounts: money, rates, counters, sets of records, owners of runs, facts
 
 
@@ -98,7 +95,9 @@ class RedisLedger:
 
     def _ship(self, command: str, argument: Any) -> None:
         """`_run` of a rebuild's step that is not waited for: what goes wrong in it is raised by the next one."""
-        packed = rows.packed(argument)
+        self._ship_packed(command, rows.packed(argument))
+
+    def _ship_packed(self, command: str, packed: bytes) -> None:
         self._await_shipped()
         self._shipped = self._shipper.submit(self._evaluate, self._slow, self._sha, command, packed)
 
@@ -226,12 +225,9 @@ class RedisLedger:
     def load(self, nonce: str, clk: int, accounts: Mapping[str, Any], reserved: Iterable[Reserved]) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        self._ship("load", [clk, [], [], []])
-        made = (rows.account(name, row) for name, row in accounts.items())
-        for chunk in chunks(made, count=CHUNK, size=CHUNK_BYTES, weight=rows.weight):
-            self._ship("load", [clk, chunk, [], []])
-        for part in reserved:
-            self._ship("load", [clk, [], part.buckets, part.due])
+        self._ship("load", [clk, []])
+        for some in loading.commands(accounts, list(reserved)):
+            self._ship("load", [clk, some])
         self._await_shipped()
 
     def apply(self, nonce: str, entries: Iterable[Entry]) -> None:
@@ -240,11 +236,10 @@ class RedisLedger:
         for chunk in chunks(entries, count=CHUNK):
             self._ship("apply", wire.entries_argument(chunk))
 
-    def remember(self, nonce: str, seen: Iterable[Seen]) -> None:
+    def remember(self, nonce: str, ids: bytes) -> None:
         """See `ports.Ledger`."""
         self._know(nonce)
-        for chunk in chunks(seen, count=CHUNK):
-            self._ship("remember", wire.seen_argument(chunk))
+        self._ship_packed("remember", ids)
 
     def finish(
         self,

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack
 
-from toolgate.streams.ledger.accounts import given_back
+from toolgate.streams.ledger.accounts import bucket, given_back, seen_key
 from toolgate.streams.ledger.chunks import chunks
 from toolgate.streams.ports import Reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from toolgate.schemas.records import AuditEvent
+    from toolgate.streams.ports import Seen
 
 
 def packed(value: Any) -> bytes:
@@ -25,34 +28,6 @@ def mark(raw: bytes) -> tuple[int, int, int]:
     """Epoch and owning slot of a topic-partition, and the offset behind the last decision."""
     epoch, following, slot, _low, _gives = struct.unpack("<5d", raw)
     return int(epoch), int(slot), int(following)
-
-
-def account(name: str, row: list[Any]) -> list[Any]:
-    """An account of a canonical state as `load` takes it: kind, name, stored row, records with times or facts."""
-    kind, _, bare = name.partition(":")
-    match kind:
-        case "c":
-            used, uncovered, at, keep = row
-            return [kind, bare, struct.pack("<7d", at, keep, used, 0, uncovered, 0, 0), []]
-        case "n":
-            live, at, keep = row
-            return [kind, bare, struct.pack("<4d", at, keep, live, live), []]
-        case "w":
-            seen, window, at, keep = row
-            members = [value for pair in seen.items() for value in pair]
-            oldest = min(seen.values(), default=0)
-            return [kind, bare, struct.pack("<5d", at, keep, window, len(seen), oldest), members]
-        case "f":
-            texts, at, keep = row
-            size = sum(len(name.encode()) + len(text.encode()) for name, text in texts.items())
-            members = [value for pair in texts.items() for value in pair]
-            return [kind, bare, struct.pack("<4d", at, keep, len(texts), size), members]
-        case "r":
-            owner, at, keep = row
-            return [kind, bare, struct.pack("<2d", at, keep) + owner.encode(), []]
-        case _:
-            arrival, at, keep = row
-            return [kind, bare, struct.pack("<3d", at, keep, arrival), []]
 
 
 def reserved(rows: Iterable[tuple[str, list[Any]]], clk: int, size: int) -> Iterator[Reserved]:
@@ -89,14 +64,20 @@ def reservations(parts: Iterable[Reserved]) -> dict[str, list[Any]]:
     }
 
 
-def stored_first(seq: int, digest: str) -> bytes:
-    """What is stored of an id's first decision."""
-    return struct.pack("<d", seq) + digest.encode()
+def packed_ids(firsts: Iterable[Seen | AuditEvent]) -> bytes:
+    """Ids of first decisions, packed as `remember` takes them: [[bucket, [id, stored, ...]], ...]."""
+    found: dict[int, list[Any]] = {}
+    for one in firsts:
+        stored = struct.pack("<d", one.seq) + one.digest.encode()
+        found.setdefault(bucket(one.clk), []).extend((seen_key(one.tenant, one.intent_id), stored))
+    return packed(list(found.items()))
 
 
-def weight(account: list[Any]) -> int:
-    """About how many bytes an account takes that `account` has made."""
-    return 64 + sum(len(member.encode()) if isinstance(member, str) else 9 for member in account[3])
+def parse_ids(raw: bytes) -> Iterator[tuple[int, str, list[Any]]]:
+    """... and back: bucket, id, then digest and seq of its first decision."""
+    for born, values in msgpack.unpackb(raw, raw=True):
+        for key, stored in zip(values[::2], values[1::2], strict=True):
+            yield born, key.decode(), parse_first(stored)
 
 
 def parse_account(kind: str, raw: bytes) -> list[Any]:

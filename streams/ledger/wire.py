@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from toolgate.processors.claims import Reserve, Settle
-from toolgate.streams.ledger.accounts import bucket, seen_key
+from toolgate.streams.ledger.accounts import seen_key
 from toolgate.streams.ledger.answers import RESERVED, SETTLED, SPENT, Answer
 from toolgate.streams.ledger.claim_terms import (
     CHARGE,
@@ -22,7 +22,6 @@ from toolgate.streams.ledger.claim_terms import (
     TermList,
     claim_of,
 )
-from toolgate.streams.ledger.rows import stored_first
 from toolgate.streams.ledger.windows import offsets
 from toolgate.streams.ports import Ask
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from toolgate.schemas.records import Op
-    from toolgate.streams.ports import Decision, Entry, Seen, Share, TopicPartition
+    from toolgate.streams.ports import Decision, Entry, Share, TopicPartition
 
 HEAD = 16  # values of an ask before its claims
 _NO_RESERVE = ("", 0, "", "")
@@ -158,15 +157,6 @@ def entries_argument(entries: Sequence[Entry]) -> list[Any]:
         rows.append([one.seq, one.clk, one.first, key, one.digest, *_Ops(terms, one.clk).rows(one.ops)])
     settled = [op.args[0] for one in entries for op in one.ops if op.op == "settle"]
     return [terms.flat, settled, rows]
-
-
-def seen_argument(seen: Sequence[Seen]) -> list[Any]:
-    """What `remember` needs of ids that were used."""
-    found: dict[int, list[Any]] = {}
-    for one in seen:
-        ids = found.setdefault(bucket(one.clk), [])
-        ids += (seen_key(one.tenant, one.intent_id), stored_first(one.seq, one.digest))
-    return list(found.items())
 
 
 class _Ops:

@@ -9,7 +9,7 @@ request meets.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from toolgate.streams.ports import OnRevoke
 
+_READ_AT_A_TIME = 3
 OPEN, COMMITTED, ABORTED = "open", "committed", "aborted"
 
 
@@ -334,10 +335,14 @@ class MemoryLog:
 
     def read(self, topic: str, start: Mapping[int, int] | None = None) -> Iterator[Envelope]:
         """See `ports.Log`."""
-        for name, partition in list(self._broker.log):
-            if name == topic:
-                begin = (start or {}).get(partition, 0)
-                yield from list(self._broker.visible((name, partition), begin))
+        parts = [
+            deque(self._broker.visible((name, partition), (start or {}).get(partition, 0)))
+            for name, partition in list(self._broker.log)
+            if name == topic
+        ]
+        while any(parts):  # some of each in turn, as brokers answer
+            for part in parts:
+                yield from [part.popleft() for _ in range(min(len(part), _READ_AT_A_TIME))]
 
     def tail_control(self, position: int) -> tuple[list[Envelope], int]:
         """See `ports.Log`."""

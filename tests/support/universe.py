@@ -28,6 +28,7 @@ from toolgate.streams.gate import snapshots
 from toolgate.streams.gate.intake import Intake
 from toolgate.streams.gate.loop import Fixed, Gate
 from toolgate.streams.gate.publish import Publisher
+from toolgate.streams.gate.snapshotter import Snapshotter
 from toolgate.streams.ledger.memory import MemoryLedger
 from toolgate.streams.ledger.store import Store
 from toolgate.streams.log.memory import Broker, Entry, MemoryLog
@@ -38,11 +39,7 @@ if TYPE_CHECKING:
 
 PARTITIONS = 3
 CO_PARTITIONED = (
-    "intents",
-    "contracts",
-    "results",
-    "votes",
-    "ticks",
+    *("intents", "contracts", "results", "votes", "ticks"),
     "commands",
     "denials",
     "holds",
@@ -52,6 +49,7 @@ CO_PARTITIONED = (
     "quarantine",
     "pulse",
 )
+SINGLE = ("control", "policies", "snapshots", "seen", "alerts")
 
 
 class Universe:
@@ -74,7 +72,7 @@ class Universe:
         self.random = Random(seed)
         # What happens next is drawn apart: a shorter life of the same seed is the beginning of a longer one.
         self.kinds = Random(f"kinds of {seed}")
-        self.broker = Broker(PARTITIONS, CO_PARTITIONED, ("control", "policies", "snapshots", "alerts"))
+        self.broker = Broker(PARTITIONS, CO_PARTITIONED, SINGLE)
         self.broker.on_commit = self._commit_meets
         self.store = Store() if store is None else store
         self.make_ledger = make_ledger or (lambda: MemoryLedger(self.store))
@@ -277,8 +275,7 @@ class Universe:
 
     def snapshot(self) -> None:
         """The snapshot process does a round, in one transaction."""
-        snapshotter = snapshots.Snapshotter(MemoryLog(self.broker, lambda _: None))
-        for output in snapshots.outputs(snapshotter.follow()):
+        for output in snapshots.outputs(Snapshotter(MemoryLog(self.broker, lambda _: None)).follow()):
             self.broker.append(output)
 
     # --- a whole history ---

@@ -7,6 +7,7 @@ import zlib
 import orjson
 
 from toolgate.streams.gate import snapshots
+from toolgate.streams.gate.segments import Chain
 from toolgate.streams.gate.snapshots import Snapshot
 from toolgate.streams.ledger.rows import reservations, reserved
 from toolgate.streams.log.memory import Broker, MemoryLog
@@ -22,14 +23,17 @@ RESERVATIONS = {
 
 def broker() -> Broker:
     """A broker with the snapshot topic."""
-    return Broker(1, ("intents", "results", "audit"), ("control", "snapshots"))
+    return Broker(1, ("intents", "results", "audit"), ("control", "snapshots", "seen"))
 
 
 def snapshot(seq: int, accounts: int = 3) -> Snapshot:
     """A snapshot with some accounts."""
     rows = {f"n:{'x' * 200}{n}": [n, 1, 0] for n in range(accounts)}
     held = list(reserved(RESERVATIONS.items(), 5, 100))
-    return Snapshot(seq, 5, rows, held, {0: 9}, {4: 2}, [(0, 1), (5, 3)], {("intents", 0): 8})
+    positions, chain = [(0, 1), (5, 3)], Chain("name", {0: 2})
+    return Snapshot(
+        seq, 5, rows, held, {0: 9}, {4: 2}, positions, {("intents", 0): 8}, {0: {0: 3, -9: 1}}, chain
+    )
 
 
 def latest(cluster: Broker) -> Snapshot | None:
@@ -83,6 +87,12 @@ def test_one_that_an_earlier_version_wrote_is_read():
     assert found is not None
     assert reservations(found.reserved) == RESERVATIONS
     assert (found.seq, found.clk, found.accounts, found.next) == (7, 5, wanted.accounts, wanted.next)
+    assert (found.chain, found.horizon()) == (None, {0: 9})
+
+
+def test_ids_are_looked_for_in_the_audit_as_far_back_as_they_are_remembered():
+    """Not from the first event of a bucket that is forgotten."""
+    assert snapshot(7).horizon() == {0: 3}
 
 
 def test_the_newest_complete_one_counts():
