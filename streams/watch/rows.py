@@ -15,20 +15,7 @@ if TYPE_CHECKING:
 
     from toolgate.schemas.records import Pulse, Review
 
-# Of a pulse, what is summed as it is, and what is summed by name.
-_COUNTS = (
-    "intents",
-    "approved",
-    "denied",
-    "held",
-    "drafted",
-    "quarantined",
-    "duplicates",
-    "cost_micros",
-    "settled_micros",
-    "detected",
-    "detection_ms",
-)
+# Of a pulse, what is summed by name.
 _TALLIES = ("codes", "tools", "would_have", "finished", "results", "tool_errors", "words", "records")
 
 
@@ -118,11 +105,22 @@ class Row(msgspec.Struct, array_like=True):
         self.review_minutes += other.review_minutes
 
     def _add(self, other: Any) -> None:
-        for name in _COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in _TALLIES:
-            _sum(getattr(self, name), getattr(other, name))
+        # The loop that is run most often: one by one takes a third of the time that names in a loop do.
+        self.intents += other.intents
+        self.approved += other.approved
+        self.denied += other.denied
+        self.held += other.held
+        self.drafted += other.drafted
+        self.quarantined += other.quarantined
+        self.duplicates += other.duplicates
+        self.cost_micros += other.cost_micros
+        self.settled_micros += other.settled_micros
+        self.detected += other.detected
+        self.detection_ms += other.detection_ms
         self.detection_ms_max = max(self.detection_ms_max, other.detection_ms_max)
+        for name in _TALLIES:
+            if more := getattr(other, name):
+                _sum(getattr(self, name), more)
 
     def _fullest(self, level: Level) -> None:
         standing = self.levels.get(level.rule)
