@@ -2,6 +2,9 @@
 
 An agent that fails must not go on: Faust would read the next record, and commit past the one that failed. So whatever
 is not understood ends the process, and the next one begins at what is committed.
+
+What a record has people told is told before a table has it: whoever is killed in between reads the record again, and
+tells it again under the same id. The other way round the table would know the record, and nobody would be told.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from toolgate.schemas.records import Denial, Pulse, Result, Review
 from toolgate.streams.watch import application
 from toolgate.streams.watch.figures import MINUTE_MS, Figures, loaded, written
 from toolgate.streams.watch.runs import Runs
+from toolgate.streams.watch.transport import FAULT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -31,7 +35,6 @@ if TYPE_CHECKING:
 
     Taking = Callable[[Any, Any], Awaitable[None]]
 
-FAULT = 70
 JUDGED_MS_MAX = 86_400_000
 AGAIN_MS = 5 * MINUTE_MS
 _PAUSE_S = 1.0
@@ -75,9 +78,14 @@ class Folding:
         return frozenset(tp.partition for tp in assigned if tp.topic == self._pulse_topic)
 
     async def until(self, now_ms: int) -> None:
-        """Judge the minutes that have ended by a clock, where nothing is left to be read that might belong to them."""
+        """Judge the minutes that have ended by a clock, where nothing is left to be read that might belong to them.
+
+        Of a partition of which nobody knows whether something is left, nothing is judged.
+        """
+        behind = await cast("Consumer", self._app.consumer).behind(self.folded)
         for partition in self.owned():
-            await self._minutes_over(partition, now_ms)
+            if behind.get((self._pulse_topic, partition)) == 0:
+                await self._minutes_over(partition, now_ms)
 
     def _agent(self, topic: Any, name: str, codec: Codec[Any], take: Taking) -> None:
         async def agent(stream: Any) -> None:
@@ -108,8 +116,8 @@ class Folding:
             await asyncio.sleep(_PAUSE_S)  # the Schema Registry is silent: it may be a good record
 
     async def _pulse(self, message: Any, pulse: Pulse) -> None:
-        _write(self._rows, written(self.figures.take(message.partition, message.offset, pulse)))
         await self._minutes_over(message.partition, pulse.clk)
+        _write(self._rows, written(self.figures.take(message.partition, message.offset, pulse)))
 
     async def _review(self, message: Any, review: Review) -> None:
         envelope = Envelope(
@@ -127,17 +135,17 @@ class Folding:
 
     async def _denial(self, message: Any, denial: Denial) -> None:
         changes, seen = self.runs.denied(message.partition, message.offset, denial)
-        _write(self._remembered, changes)
         if seen:
             await self._watching.repeated(seen)
+        _write(self._remembered, changes)
 
     async def _result(self, message: Any, result: Result) -> None:
         changes, seen = self.runs.ended(message.partition, message.offset, result, _time_ms(message))
-        _write(self._remembered, changes)
         if seen:
             await self._watching.repeated(seen)
         if changes:
             await self._watching.completed(result, _time_ms(message))
+        _write(self._remembered, changes)
 
     async def _minutes_over(self, partition: int, now_ms: int) -> None:
         """Judge each minute of a partition that has ended since the last that was; of long ones only the last day."""
@@ -146,10 +154,13 @@ class Folding:
         if minute <= judged:
             return
         self._minutes[partition] = minute
-        workflows = self.figures.of(partition)
+        workflows, rebuilds = self.figures.of(partition), self.rebuilds
         for at_ms in range(max(judged, minute - JUDGED_MS_MAX) + MINUTE_MS, minute + MINUTE_MS, MINUTE_MS):
             for workflow in workflows:
                 await self._watching.minute_over(workflow, at_ms)
+                await asyncio.sleep(0)  # a day of minutes takes long, and others have to be heard
+                if self.rebuilds != rebuilds:
+                    return  # it may be another worker's by now
 
     async def _rebuild(self, *_: Any, **__: Any) -> None:
         """After a rebalance: what is remembered is what the tables have of the partitions that are owned now."""

@@ -17,11 +17,12 @@ from toolgate.streams.gate.health import Endpoint
 from toolgate.streams.log.watchdog import Watchdog
 from toolgate.streams.operating import Operating
 from toolgate.streams.watch import application
-from toolgate.streams.watch.folding import FAULT, Folding
+from toolgate.streams.watch.folding import Folding
 from toolgate.streams.watch.metrics import Metrics, Process, families
 from toolgate.streams.watch.pages import Pages, figures_view
 from toolgate.streams.watch.reporting import Reporting
 from toolgate.streams.watch.standing import Follower
+from toolgate.streams.watch.transport import FAULT
 from toolgate.streams.watch.watching import Watching
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from toolgate.streams.watch.measures import Prices
     from toolgate.streams.watch.transport import Consumer
 
-SHOW_S = 2.0  # how old metrics and pages may be
+SHOW_S = 2.0  # how old metrics and pages may be, unless making them takes more than ...
+SHOW_SHARE = 0.1  # ... of the time
 STUCK_S, HUNG_S = 120.0, 120.0
 SETTLED_MS = 5_000  # a minute is over for a clock so long after its end
 _log = structlog.get_logger("toolgate.watch")
@@ -75,13 +77,16 @@ class Watch:
             parts.prices,
             seed=seed,
             acts=bool(parts.signers),
+            clock_ms=_now_ms,
         )
         self._folding = Folding(self.app, settings, parts.registry, self._watching)
         self._watchdog = Watchdog(STUCK_S, time.monotonic)
         self._began = time.monotonic()
         self._beat = time.monotonic()
         self._stack = ExitStack()
-        self.app.timer(SHOW_S)(self._show)
+        self._show_at = 0.0
+        self.app.timer(SHOW_S)(self._look)
+        self.app.timer(SHOW_S)(self._judge)
         self.app.on_rebalance_complete.connect(self._rebuilt)
         self.endpoint = Endpoint(self._pages, settings.metrics_host, settings.metrics_port)
 
@@ -100,13 +105,22 @@ class Watch:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Ends the process: 0, or 70 where something was not understood."""
         worker = faust.Worker(self.app, loglevel="WARN", quiet=True, override_logging=False)
-        worker.execute_from_commandline()
+        worker.spinner = None  # it writes what hides a terminal's cursor to whatever output is
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as end:
+            raise SystemExit(FAULT if end.code else 0) from None
 
     async def _rebuilt(self, *_: Any, **__: Any) -> None:
-        self._process.rebuild_s = time.monotonic() - self._began
+        if self._process.rebuild_s is None:
+            self._process.rebuild_s = time.monotonic() - self._began
         self._pages.state["ready"] = True
 
-    async def _show(self) -> None:
+    async def _judge(self) -> None:
+        """Minutes in which no pulse comes end as well. A timer of its own: after a long silence there are many."""
+        await self._folding.until(_now_ms() - SETTLED_MS)
+
+    async def _look(self) -> None:
         self._beat = time.monotonic()
         behind = await cast("Consumer", self.app.consumer).behind(self._folding.folded)
         lag: dict[str, int] = {}
@@ -114,18 +128,22 @@ class Watch:
             name = topic.removeprefix(f"{self._settings.prefix}.")
             if name in application.SOURCES:
                 lag[name] = lag.get(name, 0) + count
-                if self._watchdog.saw((name, partition), -count, 0):
+                at = self._folding.folded.get((topic, partition), -1)
+                if self._watchdog.saw((name, partition), at, at + count):
                     _log.error("a partition stands still", topic=topic, partition=partition, behind=count)
                     os._exit(FAULT)
-        now_ms = time.time_ns() // 1_000_000
-        if behind and not lag.get("pulse"):
-            await self._folding.until(now_ms - SETTLED_MS)
         self._process.lag, self._process.unreadable = lag, self._folding.unreadable
+        self._pages.state |= {"lag": lag, "control": self._follower.problem or "current"}
         self._watching.look()
-        folded, judged = self._folding.figures, self._watching.judged
+        if self._beat >= self._show_at:
+            self._show()
+            # Of many workflows it takes long: then it is done less often, and folding has the time.
+            self._show_at = time.monotonic() + (time.monotonic() - self._beat) / SHOW_SHARE - SHOW_S
+
+    def _show(self) -> None:
+        folded, judged, now_ms = self._folding.figures, self._watching.judged, _now_ms()
         self._metrics.show(families(folded, judged, self._prices, self._process, now_ms))
         self._pages.view = figures_view(folded, self._folding.runs, judged, self._prices, now_ms)
-        self._pages.state |= {"lag": lag, "control": self._follower.problem or "current"}
 
     def _guard(self) -> None:
         """A loop that hangs cannot say so itself."""
@@ -134,3 +152,7 @@ class Watch:
             if time.monotonic() - self._beat > HUNG_S and self._pages.state["ready"]:
                 _log.error("the loop hangs")
                 os._exit(FAULT)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -2,15 +2,18 @@
 
 Faust reads uncommitted records unless its own exactly-once is on, which wedges (0.15.3); so decisions that were aborted
 would be counted. And it commits offsets after a flush that gives up after a tenth of a second: a crash then loses
-what the changelog never got, for good, since nobody reads those records again.
+what the changelog never got, for good, since nobody reads those records again. Where the broker refuses a row, or does
+not take it in time, Faust writes a line and goes on: the process ends instead, and the next one reads it all again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 import faust
+import structlog
 from faust.transport.drivers import aiokafka as driver
 
 if TYPE_CHECKING:
@@ -18,10 +21,10 @@ if TYPE_CHECKING:
 
     from faust.types import TP
 
+FAULT = 70  # the process ends so where the next one has to begin at what is committed
 _PAUSE_S = 0.01
-_WRITTEN_S = (
-    20.0  # as long as the broker may need to come back; less than a session must not matter: nothing is lost
-)
+_WRITTEN_S = 20.0  # how long a commit waits for the broker; then the next one does
+_log = structlog.get_logger()
 
 
 class Table(faust.Table[bytes, bytes]):
@@ -33,11 +36,18 @@ class Table(faust.Table[bytes, bytes]):
     def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
         """Send a change to the changelog."""
         self.sent += 1
-        return super().send_changelog(*args, **kwargs)
+        sent = super().send_changelog(*args, **kwargs)
+        sent.add_done_callback(self._unless_refused)
+        return sent
 
     def _on_changelog_sent(self, future: Any) -> None:
-        super()._on_changelog_sent(future)  # raises where the broker did not take it
+        super()._on_changelog_sent(future)
         self.stands += 1
+
+    def _unless_refused(self, future: Any) -> None:
+        if not future.cancelled() and (error := future.exception()):
+            _log.error("the changelog did not take a row", table=self.name, why=str(error))
+            os._exit(FAULT)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):

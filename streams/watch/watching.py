@@ -18,6 +18,8 @@ from toolgate.streams.watch.figures import QUARTER_MS
 from toolgate.streams.watch.reporting import demoted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolgate.processors.case import Envelope
     from toolgate.processors.keyring import Keyring
     from toolgate.schemas.records import Result, Review
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from toolgate.streams.watch.runs import Seen
     from toolgate.streams.watch.standing import Follower
 
+LATE_MS = 600_000  # whoever catches up orders nothing for minutes that are over for longer
 _DONE = frozenset({ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN})
 _log = structlog.get_logger()
 
@@ -42,6 +45,7 @@ class Watching:
         prices: of people's time.
         seed: of the sample that people look at.
         acts: whether it has a key to order with.
+        clock_ms: epoch milliseconds.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of
@@ -53,6 +57,7 @@ class Watching:
         *,
         seed: bytes,
         acts: bool,
+        clock_ms: Callable[[], int],
     ) -> None:
         self.judged: dict[tuple[str, str], Judged] = {}
         self._follower = follower
@@ -61,9 +66,13 @@ class Watching:
         self._prices = prices
         self._seed = seed
         self._acts = acts
+        self._clock_ms = clock_ms
 
     async def minute_over(self, workflow: Workflow, at_ms: int) -> None:
-        """Judge a workflow as of the end of a minute."""
+        """Judge a workflow as of the end of a minute.
+
+        What was broken hours ago is told, and moves nothing: the minutes after it say whether it still is.
+        """
         standing, place = self._follower.now, (workflow.tenant, workflow.workflow_id)
         found = judging.judge(workflow, standing, at_ms, self._prices)
         before = self.judged.get(place)
@@ -73,7 +82,7 @@ class Watching:
             found.judged.rise = before.rise
         self.judged[place] = found.judged
         await self._reporting.tell(found.alerts)
-        if found.demotion:
+        if found.demotion and at_ms >= self._clock_ms() - LATE_MS:
             await self._reporting.tell([demoted(found.demotion, at_ms, acts=self._acts)])
             self._reporting.order(found.demotion)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from types import SimpleNamespace
 from typing import Any
 
 import faust
 import pytest
 
+from toolgate.streams.errors import ToolgateError
 from toolgate.streams.watch import transport
-from toolgate.streams.watch.transport import Consumer, Table
+from toolgate.streams.watch.transport import FAULT, Consumer, Table
 
 
 def tabled(sent: int, stands: int) -> Table:
@@ -65,3 +67,21 @@ def test_what_the_changelog_never_gets_is_not_committed(
     consumer = Committing(tabled(sent=1, stands=0))
     assert not asyncio.run(consumer._commit_offsets({"tp": 7}))
     assert consumer.committed == []
+
+
+def test_a_row_that_the_changelog_does_not_take_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faust would go on, and no offset would ever be committed again."""
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+
+    async def refused() -> None:
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        monkeypatch.setattr(faust.Table, "send_changelog", lambda *_, **__: sent)
+        table = Table(faust.App("t", broker="kafka://nowhere"), name="rows")
+        table.send_changelog(0, b"k", b"v")
+        sent.set_exception(ToolgateError("the broker is away", where="kafka", remedy="see to it"))
+        await asyncio.sleep(0)
+        assert (table.sent, table.stands) == (1, 0)
+
+    asyncio.run(refused())
+    assert ends == [FAULT]

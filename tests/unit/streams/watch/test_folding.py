@@ -1,0 +1,195 @@
+"""Folding: what is told before a table knows it, whose minutes are judged, and what ends them."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pulses import BEGIN_MS, pulse
+
+from toolgate.schemas import registry
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.enums import ResultStatus
+from toolgate.schemas.records import Pulse, Result
+from toolgate.streams.settings import Settings
+from toolgate.streams.watch.figures import MINUTE_MS
+from toolgate.streams.watch.folding import Folding
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+SETTINGS = Settings(bootstrap_servers="nowhere:1", prefix="t")
+PULSE = SETTINGS.topic("pulse")
+
+
+class App:
+    """A Faust application that has no broker: its agents are fed by hand."""
+
+    def __init__(self) -> None:
+        self.agents: dict[str, Callable[[Any], Any]] = {}
+        self.tables: dict[str, dict[bytes, bytes]] = {}
+        self.left: dict[tuple[str, int], int] = {(PULSE, 0): 0}
+        self.rebuild: Any = None
+        self.on_rebalance_complete = SimpleNamespace(
+            connect=lambda handler: setattr(self, "rebuild", handler)
+        )
+        self.consumer = self
+
+    def topic(self, name: str, **_: object) -> str:
+        """Its name stands for it."""
+        return name
+
+    def Table(self, name: str, **_: object) -> dict[bytes, bytes]:  # noqa: N802 - Faust's
+        """Kept here."""
+        return self.tables.setdefault(name, {})
+
+    def agent(self, topic: str, **_: object) -> Callable[[Any], None]:
+        """Kept by its topic."""
+        return lambda take: self.agents.__setitem__(topic, take)
+
+    def assignment(self) -> set[SimpleNamespace]:
+        """One partition of pulses."""
+        return {Place(PULSE, 0)}  # type: ignore[arg-type]
+
+    async def behind(self, folded: object) -> dict[tuple[str, int], int]:
+        """As a test says."""
+        return self.left
+
+    def forget(self) -> None:
+        """Nothing was fetched."""
+
+    def feed(self, topic: str, offset: int, value: bytes, time_ms: int = BEGIN_MS) -> None:
+        """Have the agent of a topic take one record."""
+
+        async def events() -> AsyncIterator[SimpleNamespace]:
+            yield SimpleNamespace(
+                message=SimpleNamespace(
+                    topic=topic,
+                    partition=0,
+                    offset=offset,
+                    value=value,
+                    key=b"",
+                    headers=(),
+                    timestamp=time_ms / 1_000,
+                )
+            )
+
+        asyncio.run(self.agents[topic](SimpleNamespace(events=events)))
+
+
+class Place(tuple[str, int]):
+    """A topic-partition as Faust has it."""
+
+    __slots__ = ()
+
+    def __new__(cls, *place: object) -> Place:
+        """Of a topic and a number."""
+        return super().__new__(cls, place)  # type: ignore[arg-type]
+
+    topic = property(lambda self: self[0])
+    partition = property(lambda self: self[1])
+
+
+class Watching:
+    """Notes what it is told; dies in between if it is to."""
+
+    def __init__(self) -> None:
+        self.minutes: list[int] = []
+        self.completions: list[str] = []
+        self.dies = False
+
+    async def minute_over(self, workflow: object, at_ms: int) -> None:
+        """Which minutes."""
+        self._die()
+        self.minutes.append((at_ms - BEGIN_MS) // MINUTE_MS)
+
+    async def completed(self, result: Result, time_ms: int) -> None:
+        """Which commands."""
+        self._die()
+        self.completions.append(result.command_id)
+
+    async def repeated(self, seen: object) -> None:
+        """No run repeats anything here."""
+
+    def _die(self) -> None:
+        if self.dies:
+            raise asyncio.CancelledError
+
+
+def folding(app: App, watching: Watching) -> Folding:
+    """One over the tables of an application."""
+    made = Folding(app, SETTINGS, registry.bundled(), watching)  # type: ignore[arg-type]
+    asyncio.run(app.rebuild())
+    return made
+
+
+def told(minute: int) -> bytes:
+    """A pulse of a minute."""
+    return Codec(Pulse, registry.bundled()).encode(pulse(BEGIN_MS + minute * MINUTE_MS, intents=1))
+
+
+def ended(command_id: str) -> bytes:
+    """A command that ended well."""
+    result = Result(command_id, "i", "r", "look", "d", ResultStatus.OK, "e", body="{}", params_digest="p")
+    return Codec(Result, registry.bundled()).encode(result)
+
+
+def test_who_dies_while_it_tells_of_a_command_tells_of_it_again() -> None:
+    """The table must not know a result of which nobody has been told."""
+    app, watching = App(), Watching()
+    folding(app, watching)
+    result = ended("0-1")
+    watching.dies = True
+    with pytest.raises(asyncio.CancelledError):
+        app.feed(SETTINGS.topic("results"), 0, result)
+    watching.dies = False
+    folding(app, watching)
+    app.feed(SETTINGS.topic("results"), 0, result)
+    app.feed(SETTINGS.topic("results"), 0, result)
+    assert watching.completions == ["0-1"]
+
+
+def test_who_dies_while_it_judges_judges_again() -> None:
+    """However long nothing had come: the pulse that ended the silence is in no table yet."""
+    app, watching = App(), Watching()
+    folding(app, watching)
+    app.feed(PULSE, 0, told(0))
+    watching.dies = True
+    with pytest.raises(asyncio.CancelledError):
+        app.feed(PULSE, 1, told(240))
+    watching.dies = False
+    folding(app, watching)
+    app.feed(PULSE, 1, told(240))
+    assert watching.minutes == list(range(-4, 241))
+
+
+@pytest.mark.parametrize(("left", "minutes"), [({(PULSE, 0): 0}, [1, 2]), ({(PULSE, 0): 3}, []), ({}, [])])
+def test_a_clock_ends_minutes_only_where_nothing_is_left(
+    left: dict[tuple[str, int], int], minutes: list[int]
+) -> None:
+    """A partition of which nothing was fetched yet may have hours of pulses."""
+    app, watching = App(), Watching()
+    made = folding(app, watching)
+    app.feed(PULSE, 0, told(0))
+    app.left = left
+    asyncio.run(made.until(BEGIN_MS + 2 * MINUTE_MS))
+    assert watching.minutes == minutes
+
+
+def test_many_minutes_hold_nobody_up() -> None:
+    """Others are heard in between; after a rebalance the rest is for whoever has the partition then."""
+    app, watching = App(), Watching()
+    made = folding(app, watching)
+    app.feed(PULSE, 0, told(0))
+
+    async def silence() -> None:
+        judging = asyncio.ensure_future(made.until(BEGIN_MS + 600 * MINUTE_MS))
+        while not watching.minutes:
+            await asyncio.sleep(0)
+        await app.rebuild()
+        await judging
+
+    asyncio.run(silence())
+    assert len(watching.minutes) < 3
