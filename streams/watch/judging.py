@@ -256,36 +256,39 @@ class Teller:
     def __init__(self, workflow: Workflow, at_ms: int) -> None:
         self._tenant, self._workflow = workflow.tenant, workflow.workflow_id
         self._name = f"workflow {workflow.workflow_id} of tenant {workflow.tenant}"
-        self._at_ms = at_ms
+        self._at_ms, self._hour = at_ms, at_ms // HOUR_MS
 
     def breach(self, broken: ladder.Broken) -> Alert:
         """An objective of the policy is not kept."""
         summary = f"{self._name} does not keep its {broken.slo}: {_said(broken.figures)}"
         critical = broken.then != "alert"
         severity = Severity.CRITICAL if critical else Severity.WARNING
-        return self._alert(
-            AlertKind.BREACH, broken.slo, severity, summary, {**broken.figures, "then": broken.then}
-        )
+        # One that only warns must not hide one that has the workflow fall.
+        cause = f"{broken.slo}/{broken.then}/{self._hour}"
+        evidence = {**broken.figures, "then": broken.then}
+        return self._alert(AlertKind.BREACH, broken.slo, severity, summary, evidence, cause=cause)
 
     def budget(self, rule: str, level: Level, left_ms: int | None) -> Alert:
         """A budget has reached the share from which people are warned."""
         summary = f"{rule} of {self._name} is used to {level.share:.0%}: account {level.account}"
-        return self._alert(
-            AlertKind.BUDGET, level.account, Severity.WARNING, summary, _level(level, left_ms), hourly=False
-        )
+        # A window that begins anew is another account, and whoever raises a limit has another maximum.
+        cause, evidence = f"{level.account}/{level.max}", _level(level, left_ms)
+        return self._alert(AlertKind.BUDGET, level.account, Severity.WARNING, summary, evidence, cause=cause)
 
     def exhaustion(self, rule: str, level: Level, left_ms: int, minutes: int) -> Alert:
         """A budget will soon be used up."""
         summary = f"{rule} of {self._name} is used up in {left_ms // MINUTE_MS} minutes at its present pace"
         evidence = {**_level(level, left_ms), "minutes": minutes}
+        cause = f"{level.account}/{self._hour}"
         return self._alert(
-            AlertKind.EXHAUSTION, level.account, Severity.WARNING, summary, evidence, hourly=False
+            AlertKind.EXHAUSTION, level.account, Severity.WARNING, summary, evidence, cause=cause
         )
 
     def drift(self, kind: AlertKind, what: str, shift: drift.Shift) -> Alert:
         """A workflow is not what it used to be."""
         summary = f"{self._name} {what}: {shift.size:.0%} of a quarter of an hour is different"
-        return self._alert(kind, str(self._at_ms), Severity.WARNING, summary, shift.evidence, hourly=False)
+        quarter = str(self._at_ms)
+        return self._alert(kind, quarter, Severity.WARNING, summary, shift.evidence, cause=quarter)
 
     def _alert(  # noqa: PLR0913 - the fields of an alert
         self,
@@ -295,12 +298,10 @@ class Teller:
         summary: str,
         evidence: Mapping[str, object],
         *,
-        hourly: bool = True,
+        cause: str,
     ) -> Alert:
-        cause = f"{kind}/{self._tenant}/{self._workflow}/{subject}"
-        hour = f"/{self._at_ms // HOUR_MS}" if hourly else ""
         return Alert(
-            alert_id=cause + hour,
+            alert_id=f"{kind}/{self._tenant}/{self._workflow}/{cause}",
             kind=kind.value,
             severity=severity.value,
             tenant=self._tenant,

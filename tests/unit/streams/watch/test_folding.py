@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from pulses import BEGIN_MS, pulse
@@ -49,9 +49,9 @@ class App:
         """Kept by its topic."""
         return lambda take: self.agents.__setitem__(topic, take)
 
-    def assignment(self) -> set[SimpleNamespace]:
+    def assignment(self) -> set[Place]:
         """One partition of pulses."""
-        return {Place(PULSE, 0)}  # type: ignore[arg-type]
+        return {Place(PULSE, 0)}
 
     async def behind(self, folded: object) -> dict[tuple[str, int], int]:
         """As a test says."""
@@ -79,17 +79,11 @@ class App:
         asyncio.run(self.agents[topic](SimpleNamespace(events=events)))
 
 
-class Place(tuple[str, int]):
+class Place(NamedTuple):
     """A topic-partition as Faust has it."""
 
-    __slots__ = ()
-
-    def __new__(cls, *place: object) -> Place:
-        """Of a topic and a number."""
-        return super().__new__(cls, place)  # type: ignore[arg-type]
-
-    topic = property(lambda self: self[0])
-    partition = property(lambda self: self[1])
+    topic: str
+    partition: int
 
 
 class Watching:
@@ -185,11 +179,9 @@ def test_many_minutes_hold_nobody_up() -> None:
     app.feed(PULSE, 0, told(0))
 
     async def silence() -> None:
-        judging = asyncio.ensure_future(made.until(BEGIN_MS + 600 * MINUTE_MS))
-        while not watching.minutes:
-            await asyncio.sleep(0)
-        await app.rebuild()
-        await judging
+        async with asyncio.TaskGroup() as group:
+            group.create_task(made.until(BEGIN_MS + 600 * MINUTE_MS))
+            group.create_task(app.rebuild())
 
     asyncio.run(silence())
     assert len(watching.minutes) < 3

@@ -108,6 +108,13 @@ def test_an_alert_shows_its_figures() -> None:
     assert alert.severity == "critical"
 
 
+def test_a_warning_does_not_hide_what_has_a_workflow_fall() -> None:
+    """Of one figure a policy may name two limits: what each asks for is told under its own id."""
+    terms = [term("denial_rate", then, bound=bound) for then, bound in (("alert", 1), ("demote", 100_000))]
+    found = at(workflow((0, {"intents": 10, "denied": 9})), 1, Policies(*terms))
+    assert len({alert.alert_id for alert in found.alerts}) == 2
+
+
 @pytest.mark.parametrize(
     ("then", "mode", "state", "to"),
     [
@@ -162,15 +169,20 @@ def test_a_budget_is_told_when_it_reaches_its_share() -> None:
     one = filled([100, 700, 820, 830])
     told = [[alert.kind for alert in at(one, minute, policies).alerts] for minute in range(1, 5)]
     assert told == [[], [], ["budget"], []]
+    (warned,) = at(one, 3, policies).alerts
+    row = one.versions["v1"].minutes[T + 2 * MINUTE_MS]
+    row.levels["budgets[0]"] = Level("budgets[0]", "workflow", "usd@1", "usd_micros", 1_640, 2_000)
+    assert warned.alert_id != at(one, 3, policies).alerts[0].alert_id  # a limit that was raised is another
     assert at(one, 3, Policies(budgets=(SimpleNamespace(warn_at=None),))).alerts == []
 
 
 def test_a_budget_that_will_soon_be_used_up_is_told() -> None:
-    """At its pace; its id is that of the account, which a new window has another of."""
+    """At its pace, and anew each hour that it lasts."""
     policies = Policies(budgets=(SimpleNamespace(warn_at=None),))
     found = at(filled([100, 200, 300, 400, 500, 600]), 6, policies)
     (alert,) = found.alerts
-    assert (alert.kind, alert.alert_id) == ("exhaustion", "exhaustion/default/desk/usd@1")
+    hour = T // 3_600_000
+    assert (alert.kind, alert.alert_id) == ("exhaustion", f"exhaustion/default/desk/usd@1/{hour}")
     assert found.judged.budgets["budgets[0]"].exhausted_in_ms == 4 * MINUTE_MS
     assert at(filled([100, 101, 102, 103, 104, 105]), 6, policies).alerts == []
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from pulses import BEGIN_MS, pulse
 
 from toolgate.processors.breach_terms import Breach
-from toolgate.schemas.records import Alert
 from toolgate.streams.watch.figures import MINUTE_MS, Figures
-from toolgate.streams.watch.judging import Demotion
 from toolgate.streams.watch.measures import Prices
 from toolgate.streams.watch.standing import Standing
 from toolgate.streams.watch.watching import LATE_MS, Watching
+
+if TYPE_CHECKING:
+    from toolgate.schemas.records import Alert
+    from toolgate.streams.watch.judging import Demotion
 
 TERM = Breach("on_breach[0]", "denial_rate", 300_000, 300_000, 3_600_000, 0, 5, "demote")
 POLICY = SimpleNamespace(
