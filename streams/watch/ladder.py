@@ -71,6 +71,11 @@ def rung(mode: str) -> int | None:
     return 2 if canary_percent(mode) is not None else _RUNG.get(mode)
 
 
+def tighter(mode: str, than: str) -> bool:
+    """Whether a mode is lower on the ladder; read_only is between draft_only and shadow."""
+    return _tightness(mode) > _tightness(than)
+
+
 def below(mode: str) -> str | None:
     """The next rung down, or None: there is none below shadow, nor from read_only."""
     return _BELOW.get(rung(mode))
@@ -95,9 +100,7 @@ def decide(
     """
     mode = standing.mode
     asked = [(_target(standing, one, now_ms, cool_down_ms), one) for one in broken]
-    asking = [
-        (target, one) for target, one in asked if target is not None and _tightness(target) > _tightness(mode)
-    ]
+    asking = [(target, one) for target, one in asked if target is not None and tighter(target, mode)]
     if not asking:
         return None
     target = max((target for target, _ in asking), key=_tightness)
@@ -126,7 +129,7 @@ def may_rise(
     for slo, broken in sorted(slos.items()):
         if broken or broken is None:
             lacks.append(f"{slo} was {'broken' if broken else 'not judged: too little happened'}")
-    by_policy = to is not None and _tightness(standing.policy_mode) > _tightness(to)
+    by_policy = to is not None and tighter(standing.policy_mode, to)
     return {
         "mode": standing.mode,
         "next": to,

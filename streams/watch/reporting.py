@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from toolgate.processors.control_state import MODE
-from toolgate.processors.modes import SHADOW
+from toolgate.processors.modes import SHADOW, looser
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import AlertKind, Severity
 from toolgate.schemas.headers import event_headers
@@ -22,6 +22,7 @@ from toolgate.schemas.records import Alert, Control
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.errors import ToolgateError
 from toolgate.streams.ports import LedgerError, RetryError
+from toolgate.streams.watch.ladder import tighter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -112,26 +113,23 @@ class Reporting:
             self._ordering.discard(place)
 
     def _word(self, demotion: Demotion, state: ControlState) -> Control | None:
-        """The order, or the next tighter one where that would let some runs do more; None where it stands already."""
+        """The order; None where as tight a one stands by now, which people may have said since it was judged."""
         value = f"{demotion.tenant}/{demotion.workflow_id}"
-        standing = state.order("workflow", value)
-        for mode in (demotion.move.mode, SHADOW):
-            word = Control(
-                f"{MODE}-{secrets.token_hex(8)}",
-                MODE,
-                "workflow",
-                value,
-                _reason(demotion),
-                tuple(self._signers),
-                mode=mode,
-                version=standing.version + 1,
-                evidence=dumps_canonical(demotion.move.evidence),
-            )
-            if standing.mode == mode:
-                return None
-            if not state.loosens(word):
-                return word
-        return None
+        standing, mode = state.order("workflow", value), demotion.move.mode
+        if not tighter(mode, standing.mode):
+            return None
+        return Control(
+            f"{MODE}-{secrets.token_hex(8)}",
+            MODE,
+            "workflow",
+            value,
+            _reason(demotion),
+            tuple(self._signers),
+            # Drafts are lower than a canary, and still more for the runs that it has in shadow.
+            mode=SHADOW if looser(mode, standing.mode) else mode,
+            version=standing.version + 1,
+            evidence=dumps_canonical(demotion.move.evidence),
+        )
 
 
 def _reason(demotion: Demotion) -> str:

@@ -116,6 +116,9 @@ def test_an_order_has_its_figures() -> None:
     [
         ("shadow", "draft_only", []),  # it would loosen
         ("draft_only", "draft_only", []),
+        ("draft_only", "canary:10%", []),  # people have ordered it meanwhile
+        ("read_only", "draft_only", []),
+        ("canary:5%", "canary:10%", []),
         ("enforce", "draft_only", ["draft_only"]),
         ("canary:10%", "draft_only", ["shadow"]),  # runs that are in shadow would get drafts
         ("read_only", "shadow", ["shadow"]),
