@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.control_state import ALL
+from toolgate.processors.names import ID_CHARS_MAX
 from toolgate.schemas.enums import AlertKind, Severity
 from toolgate.schemas.records import Alert
 from toolgate.schemas.strict_json import dumps_canonical
@@ -317,21 +318,24 @@ class Teller:
 
 def repeated(seen: Seen) -> Alert:
     """The alert of a run that goes round in circles, or does not take no for an answer."""
-    repeat, tool = seen.repeat, seen.tool
+    repeat, run_id = seen.repeat, seen.run_id
+    tool = seen.tool[
+        :ID_CHARS_MAX
+    ]  # whoever is denied may give one that no record of ours would hold five times
     did = (
         f"was approved {repeat.count} times for the same call of {tool}, and learnt nothing new"
         if repeat.kind == AlertKind.LOOP
         else f"was denied the same call of {tool} {repeat.count} times, with nothing new in between"
     )
     return Alert(
-        alert_id=f"{repeat.kind}/{seen.run_id}/{tool}/{seen.params_digest}/{repeat.began_ms}",
+        alert_id=f"{repeat.kind}/{run_id}/{tool}/{seen.params_digest}/{repeat.began_ms}",
         kind=repeat.kind,
         severity=Severity.WARNING.value,
         tenant=seen.tenant,
         workflow_id=seen.workflow_id,
-        run_id=seen.run_id,
+        run_id=run_id,
         subject=tool,
-        summary=f"run {seen.run_id} {did}",
+        summary=f"run {run_id} {did}",
         evidence=dumps_canonical(
             {
                 "tool": tool,

@@ -1,17 +1,20 @@
 """Runs and agents: what they do again and again, from denials and results. Rows for a table, as `figures` has them.
 
 A run's row is forgotten when nothing was heard of it for a day of its partition's own time, an agent's when an hour is
-seven days old.
+seven days old; and what was heard of longest ago, where there are more than KEPT_MAX: whoever is denied can make up names
+of runs and agents without end.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from toolgate.processors.names import is_id
 from toolgate.schemas.enums import ResultStatus
 from toolgate.streams.watch import repeats
 
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 AGENT_KEPT_MS = 7 * DAY_MS
+KEPT_MAX = 10_000  # of one partition: runs, and hours of agents
 _RUN, _AGENT = "r", "a"
+_NO_NAME = "~"  # all that give a name which is none
 _ENDS = frozenset({ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN})
 
 
@@ -93,9 +98,10 @@ class Runs:
                 memory, tool=denial.tool, params_digest=denial.params_digest, time_ms=denial.clk
             )
 
-        agent = Key(partition, _AGENT, denial.tenant, denial.agent_id, denial.clk - denial.clk % HOUR_MS)
+        tenant, name = (one if is_id(one) else _NO_NAME for one in (denial.tenant, denial.agent_id))
+        agent = Key(partition, _AGENT, tenant, name, denial.clk - denial.clk % HOUR_MS)
         changes, _ = self._take(agent, "denials", offset, denial.clk, count)
-        if denial.dry_run:
+        if denial.dry_run or not is_id(denial.run_id):
             return changes, None
         run = Key(partition, _RUN, "", denial.run_id, 0)
         more, repeat = self._take(run, "denials", offset, denial.clk, lambda _: None, again)
@@ -112,12 +118,12 @@ class Runs:
             return [], None
 
         def again(memory: Memory) -> tuple[Memory, Repeat | None]:
-            said = result.body_digest or f"{result.status}:{result.error}:{result.body}"
+            said = f"{result.status}\0{result.error}\0{result.body_digest or result.body}"
             return repeats.after_result(
                 memory,
                 tool=result.tool,
                 params_digest=result.params_digest,
-                body_digest=said[:512],
+                body_digest=blake2b(said.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest(),
                 time_ms=time_ms,
             )
 
@@ -178,7 +184,7 @@ class Runs:
         oldest_ms = now_ms - (DAY_MS if kind == _RUN else AGENT_KEPT_MS)
         for _ in range(2):
             key = next(iter(kept))
-            if kept[key].clk >= oldest_ms:
+            if kept[key].clk >= oldest_ms and len(kept) <= KEPT_MAX:
                 break
             del kept[key]
             changes.append((_encode(key), None))

@@ -10,7 +10,8 @@ from pulses import BEGIN_MS, pulse
 
 from toolgate.processors.breach_terms import Breach
 from toolgate.processors.control_state import ControlState
-from toolgate.schemas.records import Control
+from toolgate.schemas.codec import Codec
+from toolgate.schemas.records import Alert, Control
 from toolgate.schemas.strict_json import loads_strict
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, Figures, Workflow
 from toolgate.streams.watch.judging import Judgement, judge, repeated, rise
@@ -229,4 +230,6 @@ def test_a_repeat_is_told_once_for_each_episode() -> None:
     seen = Seen(Repeat("loop", T, T + 1, 5), "default", "desk", "run-1", "read", "p1")
     assert repeated(seen).alert_id == f"loop/run-1/read/p1/{T}"
     assert "read" in repeated(seen).summary
+    hostile = Seen(Repeat("retry_storm", T, T + 1, 5), "default", "desk", "run-1", "\0" * 90_000, "p1")
+    assert len(Codec(Alert).encode(repeated(hostile))) < 3_000
     assert QUARTER_MS % MINUTE_MS == 0

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Denial, Reason, Result
+from toolgate.streams.watch import runs as module
 from toolgate.streams.watch.repeats import LOOP, LOOP_MIN, RETRY_STORM, STORM_MIN
 from toolgate.streams.watch.runs import DAY_MS, Runs
+
+if TYPE_CHECKING:
+    import pytest
 
 T = 1_700_000_000_000
 
@@ -138,3 +145,27 @@ def test_quiet_runs_are_forgotten() -> None:
         apply(table, runs.denied(0, n, denial(n, "late", clk=T + 2 * DAY_MS))[0])
     assert {key.name for key in runs.rows() if key.kind == "r"} == {"late"}
     assert len(table) == len(runs.rows())
+
+
+def test_names_without_end_are_kept_for_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is denied may make up as many as they like; what is no name at all is one agent's and no run's."""
+    monkeypatch.setattr(module, "KEPT_MAX", 5)
+    runs, table = Runs(), {}
+    for n in range(50):
+        apply(table, runs.denied(0, n, denial(n, f"run-{n}", agent=f"agent-{n}"))[0])
+    assert [key.name for key in runs.rows() if key.kind == "r"] == [f"run-{n}" for n in range(45, 50)]
+    assert len(table) == len(runs.rows()) == 10
+    runs.denied(0, 50, denial(50, "x" * 9_000, agent="y" * 9_000))
+    assert max(len(key.name) for key in runs.rows()) < 10
+    assert "~" in {key.name for key in runs.rows()}
+
+
+def test_results_that_differ_only_at_their_end_are_no_loop() -> None:
+    """Whatever their length, what was learnt is new."""
+    runs = Runs()
+    bodies = ["x" * 5_000 + str(n) for n in range(2 * LOOP_MIN)]
+    seen = [
+        runs.ended(0, n, changed(result(n), body_digest="", body=body), T + n)[1]
+        for n, body in enumerate(bodies)
+    ]
+    assert not any(seen)
