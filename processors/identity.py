@@ -18,7 +18,7 @@ from toolgate.processors.control_state import ACTIVATE, MODE, malformed
 from toolgate.processors.grants import GRANT, ends, life_fault
 from toolgate.processors.keyring import APPROVER, DEV_KID, OPERATOR, STARTER, WATCH, framed, mac
 from toolgate.processors.reasons import Code
-from toolgate.schemas.enums import SAYS, Choice
+from toolgate.schemas.enums import SAYS, Choice, Finding
 from toolgate.schemas.frozen import changed, frozen
 from toolgate.schemas.headers import KID, MAC, kid_of
 from toolgate.schemas.records import Reason
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Control, Result, Review, Vote
 
 SIGNERS_MAX = 8
+REVIEW_MINUTES_MAX = 480  # a person's day
+_FINDINGS = tuple(Finding)
 RELEASERS = (OPERATOR, APPROVER)  # roles of which one may say what really happened, or who sees to it
 
 
@@ -116,7 +118,16 @@ def _approver(vote: Vote, signers: list[OperatorKey]) -> Voter | str:
 
 
 def check_review(keyring: Keyring, envelope: Envelope, review: Review) -> str | None:
-    """Why nobody vouches for this review of completed work, or None: it is one person's, who may approve or operate."""
+    """Why this review of completed work does not count, or None: it is whole, and one person's who may say so.
+
+    That is whoever may approve or operate.
+    """
+    if review.finding not in _FINDINGS:
+        return f"{review.finding[:128]!r} is no finding: one of {', '.join(_FINDINGS)}"
+    if not 0 <= review.minutes <= REVIEW_MINUTES_MAX:
+        return f"it took {review.minutes} minutes: from 0 to {REVIEW_MINUTES_MAX} are believed"
+    if envelope.key != review.workflow_id.encode("utf-8", "surrogatepass"):
+        return "its key is not its workflow's id"
     if keyring.insecure_dev:
         return None
     signers = _signers(keyring, envelope)

@@ -1,8 +1,8 @@
 """Runs and agents: what they do again and again, from denials and results. Rows for a table, as `figures` has them.
 
 A run's row is forgotten when nothing was heard of it for a day of its partition's own time, an agent's when an hour is
-seven days old; and what was heard of longest ago, where there are more than KEPT_MAX: whoever is denied can make up names
-of runs and agents without end.
+seven days old; and what was heard of longest ago, where there are more than KEPT_MAX: whoever is denied can make up
+names of runs and agents without end.
 """
 
 from __future__ import annotations

@@ -15,8 +15,9 @@ from toolgate.cli.wording import safe
 from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.search import Readers
 from toolgate.processors.amounts import duration
+from toolgate.processors.identity import REVIEW_MINUTES_MAX
 from toolgate.review import samples
-from toolgate.review.finding import MINUTES_MAX, Finder
+from toolgate.review.finding import Finder
 from toolgate.schemas.enums import Finding  # noqa: TC001 - typer reads the annotations at run time
 from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
@@ -40,7 +41,10 @@ def review(  # noqa: PLR0913 - one parameter for each option
     *,
     key: Annotated[str | None, typer.Option("--as", metavar="KID", help="Who finds it: your key.")] = None,
     minutes: Annotated[
-        int, typer.Option(min=0, max=MINUTES_MAX, help="How long it took to look; counts into the unit cost.")
+        int,
+        typer.Option(
+            min=0, max=REVIEW_MINUTES_MAX, help="How long it took to look; counts into the unit cost."
+        ),
     ] = 0,
     comment: Annotated[str, typer.Option(help="Why, for people.")] = "",
     workflow: Annotated[str | None, typer.Option(help="Only of this workflow.")] = None,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 REVIEWS = "reviews"
 SOURCE = "/toolgate/approvers"
-MINUTES_MAX = 480
 _SEND_S = 30.0
 
 

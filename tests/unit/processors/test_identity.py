@@ -9,13 +9,13 @@ from nacl.signing import SigningKey
 
 from toolgate.processors.case import Envelope
 from toolgate.processors.control_state import ControlState
-from toolgate.processors.identity import KID, MAC, check_control, check_result, identity
+from toolgate.processors.identity import KID, MAC, check_control, check_result, check_review, identity
 from toolgate.processors.keyring import ExecutorKey, IntentKey, Keyring, OperatorKey, framed, mac
 from toolgate.processors.modes import MODES
 from toolgate.processors.reasons import Code
 from toolgate.schemas.bundle import schemas
 from toolgate.schemas.frozen import changed
-from toolgate.schemas.records import Control, Result
+from toolgate.schemas.records import Control, Result, Review
 
 SECRET = b"0123456789abcdef"
 OTHER = b"fedcba9876543210"
@@ -337,3 +337,31 @@ def _activation():
 def test_an_insecure_keyring_believes_control():
     """On a laptop nobody signs."""
     assert check_control(Keyring.insecure(), signed(()), control("lift", by=()), NOTHING) is None
+
+
+@pytest.mark.parametrize(
+    ("by", "fields", "key", "refused"),
+    [
+        (("amy",), {}, b"w", None),
+        (("ann",), {"reviewer": "ann"}, b"w", None),
+        (("sam",), {"reviewer": "sam"}, b"w", "neither an operator's nor an approver's"),
+        (("amy",), {"reviewer": "ann"}, b"w", "it names 'ann'"),
+        (("amy", "ann"), {}, b"w", "signed twice"),
+        ((), {}, b"w", "header tg-kid is missing"),
+        (("amy",), {"finding": "x" * 999}, b"w", "is no finding"),
+        (("amy",), {"minutes": -1}, b"w", "it took -1 minutes"),
+        (("amy",), {"minutes": 481}, b"w", "it took 481 minutes"),
+        (("amy",), {}, b"other", "its key is not its workflow's id"),
+    ],
+)
+def test_a_review_counts_from_one_person_who_may_say_so(by, fields, key, refused):
+    """It is in the unit cost and the success rate of its workflow, and may bring a workflow down."""
+    said = changed(Review("v1", "0-1", "t", "w", "r", "d", "amy", "wrong", minutes=480), **fields)
+    headers = []
+    for place, name in enumerate(by, start=1):
+        suffix = "" if place == 1 else f"-{place}"
+        signature = SIGNERS[name].sign(framed("reviews", key, b"v")).signature
+        headers += [(KID + suffix, name.encode()), (MAC + suffix, signature)]
+    fault = check_review(PEOPLE, Envelope("reviews", 0, 0, 0, key, b"v", tuple(headers)), said)
+    assert fault is None if refused is None else refused in str(fault)
+    assert len(str(fault)) < 300
