@@ -122,14 +122,9 @@ def check_review(keyring: Keyring, envelope: Envelope, review: Review) -> str | 
 
     That is whoever may approve or operate.
     """
-    if review.finding not in _FINDINGS:
-        return f"{review.finding[:128]!r} is no finding: one of {', '.join(_FINDINGS)}"
-    if not 0 <= review.minutes <= REVIEW_MINUTES_MAX:
-        return f"it took {review.minutes} minutes: from 0 to {REVIEW_MINUTES_MAX} are believed"
-    if envelope.key != review.workflow_id.encode("utf-8", "surrogatepass"):
-        return "its key is not its workflow's id"
-    if keyring.insecure_dev:
-        return None
+    fault = _review_fault(envelope, review)
+    if fault or keyring.insecure_dev:
+        return fault
     signers = _signers(keyring, envelope)
     if isinstance(signers, str):
         return signers
@@ -140,6 +135,16 @@ def check_review(keyring: Keyring, envelope: Envelope, review: Review) -> str | 
         return f"key {key.kid} is neither an operator's nor an approver's"
     if review.reviewer != key.kid:
         return f"it names {review.reviewer[:128]!r} and is signed with key {key.kid}"
+    return None
+
+
+def _review_fault(envelope: Envelope, review: Review) -> str | None:
+    if review.finding not in _FINDINGS:
+        return f"{review.finding[:128]!r} is no finding: one of {', '.join(_FINDINGS)}"
+    if not 0 <= review.minutes <= REVIEW_MINUTES_MAX:
+        return f"it took {review.minutes} minutes: from 0 to {REVIEW_MINUTES_MAX} are believed"
+    if envelope.key != review.workflow_id.encode("utf-8", "surrogatepass"):
+        return "its key is not its workflow's id"
     return None
 
 

@@ -156,7 +156,7 @@ class Figures:
             rows, start = version.rows(grain), time_ms - time_ms % step_ms
             if start not in rows:
                 rows[start] = Row()
-                changes += self._forget(whose, grain, rows)
+                changes += self._forget(whose, grain)
             if start in rows and add(rows[start]):
                 changes.append(Change(whose._replace(grain=grain, start=start), rows[start]))
         return changes + self._forget_versions(whose)
@@ -189,16 +189,19 @@ class Figures:
             workflow = self.workflows[whose] = Workflow(*whose)
         return workflow.versions.setdefault(key.version, Version())
 
-    def _forget(self, whose: Key, grain: str, rows: dict[int, Row]) -> list[Change]:
-        """Drop what is older than is kept; also the row that was just begun, of a pulse that comes so late."""
-        oldest = max(rows) - (_KEPT[grain] - 1) * _STEP_MS[grain]
-        gone = {start: rows.pop(start) for start in list(rows) if start < oldest}
-        # The row that was just begun is in no table.
-        return [
-            Change(whose._replace(grain=grain, start=start), None)
-            for start, row in gone.items()
-            if row.pulses
-        ]
+    def _forget(self, whose: Key, grain: str) -> list[Change]:
+        """Drop what is older than is kept, of all versions; also the row that was just begun, of a pulse that late."""
+        versions = self.workflows[whose[:3]].versions.items()
+        newest = max(start for _, version in versions for start in version.rows(grain))
+        oldest = newest - (_KEPT[grain] - 1) * _STEP_MS[grain]
+        changes = []
+        for name, version in versions:
+            rows = version.rows(grain)
+            for start in [start for start in rows if start < oldest]:
+                row = rows.pop(start)
+                if row.mark >= 0 or row.told >= 0:  # the row that was just begun is in no table
+                    changes.append(Change(whose._replace(version=name, grain=grain, start=start), None))
+        return changes
 
     def _forget_versions(self, whose: Key) -> list[Change]:
         workflow = self.workflows[whose[:3]]

@@ -153,6 +153,16 @@ def test_old_rows_are_forgotten_in_the_table_too() -> None:
     assert version.ever.intents == 3 * MINUTES_KEPT
 
 
+def test_rows_of_a_version_that_is_over_are_forgotten() -> None:
+    """As soon as they are old for the workflow, in the table too, with those of reviews alone."""
+    figures, table = folded([pulse(version="v2"), pulse(T + DAY_MS, version="v2")])
+    table.write(figures.hear(0, 0, review("right"), T + DAY_MS))
+    table.write(figures.take(0, 2, pulse(T + 9 * DAY_MS, version="v2")))
+    version = figures.workflows[0, "default", "desk"].versions["v1"]
+    assert (version.minutes, version.quarters, version.ever.findings) == ({}, {}, {"right": 1})
+    assert set(table.rows) == {packed_key(key) for key, _ in figures.all_rows()}
+
+
 def test_a_pulse_that_comes_too_late_counts_where_it_still_can() -> None:
     """Its minute is forgotten and not begun anew; the sum of all time has it."""
     figures, table = folded([pulse(T + DAY_MS, intents=1), pulse(T, intents=1)])
