@@ -98,14 +98,24 @@ def apply(admin: AdminClient, settings: Settings) -> tuple[str, ...]:
     _refuse([str(problem) for problem in needed.problems], settings)
     if needed.create:
         new = [_new_topic(topic, settings) for topic in needed.create]
-        futures: Mapping[str, Future[Any]] = admin.create_topics(
-            new, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S
-        )
-        for future in futures.values():
-            _result(future, settings, tolerate=KafkaError.TOPIC_ALREADY_EXISTS)  # another apply was faster
+        create(admin, settings, new)
         _await_all(admin, settings)
         check(admin, settings)
     return tuple(settings.topic(topic.name) for topic in needed.create)
+
+
+def create(admin: AdminClient, settings: Settings, new: list[NewTopic]) -> None:
+    """Create topics; those that are there by now stay as they are.
+
+    Raises:
+        RefusedError: one may not be created.
+        UnreachableError: no answer within 20 s.
+    """
+    futures: Mapping[str, Future[Any]] = admin.create_topics(
+        new, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S
+    )
+    for future in futures.values():
+        _result(future, settings, tolerate=KafkaError.TOPIC_ALREADY_EXISTS)
 
 
 def _await_all(admin: AdminClient, settings: Settings) -> None:

@@ -10,16 +10,30 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 import faust
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from yarl import URL
 
+from toolgate.streams import topic_admin
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.watch.connecting import credentials
 from toolgate.streams.watch.transport import Table, Transport
 
 if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
+
     from toolgate.streams.settings import Settings
 
 COMMIT_S = 1.0  # what a crash makes the next worker read again
+FIGURES, RUNS = "figures", "runs"  # the tables
+# A row is written again and again: what is over is to be gone long before a segment of a gigabyte is full, for whoever
+# reads them all at a start.
+_CHANGELOG = {
+    "cleanup.policy": "compact",
+    "segment.bytes": "67108864",
+    "segment.ms": "3600000",
+    "min.cleanable.dirty.ratio": "0.2",
+    "unclean.leader.election.enable": "false",
+}
 SOURCES = ("pulse", "denials", "results", "reviews")
 
 
@@ -65,6 +79,8 @@ def make(settings: Settings) -> faust.App:
     )
     urls = [URL(one) for one in brokers.split(";")]
     app.transport = Transport(urls, app)
+    # `faust worker` sets web_enabled anew: it would listen on every address of the machine, for anybody.
+    app.boot_strategy.enable_web = False
     return app
 
 
@@ -76,3 +92,27 @@ def source(app: faust.App, settings: Settings, logical: str) -> Any:
 def table(app: faust.App, name: str, about: str) -> Any:
     """A table of bytes by bytes; its changelog has the partitions of the prefix."""
     return app.Table(name, key_type=bytes, value_type=bytes, help=about)
+
+
+def create_changelogs(admin: AdminClient, settings: Settings) -> None:
+    """Create the topics that tables are rebuilt from, where they are not there; replicated as those of the prefix.
+
+    Faust would, but cannot ask for the cluster's default: with one replica each, a broker that is lost takes with it
+    what no offset leads back to.
+
+    Raises:
+        RefusedError: they may not be created.
+        UnreachableError: Kafka does not answer.
+    """
+    least = settings.min_insync_replicas
+    config = _CHANGELOG if least is None else _CHANGELOG | {"min.insync.replicas": str(least)}
+    new = [
+        NewTopic(
+            f"{app_id(settings)}-{name}-changelog",
+            num_partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
+            config=config,
+        )
+        for name in (FIGURES, RUNS)
+    ]
+    topic_admin.create(admin, settings, new)

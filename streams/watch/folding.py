@@ -59,8 +59,12 @@ class Folding:
         self._app = app
         self._watching = watching
         self._pulse_topic = settings.topic("pulse")
-        self._rows = application.table(app, "figures", "What happened to workflows, by version and time")
-        self._remembered = application.table(app, "runs", "What runs and agents did again and again")
+        self._rows = application.table(
+            app, application.FIGURES, "What happened to workflows, by version and time"
+        )
+        self._remembered = application.table(
+            app, application.RUNS, "What runs and agents did again and again"
+        )
         self.folded: dict[tuple[str, int], int] = {}  # by topic and partition: the last record's offset
         self._minutes: dict[int, int] = {}  # by partition: up to when its minutes have been judged
         for name, record, take in (

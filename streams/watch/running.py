@@ -92,7 +92,9 @@ class Watch:
 
     def __enter__(self) -> Self:
         """Raises UnreachableError, RefusedError, RetryError: topics or control are not there or not as they must be."""
-        topic_admin.check(topic_admin.connect(self._settings), self._settings)
+        admin = topic_admin.connect(self._settings)
+        topic_admin.check(admin, self._settings)
+        application.create_changelogs(admin, self._settings)
         self._stack.callback(self.endpoint.close)
         self._stack.callback(self._reporting.close)
         self._stack.enter_context(self._follower)
@@ -143,7 +145,9 @@ class Watch:
     def _show(self) -> None:
         folded, judged, now_ms = self._folding.figures, self._watching.judged, _now_ms()
         self._metrics.show(families(folded, judged, self._prices, self._process, now_ms))
-        self._pages.view = figures_view(folded, self._folding.runs, judged, self._prices, now_ms)
+        view = figures_view(folded, self._folding.runs, judged, self._prices, now_ms)
+        part = {"owned": len(self._folding.owned()), "of": self._settings.partitions}
+        self._pages.view = {**view, "partitions": part}
 
     def _guard(self) -> None:
         """A loop that hangs cannot say so itself."""

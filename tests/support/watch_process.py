@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_TOOLGATE = ("toolgate.cli", "watch", "--json")
+_FAUST = ("faust", "-A", "toolgate.streams.watch", "worker")
+
+
 class WatchProcess:
     """One watch.
 
@@ -23,20 +27,21 @@ class WatchProcess:
         environment: TOOLGATE_* variables that name Kafka, prefix and files.
         log: where its log goes.
         words: options besides.
+        port: have Faust's own command line run it, which announces nothing, and listen there.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *words: str) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *words: str, port: int = 0) -> None:
         self.log = log
         self._out = log.with_suffix(".out")
         with log.open("ab") as errors, self._out.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "toolgate.cli", "watch", "--json", *words],
+                [sys.executable, "-m", *(_FAUST if port else _TOOLGATE), *words],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=errors,
-                env={**os.environ, **environment, "TOOLGATE_METRICS_PORT": "0"},
+                env={**os.environ, **environment, "TOOLGATE_METRICS_PORT": str(port)},
             )
-        self._url = ""
+        self._url = f"http://127.0.0.1:{port}" if port else ""
 
     def said(self) -> str:
         """Everything that it has logged."""
@@ -59,8 +64,12 @@ class WatchProcess:
         except OSError:
             return b""
 
+    def printed(self) -> str:
+        """All that it has written to its output."""
+        return self._out.read_text(encoding="utf-8")
+
     def _announced(self) -> str:
-        return self._out.read_text(encoding="utf-8").partition("\n")[0]
+        return self.printed().partition("\n")[0]
 
     def ready(self) -> WatchProcess:
         """Wait until it has its tables."""

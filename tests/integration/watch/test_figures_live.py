@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 from patience import until
 from pulses import BEGIN_MS, pulse
 from watch_process import WatchProcess
 
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Pulse
+from toolgate.streams import topic_admin
+from toolgate.streams.local.ports import free_port
 from toolgate.streams.log.kafka import KafkaLog
 from toolgate.streams.settings import producer_config
 from toolgate.streams.watch.figures import MINUTE_MS, Figures
@@ -63,18 +67,20 @@ def gate(settings: Settings) -> Gate:
 
 
 @pytest.fixture
-def watch(settings: Settings, tmp_path: Path) -> Iterator[Callable[[], WatchProcess]]:
+def watch(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., WatchProcess]]:
     """Starts watches; none outlives the test."""
     environment = {
         "TOOLGATE_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "TOOLGATE_PREFIX": settings.prefix,
         "TOOLGATE_PARTITIONS": str(settings.partitions),
         "TOOLGATE_SESSION_TIMEOUT_MS": "6000",
+        "TOOLGATE_INSECURE_DEV": "true",
     }
     made: list[WatchProcess] = []
 
-    def start() -> WatchProcess:
-        made.append(WatchProcess(environment, tmp_path / f"watch-{len(made)}.log", "--insecure-dev"))
+    def start(*, by_faust: bool = False) -> WatchProcess:
+        port = free_port() if by_faust else 0
+        made.append(WatchProcess(environment, tmp_path / f"watch-{len(made)}.log", port=port))
         return made[-1]
 
     yield start
@@ -98,6 +104,18 @@ def never_stopped(settings: Settings) -> dict[tuple[str, str, str], dict[str, An
     }
 
 
+def changelogs(settings: Settings) -> dict[str, tuple[str, str]]:
+    """How the topics that tables are rebuilt from are cleaned, and when."""
+    tables = {
+        table: ConfigResource(ResourceType.TOPIC, f"{settings.prefix}-watch-{table}-changelog")
+        for table in ("figures", "runs")
+    }
+    admin = topic_admin.connect(settings)
+    told = admin.describe_configs(list(tables.values()))
+    found = {table: told[resource].result() for table, resource in tables.items()}
+    return {table: (one["cleanup.policy"].value, one["segment.ms"].value) for table, one in found.items()}
+
+
 def intents(*watches: WatchProcess) -> int:
     """How many all of them have counted together."""
     return sum(found["intents"] for one in watches for found in one.sums().values())
@@ -117,7 +135,7 @@ def agree(settings: Settings, *watches: WatchProcess) -> None:
 
 
 def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
-    settings: Settings, gate: Gate, watch: Callable[[], WatchProcess]
+    settings: Settings, gate: Gate, watch: Callable[..., WatchProcess]
 ) -> None:
     """Aborted batches; a kill in the middle; a second worker that joins and is killed; a stop and hours behind."""
     gate.batches(20)
@@ -134,7 +152,7 @@ def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
     first = watch().ready()
     agree(settings, first)
 
-    second = watch().ready()
+    second = watch(by_faust=True).ready()
     until(lambda: first.sums() and second.sums(), "both to have workflows")
     gate.batches(100)
     agree(settings, first, second)
@@ -143,7 +161,9 @@ def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
     agree(settings, first)
 
     assert first.stop() == 0
+    assert all(map(json.loads, first.printed().splitlines()))
     gate.batches(100, step_ms=3 * MINUTE_MS)  # five hours of the gate's time
     first = watch().ready()
     agree(settings, first)
     assert first.metrics()["toolgate_watch_unreadable_total"] == 0
+    assert changelogs(settings) == {"figures": ("compact", "3600000"), "runs": ("compact", "3600000")}
