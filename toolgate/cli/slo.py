@@ -39,9 +39,14 @@ def slo(
 ) -> None:
     """How workflows did over the last day, what they promise, and what they lack for the next rung of autonomy.
 
+    Where several watches share the work, each knows its own workflows; it is said which part that is.
     Exit codes: 3 no watch answers there, 14 it knows no such workflow.
     """
     found = _figures(url)
+    part = found.get("partitions", {"owned": 0, "of": 0})
+    if part["owned"] < part["of"]:
+        rest = f"{part['of'] - part['owned']} of {part['of']} partitions"
+        typer.echo(f"note: workflows in {rest} are another watch's: ask it too (--watch URL)", err=True)
     chosen = [one for one in found["workflows"] if workflow in {None, one["workflow_id"]}]
     if workflow is not None and not chosen:
         raise NotFoundError(
