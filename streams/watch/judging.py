@@ -7,6 +7,7 @@ What lasts is told anew each hour: an alert's id names its cause and, where that
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from toolgate.processors.control_state import ALL
@@ -18,7 +19,7 @@ from toolgate.streams.watch import burn, drift, ladder, measures, projection, sl
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from toolgate.processors.breach_terms import Breach
     from toolgate.processors.policy import WorkflowPolicy
@@ -143,13 +144,14 @@ def _breaches(
     workflow: Workflow, policy: WorkflowPolicy, at_ms: int, prices: Prices, judged: Judged
 ) -> Iterator[ladder.Broken]:
     """The objectives that are broken; how all of them stand goes into `judged`."""
+    window = cache(lambda length_ms: workflow.window(at_ms, length_ms))  # objectives look at the same ones
     for term in policy.breaches:
         if term.error_budget_ms:
-            burns, figures, length_ms = _burning(workflow, term, at_ms, judged)
+            burns, figures, length_ms = _burning(window, term, judged)
             broken: bool | None = burns
         else:
             length_ms = term.window_ms
-            broken, figures = _kept(workflow.window(at_ms, length_ms), term, prices)
+            broken, figures = _kept(window(length_ms), term, prices)
         judged.breached[term.slo] = judged.breached.get(term.slo) or broken
         if broken or term.slo not in judged.slos:
             judged.slos[term.slo] = figures
@@ -175,12 +177,10 @@ def _kept(row: Row, term: Breach, prices: Prices) -> tuple[bool | None, dict[str
     return found.broken, {**found.figures, "window_ms": term.window_ms}
 
 
-def _burning(
-    workflow: Workflow, term: Breach, at_ms: int, judged: Judged
-) -> tuple[bool, dict[str, Any], int]:
+def _burning(window: Callable[[int], Row], term: Breach, judged: Judged) -> tuple[bool, dict[str, Any], int]:
     windows: dict[int, tuple[int, int]] = {}
     for window_s in burn.WINDOWS_S:
-        share = measures.SHARES[term.slo](workflow.window(at_ms, window_s * 1_000))
+        share = measures.SHARES[term.slo](window(window_s * 1_000))
         windows[window_s] = slo.bad_of(term.slo, share.count, share.total), share.total
         judged.burns[term.slo, _window(window_s)] = burn.burn_rate(*windows[window_s], term.allowed_ppm)
     found = burn.burning(
