@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 HOUR_MS = 3_600_000
 SOON_MS = HOUR_MS  # a budget that is used up so soon is told
 _PACE_MS = 30 * MINUTE_MS  # of which minutes the pace of a budget is taken
+_IDLE_MS = 5 * MINUTE_MS  # whoever has asked for nothing so long has no pace
 _PPM = 1_000_000
 
 
@@ -206,7 +207,8 @@ def _budgets(
     for rule, levels in series.items():
         _, newest = levels[-1]
         samples = [(time_ms, one.used, one.max) for time_ms, one in levels if one.account == newest.account]
-        left_ms = projection.exhausted_in_ms(samples) if newest.scope != "run" else None
+        paceless = newest.scope == "run" or at_ms - samples[-1][0] > _IDLE_MS
+        left_ms = None if paceless else projection.exhausted_in_ms(samples)
         judged.budgets[rule] = Budgeted(newest.share, left_ms)
         if newest.scope == "run" or newest.unit == "records":
             continue

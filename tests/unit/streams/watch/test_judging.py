@@ -186,6 +186,8 @@ def test_a_budget_that_will_soon_be_used_up_is_told() -> None:
     assert (alert.kind, alert.alert_id) == ("exhaustion", f"exhaustion/default/desk/usd@1/{hour}")
     assert found.judged.budgets["budgets[0]"].exhausted_in_ms == 4 * MINUTE_MS
     assert at(filled([100, 101, 102, 103, 104, 105]), 6, policies).alerts == []
+    idle = at(filled([100, 200, 300, 400, 500, 600]), 12, policies)
+    assert (idle.alerts, idle.judged.budgets["budgets[0]"].exhausted_in_ms) == ([], None)
 
 
 def test_the_budget_of_one_run_is_nobodys_alarm() -> None:
