@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bug import in_tests
 
-from toolgate.processors.control_state import ControlState
-from toolgate.streams.watch import ladder, measures
+from toolgate.streams.watch import ladder, measures, reporting
 from toolgate.streams.watch.figures import Figures
 from toolgate.streams.watch.rows import Row
 from toolgate.streams.watch.runs import Runs
@@ -74,7 +73,7 @@ def demotes_for_one_cause_again(patch: pytest.MonkeyPatch) -> None:
 
 def orders_what_loosens(patch: pytest.MonkeyPatch) -> None:
     """Nobody looks whether an order lets through more than the one that stands."""
-    patch.setattr(ControlState, "loosens", lambda *_: False)
+    patch.setattr(reporting, "looser", lambda *_: False)
 
 
 def failures_are_free(patch: pytest.MonkeyPatch) -> None:
