@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
@@ -56,6 +57,9 @@ class Folding:
         self.runs = Runs()
         self.rebuilds = 0
         self.unreadable = 0
+        self.judged: Counter[int] = (
+            Counter()
+        )  # by partition: a pulse that ends a long silence waits for many minutes
         self._app = app
         self._watching = watching
         self._pulse_topic = settings.topic("pulse")
@@ -162,6 +166,7 @@ class Folding:
         for at_ms in range(max(judged, minute - JUDGED_MS_MAX) + MINUTE_MS, minute + MINUTE_MS, MINUTE_MS):
             for workflow in workflows:
                 await self._watching.minute_over(workflow, at_ms)
+                self.judged[partition] += 1
                 await asyncio.sleep(0)  # a day of minutes takes long, and others have to be heard
                 if self.rebuilds != rebuilds:
                     return  # it may be another worker's by now

@@ -232,10 +232,9 @@ def _warn_at(policy: WorkflowPolicy, rule: str) -> int | None:
 
 def _drifts(workflow: Workflow, at_ms: int, teller: Teller) -> Iterator[Alert]:
     """Each quarter of an hour: whether the one that has ended is unlike those before it."""
-    quarters = list(workflow.quarters(at_ms))
-    if not quarters or quarters[-1][0] + QUARTER_MS != at_ms:
+    if not any(at_ms - QUARTER_MS in version.quarters for version in workflow.versions.values()):
         return
-    rows = [row for _, row in quarters]
+    rows = [row for _, row in workflow.quarters(at_ms)]
     *history, now = rows
     if shift := drift.shifted_mix(now.tools, [row.tools for row in history]):
         yield teller.drift(AlertKind.DRIFT_TOOLS, "calls other tools than it used to", shift)

@@ -75,14 +75,14 @@ class Watching:
         """
         standing, place = self._follower.now, (workflow.tenant, workflow.workflow_id)
         found = judging.judge(workflow, standing, at_ms, self._prices)
-        before = self.judged.get(place)
-        if before is None or at_ms % QUARTER_MS == 0:
+        before, late = self.judged.get(place), at_ms < self._clock_ms() - LATE_MS
+        if before is None or (at_ms % QUARTER_MS == 0 and not late):  # it sums seven days
             found.judged.rise = judging.rise(workflow, standing, at_ms, self._prices)
         else:
             found.judged.rise = before.rise
         self.judged[place] = found.judged
         await self._reporting.tell(found.alerts)
-        if found.demotion and at_ms >= self._clock_ms() - LATE_MS:
+        if found.demotion and not late:
             await self._reporting.tell([demoted(found.demotion, at_ms, acts=self._acts)])
             self._reporting.order(found.demotion)
 
