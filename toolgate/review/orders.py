@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolgate.inspection.awaiting import awaited
+from toolgate.processors import modes
 from toolgate.processors.control_state import ALL, MODE
 from toolgate.processors.grants import GRANT
 from toolgate.schemas.codec import Codec
@@ -86,6 +87,37 @@ def target(workflow: str, tenant: str | None) -> tuple[str, str]:
     if workflow == EVERY:
         return (ALL, "") if tenant is None else ("tenant", tenant)
     return "workflow", of_tenant(workflow, tenant)
+
+
+def besides(scope: str, value: str, mode: str, standing: ControlState) -> list[tuple[str, str, str]]:
+    """Scope, value and mode of each order for other runs, of which some are these, that lets less through than `mode`.
+
+    An order is taken back for exactly what it names: one for a workflow of one tenant goes on when that for the same
+    workflow of every tenant ends.
+    """
+    about = _covered(scope, value)
+    return [
+        (*target, order.mode)
+        for target, order in standing.ordered()
+        if target != (scope, value)
+        and modes.looser(mode, order.mode)
+        and all(None in pair or pair[0] == pair[1] for pair in zip(about, _covered(*target), strict=True))
+    ]
+
+
+def taking_back(scope: str, value: str) -> str:
+    """The command that takes an order back, but for who signs."""
+    tenant, workflow = _covered(scope, value)
+    of = f" --tenant {tenant}" if tenant is not None else ""
+    return f"toolgate mode {workflow if workflow is not None else repr(EVERY)} {modes.ENFORCE}{of} --as KID"
+
+
+def _covered(scope: str, value: str) -> tuple[str | None, str | None]:
+    """Tenant and workflow that an order is about; None for every one."""
+    if scope == "workflow":
+        tenant, slash, workflow = value.rpartition("/")
+        return (tenant if slash else None), workflow
+    return (value, None) if scope == "tenant" else (None, None)
 
 
 def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s: float = TIMEOUT_S) -> Held:
