@@ -66,11 +66,10 @@ class Watching:
         """Judge a workflow as of the end of a minute."""
         standing, place = self._follower.now, (workflow.tenant, workflow.workflow_id)
         found = judging.judge(workflow, standing, at_ms, self._prices)
-        before = self.judged.get(place)
-        if before is None or at_ms % QUARTER_MS == 0:
-            found.judged.rise = judging.rise(workflow, standing, at_ms, self._prices)
-        else:
-            found.judged.rise = before.rise
+        rise = before.rise if (before := self.judged.get(place)) else {}
+        if rise.get("mode") != found.judged.mode or at_ms % QUARTER_MS == 0:
+            rise = judging.rise(workflow, standing, at_ms, self._prices)
+        found.judged.rise = rise
         self.judged[place] = found.judged
         await self._reporting.tell(found.alerts)
         if found.demotion:
