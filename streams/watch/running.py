@@ -100,6 +100,7 @@ class Watch:
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. Ends the process: 0, or 70 where something was not understood."""
         worker = faust.Worker(self.app, loglevel="WARN", quiet=True, override_logging=False)
+        worker.spinner = None  # it writes control characters, also where nobody sees them
         worker.execute_from_commandline()
 
     async def _rebuilt(self, *_: Any, **__: Any) -> None:
