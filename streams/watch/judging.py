@@ -15,6 +15,7 @@ from toolgate.schemas.records import Alert
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT
+from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -260,7 +261,7 @@ class Teller:
 
     def breach(self, broken: ladder.Broken) -> Alert:
         """An objective of the policy is not kept."""
-        summary = f"{self._name} does not keep its {broken.slo}: {_said(broken.figures)}"
+        summary = f"{self._name} does not keep its {broken.slo}: {said(broken.figures)}"
         critical = broken.then != "alert"
         severity = Severity.CRITICAL if critical else Severity.WARNING
         return self._alert(
@@ -354,8 +355,3 @@ def _level(level: Level, left_ms: int | None) -> dict[str, object]:
         "max": level.max,
         "exhausted_in_ms": left_ms,
     }
-
-
-def _said(figures: Mapping[str, object]) -> str:
-    """The figures that a sentence can hold."""
-    return ", ".join(f"{name} {value}" for name, value in figures.items() if isinstance(value, int | float))
