@@ -48,7 +48,8 @@ def slo(
         raise NotFoundError(
             f"no pulse has told of workflow {safe(workflow)}",
             where=url,
-            remedy="see `toolgate slo`; a workflow is known once the gate has decided on one of its intents",
+            remedy="see `toolgate slo`; where several watches share the work, ask each: --watch URL. A workflow is "
+            "known once the gate has decided on one of its intents",
         )
     if as_json:
         typer.echo(json.dumps({**found, "workflows": chosen}))
@@ -67,7 +68,9 @@ def slo(
             map(_line, chosen),
         )
         if not chosen:
-            typer.echo("No pulse has come yet.")
+            typer.echo(
+                "No pulse has come to this watch yet; where several share the work, ask each: --watch URL."
+            )
     else:
         for one in chosen:
             tables.show(("", ""), _detail(one))
