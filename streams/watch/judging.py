@@ -68,6 +68,7 @@ class Demotion:
     tenant: str
     workflow_id: str
     move: Move
+    moved_ms: int = 0  # its move before this one; 0 for none
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ def judge(workflow: Workflow, standing: Standing, at_ms: int, prices: Prices) ->
         broken = list(_breaches(workflow, policy, at_ms, prices, found.judged))
         found.alerts += [teller.breach(one) for one in broken]
         if move := ladder.decide(where, broken, now_ms=at_ms):
-            found.demotion = Demotion(workflow.tenant, workflow.workflow_id, move)
+            found.demotion = Demotion(workflow.tenant, workflow.workflow_id, move, where.moved_ms)
         found.alerts += _budgets(workflow, policy, at_ms, found.judged, teller)
     if at_ms % QUARTER_MS == 0:
         found.alerts += _drifts(workflow, at_ms, teller)
