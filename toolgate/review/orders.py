@@ -11,6 +11,7 @@ from toolgate.processors.control_state import ALL, MODE
 from toolgate.processors.grants import GRANT
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Control
+from toolgate.streams.errors import ControlRefusedError
 from toolgate.streams.ports import CONTROL, RetryError
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s
         timeout_s: seconds to wait for the event.
 
     Raises:
+        ControlRefusedError: the gate has read it, and it does not count there.
         RetryError: it is not in the audit in time. The word stands all the same, and holds as soon as a gate reads it.
     """
     since = readers(AUDIT).span(0)[1]
@@ -138,12 +140,28 @@ def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s
         readers(AUDIT),
         {0: since},
         Codec(AuditEvent, registry),
-        lambda event: (event.topic, event.offset) == (CONTROL, offset) and event.after is not None,
+        lambda event: (
+            (event.topic, event.offset) == (CONTROL, offset)
+            and (event.after is not None or bool(event.reasons))
+        ),
         timeout_s,
     )
-    if event is not None and event.after is not None:
-        return Held(offset, event.after)
+    if event is not None:
+        return held(event)
     raise RetryError(
         f"control record {offset} stands and is not audited in {timeout_s:g} s: does a gate run? It will hold as soon "
         "as one reads it, and executors keep to it already"
+    )
+
+
+def held(event: AuditEvent) -> Held:
+    """From where on a word holds, of its audit event; raises ControlRefusedError where the gate does not take it."""
+    if event.after is not None:
+        return Held(event.offset, event.after)
+    why = "; ".join(reason.because or reason.code for reason in event.reasons)
+    raise ControlRefusedError(
+        f"the gate refuses control record {event.offset}: {why}",
+        where=event.topic,
+        remedy="a gate knows the keys that were in its keyring when it was started: if this one is newer, start it "
+        "again, then say it anew",
     )
