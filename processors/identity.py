@@ -131,8 +131,8 @@ def check_review(keyring: Keyring, envelope: Envelope, review: Review) -> str | 
     if len(signers) > 1:
         return "a review is one person's: it is signed twice"
     key = signers[0]
-    if not key.roles & set(RELEASERS):
-        return f"key {key.kid} is neither an operator's nor an approver's"
+    if fault := reviewer_fault(key):
+        return fault
     if review.reviewer != key.kid:
         return f"it names {review.reviewer[:128]!r} and is signed with key {key.kid}"
     return None
@@ -146,6 +146,12 @@ def _review_fault(envelope: Envelope, review: Review) -> str | None:
     if envelope.key != review.workflow_id.encode("utf-8", "surrogatepass"):
         return "its key is not its workflow's id"
     return None
+
+
+def reviewer_fault(key: OperatorKey) -> str | None:
+    """Why whoever has this key may not say what they find of completed work, or None."""
+    may = key.roles & set(RELEASERS)
+    return None if may else f"key {key.kid} is neither an operator's nor an approver's"
 
 
 def check_control(keyring: Keyring, envelope: Envelope, control: Control, before: ControlState) -> str | None:

@@ -17,6 +17,7 @@ from toolgate.schemas.records import Alert
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT
+from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,6 +71,7 @@ class Demotion:
     tenant: str
     workflow_id: str
     move: Move
+    moved_ms: int = 0  # its move before this one; 0 for none
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ def judge(workflow: Workflow, standing: Standing, at_ms: int, prices: Prices) ->
         broken = list(_breaches(workflow, policy, at_ms, prices, found.judged))
         found.alerts += [teller.breach(one) for one in broken]
         if move := ladder.decide(where, broken, now_ms=at_ms):
-            found.demotion = Demotion(workflow.tenant, workflow.workflow_id, move)
+            found.demotion = Demotion(workflow.tenant, workflow.workflow_id, move, where.moved_ms)
         found.alerts += _budgets(workflow, policy, at_ms, found.judged, teller)
     if at_ms % QUARTER_MS == 0:
         found.alerts += _drifts(workflow, at_ms, teller)
@@ -262,7 +264,7 @@ class Teller:
 
     def breach(self, broken: ladder.Broken) -> Alert:
         """An objective of the policy is not kept."""
-        summary = f"{self._name} does not keep its {broken.slo}: {_said(broken.figures)}"
+        summary = f"{self._name} does not keep its {broken.slo}: {said(broken.figures)}"
         critical = broken.then != "alert"
         severity = Severity.CRITICAL if critical else Severity.WARNING
         # One that only warns must not hide one that has the workflow fall.
@@ -360,8 +362,3 @@ def _level(level: Level, left_ms: int | None) -> dict[str, object]:
         "max": level.max,
         "exhausted_in_ms": left_ms,
     }
-
-
-def _said(figures: Mapping[str, object]) -> str:
-    """The figures that a sentence can hold."""
-    return ", ".join(f"{name} {value}" for name, value in figures.items() if isinstance(value, int | float))

@@ -22,6 +22,7 @@ from toolgate.schemas.records import Alert, Control
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.errors import ToolgateError
 from toolgate.streams.ports import LedgerError, RetryError
+from toolgate.streams.watch.judging import HOUR_MS
 from toolgate.streams.watch.ladder import tighter
 
 if TYPE_CHECKING:
@@ -139,11 +140,15 @@ def _reason(demotion: Demotion) -> str:
 
 
 def demoted(demotion: Demotion, at_ms: int, *, acts: bool) -> Alert:
-    """That a workflow has to fall a rung; where the watch has no key, people have to order it."""
+    """That a workflow has to fall a rung; where the watch has no key, people have to order it.
+
+    Told anew each hour as long as nobody does, and when it falls again after somebody has taken it up.
+    """
     move, workflow = demotion.move, demotion.workflow_id
+    cause = f"{demotion.tenant}/{workflow}/{move.mode}/{demotion.moved_ms}"
     does = "falls" if acts else "should fall, and the watch has no key to order it,"
     return Alert(
-        alert_id=f"{AlertKind.DEMOTION}/{demotion.tenant}/{workflow}/{move.mode}/{at_ms // 3_600_000}",
+        alert_id=f"{AlertKind.DEMOTION}/{cause}/{at_ms // HOUR_MS}",
         kind=AlertKind.DEMOTION.value,
         severity=Severity.CRITICAL.value,
         tenant=demotion.tenant,

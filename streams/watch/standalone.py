@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from toolgate.processors import loader
-from toolgate.processors.keyring import Keyring
+from toolgate.processors.keyring import WATCH, Keyring
 from toolgate.streams import schema_ids
 from toolgate.streams import settings as streams_settings
 from toolgate.streams.errors import SettingsError
@@ -32,7 +32,8 @@ def parts(settings: Settings, key: str | None) -> Parts:
         key: id of the key that it orders tighter modes with; None: it only tells.
 
     Raises:
-        SettingsError: no keyring is named, which nobody's word can be checked without.
+        SettingsError: no keyring is named, which nobody's word can be checked without; or the key may say more than
+            a watch, or not even that.
         LoadError: a file is faulty, or the key is not there.
     """
     if settings.keys_file is None and not settings.insecure_dev:
@@ -45,6 +46,8 @@ def parts(settings: Settings, key: str | None) -> Parts:
         Keyring(insecure_dev=True) if settings.keys_file is None else keys.load_operators(settings.keys_file)
     )
     signers = {key: keys.load_signer(settings.keys_file, key)} if key and settings.keys_file else {}
+    for kid in signers:
+        _check_role(kid, keyring)
     return Parts(
         settings,
         schema_ids.registry(settings),
@@ -53,6 +56,16 @@ def parts(settings: Settings, key: str | None) -> Parts:
         signers,
         Prices(settings.minute_micros, settings.word_minutes, settings.remedy_minutes),
     )
+
+
+def _check_role(kid: str, keyring: Keyring) -> None:
+    roles = keyring.operators[kid].roles
+    if roles != {WATCH}:
+        raise SettingsError(
+            f"key {kid} has the role {', '.join(sorted(roles))}, and a watch is only a watch",
+            where="--as",
+            remedy=f"make one that can do nothing else: toolgate keys new operator KID --role {WATCH}",
+        )
 
 
 @cache

@@ -75,11 +75,12 @@ class Watching:
         """
         standing, place = self._follower.now, (workflow.tenant, workflow.workflow_id)
         found = judging.judge(workflow, standing, at_ms, self._prices)
-        before, late = self.judged.get(place), at_ms < self._clock_ms() - LATE_MS
-        if before is None or (at_ms % QUARTER_MS == 0 and not late):  # it sums seven days
-            found.judged.rise = judging.rise(workflow, standing, at_ms, self._prices)
-        else:
-            found.judged.rise = before.rise
+        late = at_ms < self._clock_ms() - LATE_MS
+        rise = before.rise if (before := self.judged.get(place)) else {}
+        # It sums seven days.
+        if rise.get("mode") != found.judged.mode or (at_ms % QUARTER_MS == 0 and not late):
+            rise = judging.rise(workflow, standing, at_ms, self._prices)
+        found.judged.rise = rise
         self.judged[place] = found.judged
         await self._reporting.tell(found.alerts)
         if found.demotion and not late:

@@ -55,8 +55,9 @@ MEANINGS: dict[Exit, str] = {
     Exit.SLOT_IN_USE: "another process took this slot: it has fenced this one",
     Exit.DENIED: "`submit`: the gate decided, and did not approve the intent",
     Exit.FAILED: "`submit --result`: approved, but the command did not end ok",
-    Exit.NOT_FOUND: "`explain`: the log knows no such intent; `queue ID`, `near-miss CLUSTER`: nothing has this id",
-    Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`, votes: the gate refuses, and nothing changed",
+    Exit.NOT_FOUND: "`explain`: the log knows no such intent; `queue ID`, `near-miss CLUSTER`, `review COMMAND`, "
+    "`slo WORKFLOW`: nothing has this id",
+    Exit.CONTROL_REFUSED: "`policy activate`, `mode`, `contract`, votes, reviews: refused, and nothing changed",
     Exit.INTERNAL: "a fault of toolgate itself; TOOLGATE_DEBUG=1 shows the traceback",
     Exit.INTERRUPTED: "ended by Ctrl-C where that is not the usual way to end",
 }

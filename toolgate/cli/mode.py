@@ -15,7 +15,7 @@ from toolgate.cli.wording import safe
 from toolgate.processors import modes
 from toolgate.processors.problems import nearest
 from toolgate.review import orders
-from toolgate.streams.errors import SettingsError
+from toolgate.streams.errors import ControlRefusedError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,15 +60,40 @@ def mode(  # noqa: PLR0913 - one parameter for each option
     scope, value = orders.target(workflow, tenant)
     private = signing.load(keys_file, signers)
     with signing.operating(settings, keys_file) as operating:
-        word = orders.ordering(scope, value, to or "", reason, signers, operating.standing())
-        offset = operating.say(word, private)
+        standing = operating.standing()
+        besides = orders.besides(scope, value, to or "", standing)
+        if to == modes.ENFORCE:
+            _check_stands(scope, value, standing, besides)
+        offset = operating.say(orders.ordering(scope, value, to or "", reason, signers, standing), private)
     if as_json:
-        typer.echo(json.dumps({"scope": scope, "value": value, "mode": to, "offset": offset}))
+        others = [{"scope": scope, "value": value, "mode": mode} for scope, value, mode in besides]
+        typer.echo(
+            json.dumps({"scope": scope, "value": value, "mode": to, "offset": offset, "besides": others})
+        )
     else:
-        target = f"{scope} {value}".strip()
         what = "no order stands any more" if to == modes.ENFORCE else f"at most {to}"
-        typer.echo(f"{target}: {what}, by control record {offset}.")
+        typer.echo(f"{_target(scope, value)}: {what}, by control record {offset}.")
+        for other in besides:
+            typer.echo(f"{_target(*other[:2])}: at most {other[2]} goes on, and the tightest holds.")
     say_next("toolgate mode", as_json=as_json)
+
+
+def _check_stands(
+    scope: str, value: str, standing: ControlState, besides: list[tuple[str, str, str]]
+) -> None:
+    """An order is taken back for exactly what it names; raises ControlRefusedError where none is."""
+    if standing.order(scope, value).mode != modes.ENFORCE:
+        return
+    others = "; ".join(orders.taking_back(scope, value) for scope, value, _ in besides)
+    raise ControlRefusedError(
+        f"no order stands for {_target(scope, value)}",
+        where="arguments",
+        remedy=f"take back what does: {safe(others)}" if others else "see what does: toolgate mode",
+    )
+
+
+def _target(scope: str, value: str) -> str:
+    return f"{scope} {safe(value)}".strip()
 
 
 def _check(to: str | None, signers: list[str]) -> None:

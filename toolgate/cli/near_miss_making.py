@@ -21,7 +21,6 @@ from toolgate.nearmiss.case_file import BEFORE_MAX, Asked, cases_file
 from toolgate.nearmiss.changes import changes, why_none
 from toolgate.nearmiss.proposing import proposal
 from toolgate.processors.amounts import parse_duration_ms, usd
-from toolgate.processors.problems import LoadError, Problem
 from toolgate.replaying.kafka import KafkaRecords
 from toolgate.streams.errors import SettingsError
 from toolgate.whatif.logged import happenings
@@ -188,12 +187,7 @@ def _check_empty(folder: Path) -> None:
 def _write(folder: Path, made: Proposal) -> None:
     note = json.dumps(_noted(made), indent=2, ensure_ascii=False).encode() + b"\n"
     for name, content in {**made.files, NOTE: note}.items():
-        path = folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LoadError([Problem(str(path.parent), 0, 0, f"cannot be made: {error.strerror}")]) from None
-        replace_file(path, content)
+        replace_file(folder / name, content)
 
 
 def _noted(made: Proposal) -> dict[str, Any]:

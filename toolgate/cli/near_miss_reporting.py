@@ -54,12 +54,6 @@ def report(  # noqa: PLR0913 - one parameter for each option
             settings.prefix, workflow, now_ms, desk.folded.clusters.window_ms, tuple(found), len(ranked),
             sum(one.this.count for one in ranked), sum(one.before.count for one in ranked),
         )  # fmt: skip
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot make the folder: {error.strerror}", where=str(out), remedy="name one that can be written"
-        ) from None
     replace_file(out / PAGE, reporting.as_html(made).encode())
     replace_file(out / DATA, json.dumps(made.as_json(), indent=2, ensure_ascii=False).encode() + b"\n")
     if as_json:

@@ -15,15 +15,18 @@ from toolgate.cli.wording import safe
 from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.search import Readers
 from toolgate.processors.amounts import duration
-from toolgate.processors.identity import REVIEW_MINUTES_MAX
+from toolgate.processors.identity import REVIEW_MINUTES_MAX, reviewer_fault
 from toolgate.review import samples
 from toolgate.review.finding import Finder
 from toolgate.schemas.enums import Finding  # noqa: TC001 - typer reads the annotations at run time
 from toolgate.streams import schema_ids
-from toolgate.streams.errors import SettingsError
+from toolgate.streams.errors import ControlRefusedError, SettingsError
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolgate.processors.keyring import StarterKey
     from toolgate.review.samples import Sample
     from toolgate.schemas.records import Command
     from toolgate.schemas.registry import Registry
@@ -58,7 +61,7 @@ def review(  # noqa: PLR0913 - one parameter for each option
     """List completed commands that were drawn for review, the oldest first; show one; say what you find.
 
     The watch draws the share that a policy names. Look at all of them, the oldest first: who picks makes the
-    estimate worthless. Exit code 14: no such command is kept.
+    estimate worthless. Exit codes: 14 no such command is kept, 20 what this key finds does not count.
     """
     logs.configure(as_json=as_json)
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
@@ -79,15 +82,26 @@ def review(  # noqa: PLR0913 - one parameter for each option
         return
     if key is None:
         raise SettingsError("nobody signs", where="arguments", remedy="name your key: --as KID")
-    said = Finder(settings, keys.load_private(keys_file, key), registry).say(
-        found, finding.value, minutes, comment
-    )
+    private = _reviewer(keys_file, key)
+    said = Finder(settings, private, registry).say(found, finding.value, minutes, comment)
     if as_json:
         typer.echo(
             json.dumps({"review_id": said.review_id, "command_id": command_id, "finding": finding.value})
         )
     else:
         typer.echo(f"{command_id}: {finding.value}, by {key}. It counts as soon as a watch reads it.")
+
+
+def _reviewer(keys_file: Path, kid: str) -> StarterKey:
+    """The key of somebody whose findings count; raises ControlRefusedError where they would not."""
+    private = keys.load_private(keys_file, kid)
+    if fault := reviewer_fault(keys.load_operators(keys_file).operators[kid]):
+        raise ControlRefusedError(
+            fault,
+            where=str(keys_file),
+            remedy="sign with the key of whoever looked: an operator or an approver",
+        )
+    return private
 
 
 def _list(settings: Settings, registry: Registry, workflow: str | None, *, done: bool, as_json: bool) -> None:

@@ -16,9 +16,10 @@ from toolgate.cli.wording import safe
 from toolgate.inspection.errors import NotFoundError
 from toolgate.processors.amounts import usd
 from toolgate.streams.errors import SettingsError, UnreachableError
+from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
 TIMEOUT_S = 10.0
 _SHARES = ("success_rate", "intervention_rate", "denial_rate", "tool_error_rate")
@@ -52,7 +53,8 @@ def slo(
         raise NotFoundError(
             f"no pulse has told of workflow {safe(workflow)}",
             where=url,
-            remedy="see `toolgate slo`; a workflow is known once the gate has decided on one of its intents",
+            remedy="see `toolgate slo`; where several watches share the work, ask each: --watch URL. A workflow is "
+            "known once the gate has decided on one of its intents",
         )
     if as_json:
         typer.echo(json.dumps({**found, "workflows": chosen}))
@@ -71,7 +73,9 @@ def slo(
             map(_line, chosen),
         )
         if not chosen:
-            typer.echo("No pulse has come yet.")
+            typer.echo(
+                "No pulse has come to this watch yet; where several share the work, ask each: --watch URL."
+            )
     else:
         for one in chosen:
             tables.show(("", ""), _detail(one))
@@ -122,12 +126,13 @@ def _detail(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if touched["max"] is not None:
         limit = f" of {day['records_limit']}" if day["records_limit"] is not None else ""
         yield "records touched", f"{touched['max']}{limit}; 99 % at most {touched['p99']}"
-    if (said := one["reviewed"]) is not None:
-        rate = f"{said['rate']:.1%} wrong, {said['low']:.1%} to {said['high']:.1%} in 95 of 100 samples"
-        yield "by reviews", f"{rate}; {said['judged']} looked at"
+    if (reviewed := one["reviewed"]) is not None:
+        low, high = reviewed["low"], reviewed["high"]
+        rate = f"{reviewed['rate']:.1%} wrong, {low:.1%} to {high:.1%} in 95 of 100 samples"
+        yield "by reviews", f"{rate}; {reviewed['judged']} looked at"
     for name, broken in one["breached"].items():
         kept = {True: "NOT KEPT", False: "kept", None: "too little happened to say"}[broken]
-        yield f"objective {name}", f"{kept}: {_figures_of(one['slos'].get(name, {}))}"
+        yield f"objective {name}", f"{kept}: {safe(said(one['slos'].get(name, {})))}"
     for rule, budget in one["budgets"].items():
         left = budget["exhausted_in_ms"]
         when = "" if left is None else f"; used up in {left // 60_000} minutes at this pace"
@@ -148,13 +153,6 @@ def _rise(one: dict[str, Any], rise: dict[str, Any]) -> Iterator[tuple[str, str]
             else "a new policy says so: toolgate policy activate DIR"
         )
         yield "to let it", how
-
-
-def _figures_of(figures: dict[str, Any]) -> str:
-    shown: Iterable[str] = (
-        f"{name} {value}" for name, value in figures.items() if isinstance(value, int | float)
-    )
-    return ", ".join(shown)
 
 
 def _percent(share: float | None) -> str:

@@ -15,8 +15,8 @@ _PIPE_WIDTH = 1000
 
 
 def show(names: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows under their names; nothing without rows."""
-    table = Table(box=None, pad_edge=False)
+    """Print rows under their names, if any has one; nothing without rows."""
+    table = Table(box=None, pad_edge=False, show_header=any(names))
     for name in names:
         table.add_column(name, overflow="fold")
     for row in rows:

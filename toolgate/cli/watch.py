@@ -42,7 +42,8 @@ def watch(  # noqa: PLR0913 - one parameter for each option
     """Watch over workflows: objectives, budgets, drift, loops; alert, and order a tighter mode where a policy says so.
 
     Needs Kafka alone, and may be down: it catches up, and its figures are then the same. Several share the work. Exit
-    codes: 0 stopped, 2 settings, 3 no answer, 7 faulty files, 70 something was not understood: start it again.
+    codes: 0 stopped, 2 settings, 3 no answer, 4 a topic or a right is missing, 7 faulty files, 70 something was not
+    understood: start it again.
     """
     from toolgate.streams.watch import standalone  # noqa: PLC0415 - Faust takes a second to load
     from toolgate.streams.watch.running import Watch  # noqa: PLC0415

@@ -6,10 +6,12 @@ import secrets
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolgate.inspection.awaiting import awaited
+from toolgate.processors import modes
 from toolgate.processors.control_state import ALL, MODE
 from toolgate.processors.grants import GRANT
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import AuditEvent, Control
+from toolgate.streams.errors import ControlRefusedError
 from toolgate.streams.ports import CONTROL, RetryError
 
 if TYPE_CHECKING:
@@ -88,6 +90,37 @@ def target(workflow: str, tenant: str | None) -> tuple[str, str]:
     return "workflow", of_tenant(workflow, tenant)
 
 
+def besides(scope: str, value: str, mode: str, standing: ControlState) -> list[tuple[str, str, str]]:
+    """Scope, value and mode of each order for other runs, of which some are these, that lets less through than `mode`.
+
+    An order is taken back for exactly what it names: one for a workflow of one tenant goes on when that for the same
+    workflow of every tenant ends.
+    """
+    about = _covered(scope, value)
+    return [
+        (*target, order.mode)
+        for target, order in standing.ordered()
+        if target != (scope, value)
+        and modes.looser(mode, order.mode)
+        and all(None in pair or pair[0] == pair[1] for pair in zip(about, _covered(*target), strict=True))
+    ]
+
+
+def taking_back(scope: str, value: str) -> str:
+    """The command that takes an order back, but for who signs."""
+    tenant, workflow = _covered(scope, value)
+    of = f" --tenant {tenant}" if tenant is not None else ""
+    return f"toolgate mode {workflow if workflow is not None else repr(EVERY)} {modes.ENFORCE}{of} --as KID"
+
+
+def _covered(scope: str, value: str) -> tuple[str | None, str | None]:
+    """Tenant and workflow that an order is about; None for every one."""
+    if scope == "workflow":
+        tenant, slash, workflow = value.rpartition("/")
+        return (tenant if slash else None), workflow
+    return (value, None) if scope == "tenant" else (None, None)
+
+
 def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s: float = TIMEOUT_S) -> Held:
     """Say a word and wait until its audit event is committed.
 
@@ -98,6 +131,7 @@ def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s
         timeout_s: seconds to wait for the event.
 
     Raises:
+        ControlRefusedError: the gate has read it, and it does not count there.
         RetryError: it is not in the audit in time. The word stands all the same, and holds as soon as a gate reads it.
     """
     since = readers(AUDIT).span(0)[1]
@@ -106,12 +140,28 @@ def said(say: Callable[[], int], readers: Readers, registry: Registry, timeout_s
         readers(AUDIT),
         {0: since},
         Codec(AuditEvent, registry),
-        lambda event: (event.topic, event.offset) == (CONTROL, offset) and event.after is not None,
+        lambda event: (
+            (event.topic, event.offset) == (CONTROL, offset)
+            and (event.after is not None or bool(event.reasons))
+        ),
         timeout_s,
     )
-    if event is not None and event.after is not None:
-        return Held(offset, event.after)
+    if event is not None:
+        return held(event)
     raise RetryError(
         f"control record {offset} stands and is not audited in {timeout_s:g} s: does a gate run? It will hold as soon "
         "as one reads it, and executors keep to it already"
+    )
+
+
+def held(event: AuditEvent) -> Held:
+    """From where on a word holds, of its audit event; raises ControlRefusedError where the gate does not take it."""
+    if event.after is not None:
+        return Held(event.offset, event.after)
+    why = "; ".join(reason.because or reason.code for reason in event.reasons)
+    raise ControlRefusedError(
+        f"the gate refuses control record {event.offset}: {why}",
+        where=event.topic,
+        remedy="a gate knows the keys that were in its keyring when it was started: if this one is newer, start it "
+        "again, then say it anew",
     )

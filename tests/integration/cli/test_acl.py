@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from confluent_kafka import KafkaError, Producer
+from gate_load import WORKFLOW
 from gate_site import Site
 from guarded_broker import GuardedBroker
 from patience import until
+from watch_process import WatchProcess
 
 from toolgate.sdk import Answer, Executor
 from toolgate.streams import acl_plan
+from toolgate.streams.gate import keys
 from toolgate.streams.settings import Settings, client_producer_config, load
 
 if TYPE_CHECKING:
@@ -124,6 +127,20 @@ def test_an_auditor_explains_with_what_he_may_read(site: Guarded):
         "commands",
         "results",
     ]
+
+
+def test_a_watch_reads_judges_and_orders(site: Guarded):
+    """What the gate has told of becomes figures, in tables of its own; and its word counts."""
+    keyring = site.folder / "keyring.yaml"
+    keys.new_operator(keyring, "watch-1", ["watch"])
+    site.user = "watch"
+    watch = WatchProcess(site.environment(), site.folder / "watch.log", "--as", "watch-1")
+    site.others.append(watch.process)
+    watch.ready()
+    until(watch.workflows, watch.said)
+    words = ["mode", WORKFLOW, "shadow", "--as", "watch-1", "--keys", str(keyring)]
+    ordered = site.as_user("watch", *words)
+    assert ordered.returncode == 0, ordered.stderr
 
 
 @pytest.mark.parametrize("topic", ["audit", "commands", "control", "quarantine"])

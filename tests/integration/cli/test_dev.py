@@ -52,7 +52,7 @@ def test_runs_until_a_signal_and_leaves_nothing(tmp_path: Path, number):
     """Both parts answer while it runs, and a second shell in its folder finds it; afterwards nothing is left."""
     process, facts = started(tmp_path / ".toolgate" / "dev", "--partitions", "2")
     try:
-        assert facts["topics_created"] == 21
+        assert facts["topics_created"] == 22
         second_shell = subprocess.run(
             [*TOOLGATE, "topics", "check", "--json"],
             cwd=tmp_path,
@@ -131,7 +131,7 @@ def test_topics_apply_and_check_tell_machines(settings: Settings):
     assert json.loads(topics(settings, "check", "--json").stdout) == {
         "prefix": settings.prefix,
         "partitions": settings.partitions,
-        "topics": 21,
+        "topics": 22,
     }
 
 

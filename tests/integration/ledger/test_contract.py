@@ -331,8 +331,26 @@ def test_a_dump_can_be_loaded_again(driver: Driver) -> None:
     assert expired.verdict == "APPROVE"
 
 
-def test_redis_out_of_reach_is_not_an_answer() -> None:
-    """No connection: unavailable, which approves nothing."""
+@pytest.mark.parametrize(
+    "asks",
+    [
+        lambda ledger: ledger.standing(),
+        lambda ledger: ledger.owner(A),
+        lambda ledger: ledger.take(A, 0, (0, 0)),
+        lambda ledger: ledger.decided(A),
+        lambda ledger: ledger.release(A, 0, 1),
+        lambda ledger: ledger.decide(0, []),
+        lambda ledger: ledger.look(["r"], []),
+        lambda ledger: ledger.apply_control(0, 0),
+        lambda ledger: ledger.claim("g"),
+        lambda ledger: ledger.beat("g"),
+        lambda ledger: ledger.wipe("g"),
+        lambda ledger: ledger.load("g", T0, {}, []),
+        lambda ledger: ledger.finish("g", 0, 0, {}, {}),
+    ],
+)
+def test_redis_out_of_reach_is_not_an_answer(asks: Any) -> None:
+    """No connection: unavailable, whatever is asked, which approves nothing and begins again."""
     ledger = RedisLedger("redis://127.0.0.1:1", "nowhere", timeout_s=0.2)
     with pytest.raises(UnavailableError):
-        ledger.standing()
+        asks(ledger)

@@ -9,7 +9,7 @@ import pytest
 from toolgate.cli import mode
 from toolgate.processors.control_state import ControlState
 from toolgate.schemas.records import Control
-from toolgate.streams.errors import SettingsError
+from toolgate.streams.errors import ControlRefusedError, SettingsError
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,14 @@ def test_the_list_has_the_figures_of_each_order(as_json, capsys):
         assert (order["mode"], order["evidence"]) == ("canary:10%", evidence)
     else:
         assert '{"unit_cost":0.7}\\x1b[2J' in shown
+
+
+def test_taking_back_what_nobody_ordered_says_what_stands():
+    """An order for one tenant's workflow is not one for that workflow of every tenant: nothing would change."""
+    word = Control("c1", "mode", "workflow", "acme/refunds", "odd", ("eye",), mode="shadow")
+    state = ControlState().apply(word, 0)
+    besides = [("workflow", "acme/refunds", "shadow")]
+    with pytest.raises(ControlRefusedError) as caught:
+        mode._check_stands("workflow", "refunds", state, besides)
+    assert "toolgate mode refunds enforce --tenant acme --as KID" in str(caught.value.remedy)
+    mode._check_stands("workflow", "acme/refunds", state, [])

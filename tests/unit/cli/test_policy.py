@@ -184,7 +184,8 @@ def test_a_folder_without_cases_is_told(tighter):
 
 def test_a_junit_file_that_cannot_be_written_is_told(tmp_path):
     """In a sentence."""
-    answer = policy("test", EXAMPLES / "small", "--junit", tmp_path / "no" / "out.xml")
+    (tmp_path / "file").write_text("")
+    answer = policy("test", EXAMPLES / "small", "--junit", tmp_path / "file" / "out.xml")
     assert "cannot write the file" in str(answer.exception)
 
 

@@ -36,7 +36,7 @@ def judged(**fields: Any) -> Judged:
         1,
         {"budgets[0]": Budgeted(0.9, 600_000)},
         {"denial_rate": True, "unit_cost": None},
-        {"denial_rate": {"part": 3, "count": 10}},
+        {"denial_rate": {"value": 0.3, "max": 0.2, "part": 3, "count": 10, "window_ms": 3_600_000}},
         rise=RISE,
         **fields,
     )
@@ -90,13 +90,14 @@ def test_one_workflow_in_full() -> None:
     with watch("desk") as url:
         text = said("desk", "--watch", url)
     for words in (
-        "NOT KEPT: part 3, count 10",
+        "NOT KEPT: 30% (3 of 10 in 1h), at most 20%",
         "too little happened to say",
         "used up in 10 minutes",
         "1 commands, after 1.5 s",
         "toolgate mode desk canary:10% --tenant default --as KID",
     ):
         assert words in text
+    assert text.startswith("workflow ")
 
 
 def test_programs_get_json() -> None:
@@ -119,7 +120,7 @@ def test_a_watch_that_shares_the_work_says_so(owned: int, note: str) -> None:
 def test_before_the_first_pulse_it_says_so() -> None:
     """An empty table says nothing."""
     with watch() as url:
-        assert said("--watch", url) == "No pulse has come yet.\n"
+        assert said("--watch", url).startswith("No pulse has come to this watch yet; ")
 
 
 @pytest.mark.parametrize(

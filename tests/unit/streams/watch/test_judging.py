@@ -132,8 +132,11 @@ def test_a_warning_does_not_hide_what_has_a_workflow_fall() -> None:
 def test_a_workflow_falls_a_rung(then: str, mode: str, state: ControlState, to: str | None) -> None:
     """As its policy says, from where policy and orders have it; never up."""
     policies = Policies(term("denial_rate", then, bound=100_000), mode=mode)
-    found = at(workflow((0, {"intents": 10, "denied": 9})), 1, policies, state=state)
+    found = at(
+        workflow((0, {"intents": 10, "denied": 9})), 1, policies, state=state, moved={PLACE: T - 7_200_000}
+    )
     assert (found.demotion.move.mode if found.demotion else None) == to
+    assert found.demotion is None or found.demotion.moved_ms == T - 7_200_000
 
 
 def test_one_cause_moves_once() -> None:

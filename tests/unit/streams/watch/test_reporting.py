@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -155,3 +155,14 @@ def test_without_a_key_nothing_is_ordered() -> None:
     assert follower.said == []
     assert "no key" in demoted(demotion(), 0, acts=False).summary
     assert "no key" not in demoted(demotion(), 0, acts=True).summary
+
+
+def test_a_fall_after_a_person_took_it_up_is_told_though_the_hour_is_the_same() -> None:
+    """An alert of the same id is told once; what nobody has ordered yet is the same for an hour."""
+    first = demotion()
+    again = replace(first, moved_ms=60_000)
+    ids = [
+        demoted(one, at_ms, acts=True).alert_id
+        for one, at_ms in ((first, 0), (first, 60_000), (again, 120_000))
+    ]
+    assert ids[0] == ids[1] != ids[2]
