@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from toolgate.schemas.enums import AlertKind
 from toolgate.schemas.records import Alert, Draft, Hold
 from toolgate.schemas.strict_json import JsonError, loads_strict
 from toolgate.streams.gate.proposals import OPEN, id_of
@@ -36,6 +37,7 @@ class EventType(StrEnum):
     DRAFT_ENDED = "draft.ended"
     ITEM_OVERDUE = "item.overdue"
     ALERT_RAISED = "alert.raised"
+    SAMPLE_DRAWN = "sample.drawn"  # an alert as well, which wakes nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,9 @@ def _alert(alert: Alert, prefix: str) -> Event:
         "seq": alert.seq,
     }
     # Whoever raises it again dates it again: the ledger's time is that of its cause.
-    name = _id(prefix, EventType.ALERT_RAISED, alert.alert_id)
-    return Event(name, EventType.ALERT_RAISED, alert.clk, alert.workflow_id, data, {"evidence": evidence})
+    told = EventType.SAMPLE_DRAWN if alert.kind == AlertKind.SAMPLE else EventType.ALERT_RAISED
+    name = _id(prefix, told, alert.alert_id)
+    return Event(name, told, alert.clk, alert.workflow_id, data, {"evidence": evidence})
 
 
 def _waiting(record: Hold | Draft, kind: str) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def said(event: Event, *, parameters: bool = False) -> dict:
         (DRAFT, "draft.opened"),
         (changed(DRAFT, state="promoted", vote_id="v"), "draft.ended"),
         (ALERT, "alert.raised"),
+        (changed(ALERT, kind="sample"), "sample.drawn"),
         (changed(HOLD, vote_id="v", choice="approve"), None),
         (changed(HOLD, vote_id="v", refused="again"), None),
     ],
