@@ -14,16 +14,17 @@ from toolgate.streams.watch import measures
 from toolgate.streams.watch.figures import MINUTE_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from toolgate.streams.gate.health import Answer
     from toolgate.streams.watch.figures import Figures, Workflow
     from toolgate.streams.watch.judging import Judged
     from toolgate.streams.watch.measures import Prices
     from toolgate.streams.watch.metrics import Metrics
+    from toolgate.streams.watch.rows import Row
     from toolgate.streams.watch.runs import Runs
 
-AGENTS_MAX = 20
+AGENTS_MAX, TOOLS_MAX = 20, 100
 _DAY_MS = 86_400_000
 
 
@@ -58,14 +59,16 @@ class Pages:
 def figures_view(
     figures: Figures, runs: Runs, judged: Mapping[tuple[str, str], Judged], prices: Prices, now_ms: int
 ) -> dict[str, Any]:
-    """What /figures shows: each workflow over the last day and for ever, how it stands, and who is denied most."""
+    """What /figures shows: workflows over the last day and for ever, how they stand, tools, who is denied most."""
     end_ms = now_ms - now_ms % MINUTE_MS + MINUTE_MS
     whose = sorted(figures.workflows.values(), key=lambda one: (one.tenant, one.workflow_id))
+    days = [(one, one.window(end_ms, _DAY_MS)) for one in whose]
     return {
         "at_ms": now_ms,
         "workflows": [
-            _workflow(one, judged.get((one.tenant, one.workflow_id)), prices, end_ms) for one in whose
+            _workflow(one, day, judged.get((one.tenant, one.workflow_id)), prices) for one, day in days
         ],
+        "tools": _tools(days),
         "agents": [
             {"tenant": tenant, "agent_id": agent, "denied": codes}
             for tenant, agent, codes in runs.agents(AGENTS_MAX)
@@ -73,7 +76,27 @@ def figures_view(
     }
 
 
-def _workflow(workflow: Workflow, judged: Judged | None, prices: Prices, end_ms: int) -> dict[str, Any]:
+def _tools(days: Iterable[tuple[Workflow, Row]]) -> list[dict[str, Any]]:
+    """Of each tool how often it was asked for and failed, over all workflows of a tenant; most asked first."""
+    calls: dict[tuple[str, str], int] = {}
+    errors: dict[tuple[str, str], int] = {}
+    for workflow, day in days:
+        for into, tally in ((calls, day.tools), (errors, day.tool_errors)):
+            for tool, count in tally.items():
+                into[workflow.tenant, tool] = into.get((workflow.tenant, tool), 0) + count
+    first = sorted(calls | errors, key=lambda one: (-calls.get(one, 0), one))[:TOOLS_MAX]
+    return [
+        {
+            "tenant": tenant,
+            "tool": tool,
+            "calls": calls.get((tenant, tool), 0),
+            "errors": errors.get((tenant, tool), 0),
+        }
+        for tenant, tool in first
+    ]
+
+
+def _workflow(workflow: Workflow, day: Row, judged: Judged | None, prices: Prices) -> dict[str, Any]:
     return {
         "tenant": workflow.tenant,
         "workflow_id": workflow.workflow_id,
@@ -85,7 +108,7 @@ def _workflow(workflow: Workflow, judged: Judged | None, prices: Prices, end_ms:
         "reviewed": asdict(found)
         if (found := measures.reviewed(version.ever for version in workflow.versions.values()))
         else None,
-        "day": measured(workflow.window(end_ms, _DAY_MS), prices),
+        "day": measured(day, prices),
         "versions": {
             name: {**measured(version.ever, prices), "sums": sums(version.ever)}
             for name, version in workflow.versions.items()

@@ -36,6 +36,9 @@ def slo(
     url: Annotated[
         str, typer.Option("--watch", help="Where the watch listens.")
     ] = f"http://127.0.0.1:{PORT}",
+    tools: Annotated[
+        bool, typer.Option("--tools", help="Tools instead: how often asked for and failed.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """How workflows did over the last day, what they promise, and what they lack for the next rung of autonomy.
@@ -58,6 +61,12 @@ def slo(
         )
     if as_json:
         typer.echo(json.dumps({**found, "workflows": chosen}))
+    elif tools:
+        rows = (
+            (safe(f"{one['tenant']}/{one['tool']}"), str(one["calls"]), str(one["errors"]))
+            for one in found["tools"]
+        )
+        tables.show(("tool", "calls", "errors"), rows)
     elif workflow is None:
         tables.show(
             (

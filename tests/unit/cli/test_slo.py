@@ -53,6 +53,8 @@ def watch(*workflows: str, owned: int = 12) -> Iterator[str]:
             "cost_micros": 50_000,
             "finished": {"succeeded": 1},
             "detected": 1,
+            "tools": {"read": 8, "pay": 2},
+            "tool_errors": {"pay": 1},
         }
         figures.take(0, offset, pulse(workflow=name, **told, detection_ms=1_500, detection_ms_max=1_500))
     standing = {("default", name): judged() for name in workflows}
@@ -115,6 +117,13 @@ def test_a_watch_that_shares_the_work_says_so(owned: int, note: str) -> None:
         done = CliRunner().invoke(app, ["--watch", url, "--json"])
     assert [one["workflow_id"] for one in json.loads(done.stdout)["workflows"]] == ["desk"]
     assert (note in done.stderr, bool(done.stderr)) == (True, bool(note))
+
+
+def test_tools_of_all_workflows_together() -> None:
+    """How often each was asked for over a day, and failed; the one asked for most at the beginning."""
+    with watch("desk", "ops") as url:
+        lines = said("--watch", url, "--tools").splitlines()
+    assert [line.split() for line in lines[1:]] == [["default/read", "16", "0"], ["default/pay", "4", "2"]]
 
 
 def test_before_the_first_pulse_it_says_so() -> None:
