@@ -24,7 +24,7 @@ class Forgetful(Voted):
         return None
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, *range(2, 9)])  # in each of them something ends
 def test_votes_need_no_policy_that_remembers(seed):
     """What waits is kept all the same: by the checker, by `toolgate verify` and by `toolgate replay`."""
     universe = Forgetful(seed, files=FORGETFUL)

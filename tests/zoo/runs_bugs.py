@@ -88,7 +88,7 @@ def shown_as_of_now(patch: pytest.MonkeyPatch) -> None:
 
 BUGS = (
     *in_histories(intents_before_results, nothing_waited_for, result=0.12),
-    *in_histories(facts_of_what_ended_before, first=144, result=0.25, intent=0.25, fault=0.002),
+    *in_histories(facts_of_what_ended_before, result=0.25, intent=0.25, fault=0.002),
     *in_histories(judged_with_intents, late_ones_count, second_ones_count, world="contracted"),
     in_tests(
         digest_of_the_spelling, "unit/processors/test_contract.py::test_the_digest_is_over_canonical_params"

@@ -14,10 +14,11 @@ from universe import Universe
 from universe_policies import PROPOSING_FILES
 
 SEEDS = {
-    "proposing": 4,
+    "proposing": 12,
+    "freed": 7,
     "contracted": 3,
-    "granted": 10,
-    "voted": 45,
+    "granted": 61,
+    "voted": 95,
 }  # each has everything that a test looks for
 
 
@@ -48,6 +49,12 @@ def _past(kind: str) -> Past:
 def past() -> Past:
     """A history with holds, drafts, a workflow in shadow, kills, duplicates and noise, to be changed at will."""
     return _fresh("proposing")
+
+
+@pytest.fixture
+def freed() -> Past:
+    """One of the same kind, in which room is needed as soon as it is given back."""
+    return _fresh("freed")
 
 
 @pytest.fixture

@@ -154,11 +154,11 @@ def test_a_counter_or_a_set_over_what_its_approval_was_allowed(past, op):
     assert past.wrong() == {"cap": [at(event)]}
 
 
-def test_room_that_was_not_available_yet(past):
+def test_room_that_was_not_available_yet(freed):
     """What a settlement frees counts as used until an event says that it is there, or the ledger was rebuilt."""
-    for event in past.events(lambda e: bool(e.visible)):
-        past.change("audit", event.seq, visible=())
-    assert set(past.wrong()) == {"cap"}
+    for event in freed.events(lambda e: bool(e.visible)):
+        freed.change("audit", event.seq, visible=())
+    assert set(freed.wrong()) == {"cap"}
 
 
 # --- control and shadow ---
