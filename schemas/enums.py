@@ -47,6 +47,11 @@ class ResultStatus(StrEnum):
     VOID = "void"
 
 
+COMPLETED = frozenset(
+    {ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN}
+)  # its effect may have happened
+
+
 class Choice(StrEnum):
     """What a vote says. To withdraw is for whoever starts runs: it needs no approver.
 

@@ -14,7 +14,6 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from yarl import URL
 
 from toolgate.streams import topic_admin
-from toolgate.streams.errors import SettingsError
 from toolgate.streams.watch.connecting import credentials
 from toolgate.streams.watch.transport import Table, Transport
 
@@ -49,8 +48,6 @@ def make(settings: Settings) -> faust.App:
         SettingsError: it cannot connect as `settings.kafka` says.
     """
     brokers = ";".join(f"kafka://{address.strip()}" for address in settings.bootstrap_servers.split(","))
-    if not brokers:
-        raise SettingsError("no broker is named", where="bootstrap_servers", remedy="write host:port")
     app = faust.App(
         app_id(settings),
         broker=brokers,

@@ -100,25 +100,20 @@ class Workflow:
 
     def minutes(self, end_ms: int, length_ms: int) -> Iterator[tuple[int, Row]]:
         """Start and row of each minute of a window in which anything happened, over all versions, in order."""
-        starts = sorted({start for version in self.versions.values() for start in version.minutes})
-        for start in starts:
-            if end_ms - length_ms <= start < end_ms:
-                row = Row()
-                for version in self.versions.values():
-                    if start in version.minutes:
-                        row.merge(version.minutes[start])
-                yield start, row
+        return self._series(MINUTE, end_ms - length_ms, end_ms)
 
     def quarters(self, before_ms: int) -> Iterator[tuple[int, Row]]:
         """Start and row of each quarter of an hour that had ended, over all versions, in order."""
-        starts = sorted({start for version in self.versions.values() for start in version.quarters})
-        for start in starts:
-            if start + QUARTER_MS <= before_ms:
-                row = Row()
-                for version in self.versions.values():
-                    if start in version.quarters:
-                        row.merge(version.quarters[start])
-                yield start, row
+        return self._series(QUARTER, 0, before_ms - QUARTER_MS + 1)
+
+    def _series(self, grain: str, begin_ms: int, end_ms: int) -> Iterator[tuple[int, Row]]:
+        found = [version.rows(grain) for version in self.versions.values()]
+        for start in sorted({start for rows in found for start in rows if begin_ms <= start < end_ms}):
+            whole = Row()
+            for rows in found:
+                if start in rows:
+                    whole.merge(rows[start])
+            yield start, whole
 
     def _rows(self, end_ms: int, length_ms: int, version: str | None) -> Iterator[Row]:
         grain = MINUTE if length_ms <= MINUTES_KEPT * MINUTE_MS else QUARTER
@@ -147,7 +142,7 @@ class Figures:
     def hear(self, partition: int, offset: int, review: Review, time_ms: int) -> list[Change]:
         """Add what somebody found in completed work, at the time when it was said."""
         whose = Key(partition, review.tenant, review.workflow_id, review.policy_digest, EVER, 0)
-        return self._change(whose, time_ms, lambda row: row.hear(review, offset, review.approved_at, time_ms))
+        return self._change(whose, time_ms, lambda row: row.hear(review, offset, time_ms))
 
     def _change(self, whose: Key, time_ms: int, add: Callable[[Row], bool]) -> list[Change]:
         version = self._version(whose)

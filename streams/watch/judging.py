@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from toolgate.processors.amounts import duration
 from toolgate.processors.control_state import ALL
 from toolgate.processors.names import ID_CHARS_MAX
 from toolgate.schemas.enums import AlertKind, Severity
-from toolgate.schemas.records import Alert
-from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
+from toolgate.streams.watch.alerts import alert_of
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT
 from toolgate.streams.watch.wording import said
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from toolgate.processors.breach_terms import Breach
     from toolgate.processors.policy import WorkflowPolicy
+    from toolgate.schemas.records import Alert
     from toolgate.streams.watch.figures import Workflow
     from toolgate.streams.watch.ladder import Move
     from toolgate.streams.watch.measures import Prices
@@ -35,7 +36,6 @@ HOUR_MS = 3_600_000
 SOON_MS = HOUR_MS  # a budget that is used up so soon is told
 _PACE_MS = 30 * MINUTE_MS  # of which minutes the pace of a budget is taken
 _IDLE_MS = 5 * MINUTE_MS  # whoever has asked for nothing so long has no pace
-_PPM = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,17 +185,15 @@ def _burning(window: Callable[[int], Row], term: Breach, judged: Judged) -> tupl
     for window_s in burn.WINDOWS_S:
         share = measures.SHARES[term.slo](window(window_s * 1_000))
         windows[window_s] = slo.bad_of(term.slo, share.count, share.total), share.total
-        judged.burns[term.slo, _window(window_s)] = burn.burn_rate(*windows[window_s], term.allowed_ppm)
+        judged.burns[term.slo, duration(window_s * 1_000)] = burn.burn_rate(
+            *windows[window_s], term.allowed_ppm
+        )
     found = burn.burning(
         windows, allowed_ppm=term.allowed_ppm, period_ms=term.error_budget_ms, count_min=term.min_count
     )
     if found is None:
-        return False, {"slo": term.slo, "windows": windows, "allowed": term.allowed_ppm / _PPM}, 0
+        return False, {"slo": term.slo, "windows": windows, "allowed": term.allowed_ppm / slo.PPM}, 0
     return True, found.evidence, found.pair.long_s * 1_000
-
-
-def _window(seconds: int) -> str:
-    return f"{seconds // 3_600}h" if seconds % 3_600 == 0 else f"{seconds // 60}m"
 
 
 def _budgets(
@@ -228,7 +226,7 @@ def _warn_at(policy: WorkflowPolicy, rule: str) -> int | None:
     """The share of a budget, in ppm, from which people are warned; None where its policy names none."""
     for index, budget in enumerate(policy.written.budgets):
         if rule == f"budgets[{index}]" and budget.warn_at is not None:
-            return int(budget.warn_at * _PPM)
+            return int(budget.warn_at * slo.PPM)
     return None
 
 
@@ -304,18 +302,16 @@ class Teller:
         *,
         cause: str,
     ) -> Alert:
-        return Alert(
-            alert_id=f"{kind}/{self._tenant}/{self._workflow}/{cause}",
-            kind=kind.value,
-            severity=severity.value,
+        return alert_of(
+            kind,
+            f"{self._tenant}/{self._workflow}/{cause}",
+            severity,
+            summary,
+            evidence,
+            at_ms=self._at_ms,
             tenant=self._tenant,
             workflow_id=self._workflow,
-            run_id="",
             subject=subject,
-            summary=summary,
-            evidence=dumps_canonical(dict(evidence)),
-            seq=0,
-            clk=self._at_ms,
         )
 
 
@@ -330,26 +326,23 @@ def repeated(seen: Seen) -> Alert:
         if repeat.kind == AlertKind.LOOP
         else f"was denied the same call of {tool} {repeat.count} times, with nothing new in between"
     )
-    return Alert(
-        alert_id=f"{repeat.kind}/{run_id}/{tool}/{seen.params_digest}/{repeat.began_ms}",
-        kind=repeat.kind,
-        severity=Severity.WARNING.value,
+    return alert_of(
+        repeat.kind,
+        f"{run_id}/{tool}/{seen.params_digest}/{repeat.began_ms}",
+        Severity.WARNING,
+        f"run {run_id} {did}",
+        {
+            "tool": tool,
+            "params_digest": seen.params_digest,
+            "count": repeat.count,
+            "began_ms": repeat.began_ms,
+            "ended_ms": repeat.ended_ms,
+        },
+        at_ms=repeat.ended_ms,
         tenant=seen.tenant,
         workflow_id=seen.workflow_id,
         run_id=run_id,
         subject=tool,
-        summary=f"run {run_id} {did}",
-        evidence=dumps_canonical(
-            {
-                "tool": tool,
-                "params_digest": seen.params_digest,
-                "count": repeat.count,
-                "began_ms": repeat.began_ms,
-                "ended_ms": repeat.ended_ms,
-            }
-        ),
-        seq=0,
-        clk=repeat.ended_ms,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from toolgate.processors.reasons import Code
-from toolgate.schemas.enums import Choice, Finding, ResultStatus
+from toolgate.schemas.enums import COMPLETED, Choice, Finding, ResultStatus
 from toolgate.streams.watch.sampling import Stratum, estimate
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 SUCCEEDED = "succeeded"
 RIGHT, WRONG = Finding.RIGHT.value, Finding.WRONG.value
-_COMPLETED = (ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN)
 # What an agent gets wrong about a tool, as opposed to what it may not do.
 BAD_CALLS = frozenset({Code.PARAMS_NOT_JSON, Code.PARAMS_SCHEMA, Code.TOOL_VERSION})
 _DECIDED = (Choice.APPROVE, Choice.REJECT, Choice.RELEASE)
@@ -137,7 +136,7 @@ def reviewed(versions: Iterable[Row]) -> Estimate | None:
     return estimate(
         [
             Stratum(
-                completed=sum(row.results.get(status, 0) for status in _COMPLETED),
+                completed=sum(row.results.get(status, 0) for status in COMPLETED),
                 right=row.findings.get(RIGHT, 0),
                 wrong=row.findings.get(WRONG, 0),
             )

@@ -22,6 +22,7 @@ from toolgate.schemas.records import Alert, Control
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.errors import ToolgateError
 from toolgate.streams.ports import LedgerError, RetryError
+from toolgate.streams.watch.alerts import alert_of
 from toolgate.streams.watch.judging import HOUR_MS
 from toolgate.streams.watch.ladder import tighter
 
@@ -147,16 +148,14 @@ def demoted(demotion: Demotion, at_ms: int, *, acts: bool) -> Alert:
     move, workflow = demotion.move, demotion.workflow_id
     cause = f"{demotion.tenant}/{workflow}/{move.mode}/{demotion.moved_ms}"
     does = "falls" if acts else "should fall, and the watch has no key to order it,"
-    return Alert(
-        alert_id=f"{AlertKind.DEMOTION}/{cause}/{at_ms // HOUR_MS}",
-        kind=AlertKind.DEMOTION.value,
-        severity=Severity.CRITICAL.value,
+    return alert_of(
+        AlertKind.DEMOTION,
+        f"{cause}/{at_ms // HOUR_MS}",
+        Severity.CRITICAL,
+        f"workflow {workflow} of tenant {demotion.tenant} {does} to {move.mode}: {_reason(demotion)}",
+        move.evidence,
+        at_ms=at_ms,
         tenant=demotion.tenant,
         workflow_id=workflow,
-        run_id="",
         subject=move.mode,
-        summary=f"workflow {workflow} of tenant {demotion.tenant} {does} to {move.mode}: {_reason(demotion)}",
-        evidence=dumps_canonical(move.evidence),
-        seq=0,
-        clk=at_ms,
     )

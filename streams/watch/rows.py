@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from toolgate.schemas.enums import Finding
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -78,7 +80,7 @@ class Row(msgspec.Struct, array_like=True):
             self._fullest(Level(level.rule, level.scope, level.account, level.unit, level.used, level.max))
         return True
 
-    def hear(self, review: Review, offset: int, approved_at: int, time_ms: int) -> bool:
+    def hear(self, review: Review, offset: int, time_ms: int) -> bool:
         """Add what somebody found in completed work; False where it was added before.
 
         A command that is found wrong was detected then, counted from its approval.
@@ -88,8 +90,8 @@ class Row(msgspec.Struct, array_like=True):
         self.told = offset
         self.findings[review.finding] = self.findings.get(review.finding, 0) + 1
         self.review_minutes += review.minutes
-        if review.finding == "wrong" and approved_at:
-            took = max(0, time_ms - approved_at)
+        if review.finding == Finding.WRONG and review.approved_at:
+            took = max(0, time_ms - review.approved_at)
             self.detected += 1
             self.detection_ms += took
             self.detection_ms_max = max(self.detection_ms_max, took)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from toolgate.processors.names import is_id
-from toolgate.schemas.enums import ResultStatus
+from toolgate.schemas.enums import COMPLETED
 from toolgate.streams.watch import repeats
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ AGENT_KEPT_MS = 7 * DAY_MS
 KEPT_MAX = 10_000  # of one partition: runs, and hours of agents
 _RUN, _AGENT = "r", "a"
 _NO_NAME = "~"  # all that give a name which is none
-_ENDS = frozenset({ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN})
 
 
 class Key(NamedTuple):
@@ -114,7 +113,7 @@ class Runs:
 
     def ended(self, partition: int, offset: int, result: Result, time_ms: int) -> tuple[Changes, Seen | None]:
         """The result at a place; likewise, with the loop that it completes. One that ends nothing changes nothing."""
-        if result.status not in _ENDS or not result.params_digest:
+        if result.status not in COMPLETED or not result.params_digest:
             return [], None
 
         def again(memory: Memory) -> tuple[Memory, Repeat | None]:

@@ -42,9 +42,7 @@ def parts(settings: Settings, key: str | None) -> Parts:
             where="arguments and environment",
             remedy="name the keyring file: the watch must know whose orders and reviews count",
         )
-    keyring = (
-        Keyring(insecure_dev=True) if settings.keys_file is None else keys.load_operators(settings.keys_file)
-    )
+    keyring = Keyring.insecure() if settings.keys_file is None else keys.load_operators(settings.keys_file)
     signers = {key: keys.load_signer(settings.keys_file, key)} if key and settings.keys_file else {}
     for kid in signers:
         _check_role(kid, keyring)

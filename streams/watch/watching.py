@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import structlog
 
 from toolgate.processors.identity import check_review
-from toolgate.schemas.enums import AlertKind, ResultStatus, Severity
-from toolgate.schemas.records import Alert
-from toolgate.schemas.strict_json import dumps_canonical
+from toolgate.schemas.enums import COMPLETED, AlertKind, Severity
 from toolgate.streams.watch import judging, ladder, sampling
+from toolgate.streams.watch.alerts import alert_of
 from toolgate.streams.watch.figures import QUARTER_MS
 from toolgate.streams.watch.reporting import demoted
+from toolgate.streams.watch.slo import PPM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.keyring import Keyring
-    from toolgate.schemas.records import Result, Review
+    from toolgate.schemas.records import Alert, Result, Review
     from toolgate.streams.watch.figures import Workflow
     from toolgate.streams.watch.judging import Judged
     from toolgate.streams.watch.measures import Prices
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from toolgate.streams.watch.standing import Follower
 
 LATE_MS = 600_000  # whoever catches up orders nothing for minutes that are over for longer
-_DONE = frozenset({ResultStatus.OK, ResultStatus.ERROR, ResultStatus.UNKNOWN})
 _log = structlog.get_logger()
 
 
@@ -102,7 +101,7 @@ class Watching:
         """A command has ended: some are for people to look at."""
         policy = self._follower.now.policy(result.tenant, result.workflow_id)
         share_ppm = policy.review_share_ppm if policy else 0
-        if result.status in _DONE and sampling.chosen(result.command_id, share_ppm, self._seed):
+        if result.status in COMPLETED and sampling.chosen(result.command_id, share_ppm, self._seed):
             await self._reporting.tell([_sample(result, share_ppm, time_ms)])
 
     def believes(self, envelope: Envelope, review: Review) -> bool:
@@ -114,24 +113,21 @@ class Watching:
 
 
 def _sample(result: Result, share_ppm: int, time_ms: int) -> Alert:
-    return Alert(
-        alert_id=f"{AlertKind.SAMPLE}/{result.command_id}",
-        kind=AlertKind.SAMPLE.value,
-        severity=Severity.INFO.value,
+    return alert_of(
+        AlertKind.SAMPLE,
+        result.command_id,
+        Severity.INFO,
+        f"{result.tool} in run {result.run_id} of workflow {result.workflow_id} was drawn for review",
+        {
+            "tool": result.tool,
+            "status": result.status,
+            "policy_digest": result.policy_digest,
+            "approved_at": result.approved_at,
+            "share": share_ppm / PPM,
+        },
+        at_ms=time_ms,
         tenant=result.tenant,
         workflow_id=result.workflow_id,
         run_id=result.run_id,
         subject=result.command_id,
-        summary=f"{result.tool} in run {result.run_id} of workflow {result.workflow_id} was drawn for review",
-        evidence=dumps_canonical(
-            {
-                "tool": result.tool,
-                "status": result.status,
-                "policy_digest": result.policy_digest,
-                "approved_at": result.approved_at,
-                "share": share_ppm / 1_000_000,
-            }
-        ),
-        seq=0,
-        clk=time_ms,
     )

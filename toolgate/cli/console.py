@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 
 from toolgate.cli import connection, extras, logs, tables
+from toolgate.cli.deadline import duration_of
 from toolgate.cli.hints import say_next
 from toolgate.cli.options import KEYRING, AsJson, Bootstrap, Config, KeysFile, Prefix
-from toolgate.processors.amounts import parse_duration_ms
 from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 from toolgate.streams.gate import keys
@@ -69,7 +69,10 @@ def console(  # noqa: PLR0913 - one parameter for each option
     from toolgate.console import serving, users  # noqa: PLC0415 - the extra may be missing
 
     logs.configure(as_json=as_json)
-    idle_ms, recent_ms = _duration("--idle", idle), _duration("--recent", recent)
+    idle_ms, recent_ms = (
+        duration_of("--idle", idle, "15m or 7d"),
+        duration_of("--recent", recent, "15m or 7d"),
+    )
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     ring = keys.load_operators(keys_file)
     known = users.read(users_file)
@@ -174,12 +177,3 @@ def _password(*, from_stdin: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     typed: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
-
-
-def _duration(option: str, text: str) -> int:
-    try:
-        return parse_duration_ms(text)
-    except ValueError as error:
-        raise SettingsError(
-            f"{option} {text}: {error}", where="arguments", remedy="such as 15m or 7d"
-        ) from None

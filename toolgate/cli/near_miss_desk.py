@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolgate.cli import folders, progress
+from toolgate.cli.deadline import duration_of
 from toolgate.inspection.errors import NotFoundError
 from toolgate.inspection.policies import store
 from toolgate.inspection.search import Readers
@@ -18,7 +19,6 @@ from toolgate.nearmiss.bodies import intents_at
 from toolgate.nearmiss.looking import places, told
 from toolgate.nearmiss.reading import folded
 from toolgate.nearmiss.sets import Sets
-from toolgate.processors.amounts import parse_duration_ms
 from toolgate.streams import schema_ids
 from toolgate.streams.errors import SettingsError
 
@@ -97,12 +97,7 @@ def opened(settings: Settings, since: str) -> Iterator[Desk]:
 
 
 def _window(text: str) -> int:
-    try:
-        window_ms = parse_duration_ms(text)
-    except ValueError as error:
-        raise SettingsError(
-            f"--since {text}: {error}", where="arguments", remedy="such as 1d or 7d"
-        ) from None
+    window_ms = duration_of("--since", text, "1d or 7d")
     if not WINDOW_MS_MIN <= window_ms <= WINDOW_MS_MAX:
         raise SettingsError(
             f"--since {text} is no window", where="arguments", remedy="give one between 1m and 90d"

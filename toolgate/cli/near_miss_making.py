@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolgate.cli import connection, logs, progress, tables
+from toolgate.cli.deadline import duration_of
 from toolgate.cli.hints import say_next
 from toolgate.cli.near_miss_desk import ClusterId, Policies, Since, opened
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
@@ -20,7 +21,7 @@ from toolgate.nearmiss.bodies import intents_at, shown
 from toolgate.nearmiss.case_file import BEFORE_MAX, Asked, cases_file
 from toolgate.nearmiss.changes import changes, why_none
 from toolgate.nearmiss.proposing import proposal
-from toolgate.processors.amounts import parse_duration_ms, usd
+from toolgate.processors.amounts import usd
 from toolgate.replaying.kafka import KafkaRecords
 from toolgate.streams.errors import SettingsError
 from toolgate.whatif.logged import happenings
@@ -113,7 +114,11 @@ def propose(  # noqa: PLR0913 - one parameter for each option
                 where=f"policies of {settings.prefix}",
                 remedy="name the folder that the gate has: --policy DIR",
             )
-        begin_ms = _begin_ms(log_since, desk.folded.now_ms)
+        begin_ms = (
+            0
+            if log_since is None
+            else desk.folded.now_ms - duration_of("--log-since", log_since, "1d or 30d")
+        )
         with KafkaRecords(settings) as records, progress.bars("Replaying") as notify:
             total = sum(records.end(("audit", partition)) for partition in records.partitions("audit"))
             done = iter(range(1, total + 2))
@@ -166,15 +171,6 @@ def _change(cluster: Cluster, number: int) -> Change:
             remedy=f"see which there are: toolgate near-miss {cluster.id}",
         )
     return found[number - 1]
-
-
-def _begin_ms(text: str | None, now_ms: int) -> int:
-    try:
-        return 0 if text is None else now_ms - parse_duration_ms(text)
-    except ValueError as error:
-        raise SettingsError(
-            f"--log-since {text}: {error}", where="arguments", remedy="such as 1d or 30d"
-        ) from None
 
 
 def _check_empty(folder: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Vote
-from toolgate.sdk.errors import NotSentError
 from toolgate.sdk.sender import Sender
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 VOTES = "votes"
 SOURCE = "/toolgate/approvers"
-_SEND_S = 30.0
 
 
 def new_vote_id() -> str:
@@ -30,7 +28,6 @@ class Ballot:
     """Signs and sends votes with one key. For one thread."""
 
     def __init__(self, settings: Settings, key: StarterKey, registry: Registry | None = None) -> None:
-        self._settings = settings
         self._codec = Codec(Vote, registry)
         self._sender = Sender(settings, key)
 
@@ -42,11 +39,5 @@ class Ballot:
         """
         headers = event_headers("toolgate.vote.v1", vote.vote_id, SOURCE, subject=vote.run_id)
         value = self._codec.encode(vote)
-        sent = self._sender.send(VOTES, vote.run_id.encode(), value, headers, partition)
-        if not self._sender.flush(_SEND_S):
-            raise NotSentError(
-                "Kafka did not take the vote in time",
-                where=self._settings.topic(VOTES),
-                remedy="see that Kafka runs; then vote again",
-            )
-        sent.result()
+        key = vote.run_id.encode()
+        self._sender.deliver(VOTES, key, value, headers, partition, "vote", "vote again")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.headers import event_headers
 from toolgate.schemas.records import Review
-from toolgate.sdk.errors import NotSentError
 from toolgate.sdk.sender import Sender
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 REVIEWS = "reviews"
 SOURCE = "/toolgate/approvers"
-_SEND_S = 30.0
 
 
 class Finder:
@@ -30,7 +28,6 @@ class Finder:
     """
 
     def __init__(self, settings: Settings, key: StarterKey, registry: Registry | None = None) -> None:
-        self._settings = settings
         self._key = key
         self._codec = Codec(Review, registry)
         self._sender = Sender(settings, key)
@@ -62,14 +59,6 @@ class Finder:
         )
         headers = event_headers("toolgate.review.v1", review.review_id, SOURCE, subject=command.run_id)
         # By workflow, as pulses: what is found counts where a workflow's figures are.
-        sent = self._sender.send(
-            REVIEWS, command.workflow_id.encode(), self._codec.encode(review), headers, -1
-        )
-        if not self._sender.flush(_SEND_S):
-            raise NotSentError(
-                "Kafka did not take the review in time",
-                where=self._settings.topic(REVIEWS),
-                remedy="see that Kafka runs; then say it again",
-            )
-        sent.result()
+        key, value = command.workflow_id.encode(), self._codec.encode(review)
+        self._sender.deliver(REVIEWS, key, value, headers, -1, "review", "say it again")
         return review

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from toolgate.schemas.headers import Headers
     from toolgate.streams.settings import Settings
 
+DELIVER_S = 30.0
+
 
 def signature(
     key: IntentKey | ExecutorKey | StarterKey, topic: str, record_key: bytes, value: bytes
@@ -78,6 +80,30 @@ class Sender:
         except KafkaException as error:
             raise self._not_sent(name, cause(error).str()) from error
         return done
+
+    def deliver(  # noqa: PLR0913, PLR0917 - those of `send`, and how to say it
+        self,
+        topic: str,
+        record_key: bytes,
+        value: bytes,
+        headers: Headers,
+        partition: int,
+        what: str,
+        again: str,
+    ) -> None:
+        """`send` one record, and wait until Kafka has it. `what` it is and how to say it `again` are for people.
+
+        Raises:
+            NotSentError: Kafka did not take it, or not in time.
+        """
+        sent = self.send(topic, record_key, value, headers, partition)
+        if not self.flush(DELIVER_S):
+            raise NotSentError(
+                f"Kafka did not take the {what} in time",
+                where=self._settings.topic(topic),
+                remedy=f"see that Kafka runs; then {again}",
+            )
+        sent.result()
 
     def poll(self) -> None:
         """Tell senders what has been delivered since the last call."""
