@@ -1,7 +1,7 @@
 """The Faust application: its topics and tables, made from toolgate's settings.
 
 What Faust 0.15.3 loses or wedges is not used: its exactly-once, the confluent driver, `take`, more than one task for a
-stream. Its web server, leader topic and storage on disk are not needed.
+stream, standby tables. Its web server, leader topic and storage on disk are not needed.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ def make(settings: Settings) -> faust.App:
         key_serializer="raw",
         value_serializer="raw",
         store="memory://",
+        # Tables lie in memory: whoever takes a partition over reads its changelog from the beginning, whatever it has
+        # read before as a standby, and has Faust drop half of it, for it goes on behind what the standby had.
+        table_standby_replicas=0,
         topic_partitions=settings.partitions,
         topic_replication_factor=max(1, settings.replication_factor),
         topic_disable_leader=True,

@@ -90,7 +90,7 @@ class Folding:
 
         Of a partition of which nobody knows whether something is left, nothing is judged.
         """
-        behind = await cast("Consumer", self._app.consumer).behind(self.folded)
+        behind = cast("Consumer", self._app.consumer).behind(self.folded)
         for partition in self.owned():
             if behind.get((self._pulse_topic, partition)) == 0:
                 await self._minutes_over(partition, now_ms)

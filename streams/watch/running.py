@@ -125,7 +125,7 @@ class Watch:
 
     async def _look(self) -> None:
         self._beat = time.monotonic()
-        behind = await cast("Consumer", self.app.consumer).behind(self._folding.folded)
+        behind = cast("Consumer", self.app.consumer).behind(self._folding.folded)
         lag: dict[str, int] = {}
         for (topic, partition), count in behind.items():
             name = topic.removeprefix(f"{self._settings.prefix}.")

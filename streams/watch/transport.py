@@ -22,32 +22,28 @@ if TYPE_CHECKING:
     from faust.types import TP
 
 FAULT = 70  # the process ends so where the next one has to begin at what is committed
-_PAUSE_S = 0.01
-_WRITTEN_S = 20.0  # how long a commit waits for the broker; then the next one does
 _log = structlog.get_logger()
 
 
 class Table(faust.Table[bytes, bytes]):
-    """A table that knows how much of what it sent its changelog has."""
+    """A table that knows what it sent and its changelog does not have yet."""
 
-    sent = 0
-    stands = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pending: set[asyncio.Future[Any]] = set()
 
     def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
         """Send a change to the changelog."""
-        self.sent += 1
         sent = super().send_changelog(*args, **kwargs)
-        sent.add_done_callback(self._unless_refused)
+        self.pending.add(sent)
+        sent.add_done_callback(self._has)
         return sent
 
-    def _on_changelog_sent(self, future: Any) -> None:
-        super()._on_changelog_sent(future)
-        self.stands += 1
-
-    def _unless_refused(self, future: Any) -> None:
-        if not future.cancelled() and (error := future.exception()):
+    def _has(self, sent: asyncio.Future[Any]) -> None:
+        if not sent.cancelled() and (error := sent.exception()):
             _log.error("the changelog did not take a row", table=self.name, why=str(error))
             os._exit(FAULT)
+        self.pending.discard(sent)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -78,33 +74,46 @@ class Consumer(driver.Consumer):
         offsets: Mapping[TP, int],
         start_new_transaction: bool = True,  # noqa: FBT001, FBT002 - Faust's
     ) -> bool:
-        if not await self._written():
-            return False
+        """Commit once the changelogs have each row that was sent before: one by one, since brokers answer in any order.
+
+        Nothing ends the wait but an answer; a row that is not taken ends the process.
+        """
+        rows = [
+            row for table in self.app.tables.values() if isinstance(table, Table) for row in table.pending
+        ]
+        if rows:
+            await asyncio.wait(rows)
         return bool(await super()._commit_offsets(offsets, start_new_transaction))
 
-    async def _written(self) -> bool:
-        """Wait until the changelogs have all that was sent before; False where they do not get it."""
-        goals = [(table, table.sent) for table in self.app.tables.values() if isinstance(table, Table)]
-        loop = asyncio.get_running_loop()
-        until = loop.time() + _WRITTEN_S
-        while any(table.stands < goal for table, goal in goals):
-            if loop.time() > until:
-                return False
-            await asyncio.sleep(_PAUSE_S)
-        return True
+    async def perform_seek(self) -> None:
+        """Go back to what is committed, with nothing handed on meanwhile.
 
-    async def behind(self, folded: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+        Faust hands on what comes while it asks for the offsets, and then takes the way back for a gap in the topic, of
+        which no record will come: it would commit what is still being folded. Who is interrupted leaves all as it is,
+        for the rebalance that did it.
+        """
+        reading = {tp for tp in self._get_active_partitions() if not self._is_changelog_tp(tp)}
+        self.pause_partitions(reading)
+        await super().perform_seek()
+        self.resume_partitions(reading)
+
+    def behind(self, folded: Mapping[tuple[str, int], int]) -> dict[tuple[str, int], int]:
         """How many offsets each assigned topic-partition is behind the last one that is stable.
 
         Faust has no figure for it: its consumer's position is far ahead of its agents, and between where they stand and
         the end there may be nothing but markers of transactions. So it is what was not fetched, and what was fetched
         and not `folded`, which has the offset of the last record of each that was.
+
+        It looks, and asks nobody: the client's own question for a position waits until there is one, in a queue that
+        only two may stand in, and commits have to pass through it for a rebalance to go on.
         """
         thread: Any = self._thread
-        client = thread._consumer  # noqa: SLF001 - Faust has no door to it
+        subscription = thread._consumer._subscription.subscription  # noqa: SLF001 - there is no door to it
+        assignment = subscription and subscription.assignment
         unread: dict[tuple[str, int], int] = {}
-        for tp in self.assignment():
-            stable, position = client.last_stable_offset(tp), await thread.position(tp)
+        for tp in assignment.tps if assignment else ():
+            state = assignment.state_value(tp)
+            stable, position = state.lso, state._position  # noqa: SLF001 - its property fails where there is none
             if stable is None or position is None:
                 continue
             place = (tp.topic, tp.partition)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 pytestmark = pytest.mark.real
+Sums = dict[tuple[str, str, str], dict[str, Any]]  # by tenant, workflow and version
 WORKFLOWS = tuple(f"desk-{n}" for n in range(6))
 
 
@@ -89,7 +92,7 @@ def watch(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., WatchPro
             one.kill()
 
 
-def never_stopped(settings: Settings) -> dict[tuple[str, str, str], dict[str, Any]]:
+def never_stopped(settings: Settings) -> Sums:
     """The sums of a fold that read each committed record once, from the beginning to the end."""
     log, figures, codec = KafkaLog(settings, lambda _: None), Figures(), Codec(Pulse)
     try:
@@ -121,17 +124,29 @@ def intents(*watches: WatchProcess) -> int:
     return sum(found["intents"] for one in watches for found in one.sums().values())
 
 
+def differences(whole: Sums, told: list[Sums]) -> str:
+    """Intents of what is not as it should be: how many there are, then how many each watch has counted."""
+    counts = {key: [one.get(key, {}).get("intents", 0) for one in (whole, *told)] for key in whole}
+    return str({key: found for key, found in counts.items() if found[0] != sum(found[1:])})
+
+
 def agree(settings: Settings, *watches: WatchProcess) -> None:
     """Wait until the watches together have what a watch that never stopped would have, and no more."""
     whole = never_stopped(settings)
 
-    def equal() -> bool:
-        found: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for one in watches:
-            found |= one.sums()
-        return found == whole and sum(len(one.sums()) for one in watches) == len(whole)
+    def told() -> list[Sums]:
+        return [one.sums() for one in watches]
 
-    until(equal, lambda: f"equal figures; they said:\n{[one.said()[-2_000:] for one in watches]}")
+    def equal() -> bool:
+        found = told()
+        return functools.reduce(operator.or_, found) == whole and sum(map(len, found)) == len(whole)
+
+    until(
+        equal,
+        lambda: (
+            f"equal figures, but {differences(whole, told())}; {[one.said()[-2_000:] for one in watches]}"
+        ),
+    )
 
 
 def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(

@@ -62,3 +62,8 @@ def test_the_application_is_named_by_its_prefix() -> None:
     app = application.make(settings())
     assert app.conf.id == "toolgate-watch"
     assert [str(url) for url in app.conf.broker] == ["kafka://a:1", "kafka://b:2"]
+
+
+def test_no_worker_stands_by() -> None:
+    """Faust drops records of a changelog that it read as a standby once it takes the partition over, and hangs."""
+    assert application.make(settings()).conf.table_standby_replicas == 0

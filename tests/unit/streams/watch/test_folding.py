@@ -53,7 +53,7 @@ class App:
         """One partition of pulses."""
         return {Place(PULSE, 0)}
 
-    async def behind(self, folded: object) -> dict[tuple[str, int], int]:
+    def behind(self, folded: object) -> dict[tuple[str, int], int]:
         """As a test says."""
         return self.left
 
