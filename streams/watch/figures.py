@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MINUTE_MS, QUARTER_MS = 60_000, 900_000
 MINUTES_KEPT, QUARTERS_KEPT = 90, 673  # seven days, and the quarter that has begun
-VERSIONS_KEPT = 8  # of one workflow
+VERSIONS_KEPT = 8  # of one workflow, and ...
+VERSIONS_MAX = 64  # ... so many while quarters of an hour of theirs are kept
 EVER, MINUTE, QUARTER = "e", "m", "q"
 _STEP_MS = {MINUTE: MINUTE_MS, QUARTER: QUARTER_MS}
 _KEPT = {MINUTE: MINUTES_KEPT, QUARTER: QUARTERS_KEPT}
@@ -199,11 +200,14 @@ class Figures:
         return changes
 
     def _forget_versions(self, whose: Key) -> list[Change]:
+        """Drop versions that no window reaches any more; a set has a new one whenever any of its policies changes."""
         workflow = self.workflows[whose[:3]]
         if len(workflow.versions) <= VERSIONS_KEPT:
             return []
         changes = []
-        for name in workflow.newest_versions()[VERSIONS_KEPT:]:
+        for place, name in enumerate(workflow.newest_versions()[VERSIONS_KEPT:], VERSIONS_KEPT):
+            if place < VERSIONS_MAX and workflow.versions[name].quarters:
+                continue
             version = workflow.versions.pop(name)
             its = whose._replace(version=name)
             changes.append(Change(its, None))

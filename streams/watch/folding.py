@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
@@ -57,9 +56,8 @@ class Folding:
         self.runs = Runs()
         self.rebuilds = 0
         self.unreadable = 0
-        self.judged: Counter[int] = (
-            Counter()
-        )  # by partition: a pulse that ends a long silence waits for many minutes
+        self.judged = 0  # minutes of workflows
+        self.waits = False  # a pulse for minutes before it: many, where it ends a long silence
         self._app = app
         self._watching = watching
         self._pulse_topic = settings.topic("pulse")
@@ -124,7 +122,9 @@ class Folding:
             await asyncio.sleep(_PAUSE_S)  # the Schema Registry is silent: it may be a good record
 
     async def _pulse(self, message: Any, pulse: Pulse) -> None:
+        self.waits = True
         await self._minutes_over(message.partition, pulse.clk)
+        self.waits = False
         _write(self._rows, written(self.figures.take(message.partition, message.offset, pulse)))
 
     async def _review(self, message: Any, review: Review) -> None:
@@ -166,7 +166,7 @@ class Folding:
         for at_ms in range(max(judged, minute - JUDGED_MS_MAX) + MINUTE_MS, minute + MINUTE_MS, MINUTE_MS):
             for workflow in workflows:
                 await self._watching.minute_over(workflow, at_ms)
-                self.judged[partition] += 1
+                self.judged += 1
                 await asyncio.sleep(0)  # a day of minutes takes long, and others have to be heard
                 if self.rebuilds != rebuilds:
                     return  # it may be another worker's by now

@@ -85,7 +85,7 @@ class Watch:
         self._beat = time.monotonic()
         self._stack = ExitStack()
         self._show_at = 0.0
-        self._judged: dict[int, int] = {}
+        self._judged = 0  # up to the last look
         self.app.timer(SHOW_S)(self._look)
         self.app.timer(SHOW_S)(self._judge)
         self.app.on_rebalance_complete.connect(self._rebuilt)
@@ -126,18 +126,19 @@ class Watch:
     async def _look(self) -> None:
         self._beat = time.monotonic()
         behind = cast("Consumer", self.app.consumer).behind(self._folding.folded)
+        waits = self._folding.waits and self._folding.judged != self._judged
+        self._judged = self._folding.judged
         lag: dict[str, int] = {}
         for (topic, partition), count in behind.items():
             name = topic.removeprefix(f"{self._settings.prefix}.")
             if name in application.SOURCES:
                 lag[name] = lag.get(name, 0) + count
                 at = self._folding.folded.get((topic, partition), -1)
-                if name == "pulse" and self._folding.judged[partition] != self._judged.get(partition, 0):
+                if name == "pulse" and waits:  # one task folds those of all partitions
                     self._watchdog.forget((name, partition))
                 if self._watchdog.saw((name, partition), at, at + count):
                     _log.error("a partition stands still", topic=topic, partition=partition, behind=count)
                     os._exit(FAULT)
-        self._judged = dict(self._folding.judged)
         self._process.lag, self._process.unreadable = lag, self._folding.unreadable
         self._pages.state |= {"lag": lag, "control": self._follower.problem or "current"}
         self._watching.look()

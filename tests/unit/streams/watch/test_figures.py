@@ -16,6 +16,7 @@ from toolgate.streams.watch.figures import (
     MINUTES_KEPT,
     QUARTER_MS,
     VERSIONS_KEPT,
+    VERSIONS_MAX,
     Figures,
     Key,
     loaded,
@@ -178,6 +179,22 @@ def test_old_versions_are_forgotten() -> None:
         f"v{n}" for n in range(3, VERSIONS_KEPT + 3)
     )
     assert {unpacked_key(key).version for key in table.rows} == {f"v{n}" for n in range(3, VERSIONS_KEPT + 3)}
+
+
+def test_a_day_of_new_versions_takes_nothing_from_a_window() -> None:
+    """Whoever tunes any policy of a set makes a new version for all of its workflows."""
+    count = 3 * VERSIONS_KEPT
+    figures, table = folded([pulse(T + n * QUARTER_MS, version=f"v{n}", intents=1) for n in range(count)])
+    assert figures.workflows[0, "default", "desk"].window(T + DAY_MS, DAY_MS).intents == count
+    assert len({unpacked_key(key).version for key in table.rows}) == count
+
+
+def test_versions_are_bounded() -> None:
+    """Those that were heard of last."""
+    figures, table = folded([pulse(T + n * MINUTE_MS, version=f"v{n}") for n in range(VERSIONS_MAX + 5)])
+    kept = {f"v{n}" for n in range(5, VERSIONS_MAX + 5)}
+    assert set(figures.workflows[0, "default", "desk"].versions) == kept
+    assert {unpacked_key(key).version for key in table.rows} == kept
 
 
 def test_partitions_of_others_are_not_loaded() -> None:
