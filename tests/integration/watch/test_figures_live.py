@@ -8,7 +8,7 @@ import operator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import ConfigResource, ResourceType  # type: ignore[attr-defined]
 from patience import until
 from pulses import BEGIN_MS, pulse
@@ -20,8 +20,9 @@ from toolgate.streams import topic_admin
 from toolgate.streams.local.ports import free_port
 from toolgate.streams.log.kafka import KafkaLog
 from toolgate.streams.settings import producer_config
-from toolgate.streams.watch.figures import MINUTE_MS, Figures
+from toolgate.streams.watch.figures import MINUTE_MS, Figures, packed_key
 from toolgate.streams.watch.pages import sums
+from toolgate.streams.watch.rows import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -92,19 +93,45 @@ def watch(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., WatchPro
             one.kill()
 
 
-def never_stopped(settings: Settings) -> Sums:
-    """The sums of a fold that read each committed record once, from the beginning to the end."""
+def never_stopped(settings: Settings) -> Figures:
+    """What a fold has that read each committed record once, from the beginning to the end."""
     log, figures, codec = KafkaLog(settings, lambda _: None), Figures(), Codec(Pulse)
     try:
         for envelope in log.read("pulse"):
             figures.take(envelope.partition, envelope.offset, codec.decode(envelope.value))
     finally:
         log.close()
+    return figures
+
+
+def sums_of(figures: Figures) -> Sums:
+    """All that was ever counted, by tenant, workflow and version."""
     return {
         (one.tenant, one.workflow_id, name): sums(version.ever)
         for one in figures.workflows.values()
         for name, version in one.versions.items()
     }
+
+
+def table_of(settings: Settings) -> dict[bytes, bytes]:
+    """The rows of figures, of minutes, quarters and all time, as the next watch would load them."""
+    name, partitions = f"{settings.prefix}-watch-figures-changelog", range(settings.partitions)
+    reader = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": "nobody", "log_level": 0})
+    rows: dict[bytes, bytes] = {}
+    try:
+        left = sum(reader.get_watermark_offsets(TopicPartition(name, p), 10)[1] for p in partitions)
+        reader.assign([TopicPartition(name, p, 0) for p in partitions])
+        while left:
+            for message in reader.consume(1_000, 10):
+                assert message.error() is None, message.error()
+                left -= 1
+                if message.value() is None:
+                    del rows[message.key()]
+                else:
+                    rows[message.key()] = message.value()
+    finally:
+        reader.close()
+    return rows
 
 
 def changelogs(settings: Settings) -> dict[str, tuple[str, str]]:
@@ -132,7 +159,7 @@ def differences(whole: Sums, told: list[Sums]) -> str:
 
 def agree(settings: Settings, *watches: WatchProcess) -> None:
     """Wait until the watches together have what a watch that never stopped would have, and no more."""
-    whole = never_stopped(settings)
+    whole = sums_of(never_stopped(settings))
 
     def told() -> list[Sums]:
         return [one.sums() for one in watches]
@@ -149,10 +176,14 @@ def agree(settings: Settings, *watches: WatchProcess) -> None:
     )
 
 
+@pytest.mark.timeout(420)  # four processes start, one after the other
 def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
     settings: Settings, gate: Gate, watch: Callable[..., WatchProcess]
 ) -> None:
-    """Aborted batches; a kill in the middle; a second worker that joins and is killed; a stop and hours behind."""
+    """Aborted batches; a kill in the middle; a second worker that joins and is killed; a stop and hours behind.
+
+    In the end each row that the next watch would load is as it should be.
+    """
     gate.batches(20)
     gate.batches(5, commits=False)
     gate.batches(20)
@@ -181,4 +212,7 @@ def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
     first = watch().ready()
     agree(settings, first)
     assert first.metrics()["toolgate_watch_unreadable_total"] == 0
+    assert first.stop() == 0
+    should = {packed_key(key): unpacked(packed(row)) for key, row in never_stopped(settings).all_rows()}
+    assert {key: unpacked(row) for key, row in table_of(settings).items()} == should
     assert changelogs(settings) == {"figures": ("compact", "3600000"), "runs": ("compact", "3600000")}
