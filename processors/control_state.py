@@ -118,10 +118,11 @@ class ControlState:
                 kill = Kill(control.control_id, control.reason, offset)
                 changes = {"kills": MappingProxyType({**self.kills, target: kill})}
             case "lift":
+                # One that names what is not there yet would lift whatever comes later: it lifts nothing.
                 kept = {
                     key: kill
                     for key, kill in self.kills.items()
-                    if key != target or control.version <= kill.offset
+                    if key != target or not kill.offset < control.version <= offset
                 }
                 changes = {"kills": MappingProxyType(kept)}
             case "mode":

@@ -151,9 +151,23 @@ def toolgate(
 def main() -> None:
     """Run the command line; every failure ends with a message and a code of `toolgate.cli.exits.Exit`."""
     try:
+        _be_text(sys.argv[1:])
         app()
     except Exception as error:  # noqa: BLE001 - the one place where whatever went wrong is told
         raise SystemExit(report(error)) from None
+
+
+def _be_text(words: list[str]) -> None:
+    """Refuse what no record can hold: bytes of another encoding, which Python keeps as surrogates."""
+    for word in words:
+        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+            from toolgate.streams.errors import SettingsError  # noqa: PLC0415 - commands load only what they need
+
+            raise SettingsError(
+                "an argument is not valid UTF-8",
+                where=word.encode(errors="backslashreplace").decode(),
+                remedy="write it in UTF-8, as the terminal should",
+            )
 
 
 def report(error: Exception) -> Exit:

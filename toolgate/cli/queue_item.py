@@ -84,7 +84,7 @@ def _of_waiting(waiting: Waiting) -> Iterator[str]:
     yield from _asker(held.tenant, held.workflow_id, held.agent_id, held.run_id, held.intent_id)
     yield f"tool       {safe(held.tool)} {safe(held.tool_version)}"
     if not isinstance(held, Hold):
-        yield f"draft      made by {safe(held.twin)}" if held.twin else "draft      a proposal"
+        yield f"draft      {safe(held.twin)} would make it" if held.twin else "draft      a proposal"
     yield from asked_lines(held)
     yield f"needs      {held.approvals_needed} of {', '.join(held.roles)} until {as_time(held.expires_at)}"
     yield from (f"why        {because(reason)}" for reason in held.reasons)

@@ -111,7 +111,7 @@ def _proposed(console: Console, decided: Decided) -> None:
         )
         _say(console, "would do", f"{record.tool} {record.diff}")
     elif record is not None:
-        by = f"made by {record.twin}" if record.twin else "a proposal"
+        by = f"{record.twin} would make it" if record.twin else "a proposal"
         _say(console, "draft", f"{record.draft_id} {record.state}, {by}")
     for vote in decided.votes:
         _voted(console, vote.record)

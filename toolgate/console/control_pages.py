@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors import grants, modes
 from toolgate.processors.amounts import parse_duration_ms
-from toolgate.processors.control_state import ALL, SCOPES
+from toolgate.processors.control_state import ALL, SCOPES, ControlState
 from toolgate.processors.grants import GRANT
 from toolgate.review import orders
 from toolgate.streams.errors import ControlRefusedError, UnreachableError
@@ -48,8 +48,8 @@ async def kill(visit: Visit, fields: dict[str, str]) -> str:
     """Stop something. Raises ControlRefusedError."""
     key, reason = _operator(visit), _reason(fields)
     scope, value = _target(fields, SCOPES)
-    standing = await visit.ask(visit.site.desk.standing)
-    word = orders.stopping("kill", scope, value, reason, (key.kid,), standing)
+    # In sight of nothing: a kill always holds, and must not wait until a page has read all of control.
+    word = orders.stopping("kill", scope, value, reason, (key.kid,), ControlState())
     after = await visit.ask(visit.site.desk.say, key, word)
     visit.session.tell("done", f"{_named(scope, value)} is stopped: nothing is approved after seq {after}.")
     return PATH

@@ -6,7 +6,7 @@ no end although its time is over. One that was never begun has expired, and did 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,8 @@ class Unresolved:
     def __init__(self) -> None:
         self.commands: dict[str, Begun] = {}  # approved and without an end
         self.records: dict[str, Unread] = {}
-        self._approved: deque[Begun] = deque()
+        # By partition: of another one, much later events may be seen before a command's own end is.
+        self._approved: defaultdict[int, deque[Begun]] = defaultdict(deque)
 
     def see(self, event: AuditEvent) -> None:
         """See an event."""
@@ -90,10 +91,11 @@ class Unresolved:
             if op.op == "reserve":
                 begun = Begun(event, expires_ms=op.args[1], digest=op.args[2])
                 self.commands[event.command_id] = begun
-                self._approved.append(begun)
+                self._approved[event.partition].append(begun)
         # What was never begun is forgotten, or a long log would be kept whole.
-        while self._approved and self._approved[0].expires_ms + _LATE_MS < event.clk:
-            oldest = self._approved.popleft()
+        approved = self._approved[event.partition]
+        while approved and approved[0].expires_ms + _LATE_MS < event.clk:
+            oldest = approved.popleft()
             if not oldest.started and not oldest.unknown_ms:
                 self.commands.pop(oldest.command_id, None)
 

@@ -177,3 +177,12 @@ def test_topics_needs_an_address(tmp_path, monkeypatch):
     answer = CliRunner().invoke(module.app, ["topics", "check"])
     assert isinstance(answer.exception, SettingsError)
     assert "TOOLGATE_BOOTSTRAP_SERVERS" in str(answer.exception)
+
+
+def test_what_is_no_text_is_refused_before_anything_is_done():
+    """No record holds it: a kill would otherwise fail where nobody expects it."""
+    words = [sys.executable, "-m", "toolgate.cli", "kill", "all", "--as", "ann", "--reason", b"caf\xe9"]
+    run = subprocess.run(words, capture_output=True, check=False)
+    assert run.returncode == Exit.USAGE
+    assert b"not valid UTF-8" in run.stderr
+    assert b"caf\\udce9" in run.stderr

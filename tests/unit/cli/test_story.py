@@ -143,7 +143,7 @@ def test_a_hold_says_who_decides_on_what(written, told):
 def test_a_draft_names_what_makes_it(written, told):
     """The twin of the catalogue, or that it is a proposal."""
     written.decided(written.intent(), verdict="DRAFT", reasons=(HELD,))
-    assert "open, made by propose" in told()
+    assert "open, propose would make it" in told()
 
 
 def test_shadow_is_told_apart_from_what_was_decided(written, told):

@@ -18,7 +18,7 @@ INTENT = ("acme", "billing", "r1", "a1", "read_invoice", "erp")
 
 def record(kind, scope, value, reason="incident 7"):
     """A control record."""
-    return Control("c1", kind, scope, value, reason, ("ann",), version=9 if kind == "lift" else 0)
+    return Control("c1", kind, scope, value, reason, ("ann",), version=2 if kind == "lift" else 0)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +76,20 @@ def test_a_lift_that_is_copied_lifts_no_later_kill():
     assert again.apply(lift, 7).kills == again.kills
 
 
+def test_a_lift_that_names_what_is_to_come_lifts_nothing():
+    """Or whoever may write to the topic could copy it, and lift every kill that comes later."""
+    lift = Control("c2", "lift", "run", "r1", "over", ("ann", "ben"), version=2**50)
+    state = ControlState().apply(record("kill", "run", "r1"), 4)
+    assert state.apply(lift, 5).kills == state.kills
+    exactly = Control("c2", "lift", "run", "r1", "over", ("ann", "ben"), version=5)
+    assert state.apply(exactly, 5).kills == {}
+
+
 def test_applying_a_record_twice_changes_nothing():
     """A worker that reads a record again has the same state."""
     once = ControlState().apply(record("kill", "run", "r1"), 4)
-    lifted = once.apply(record("lift", "run", "r1"), 5)
+    lifted = once.apply(Control("c2", "lift", "run", "r1", "over", ("ann",), version=5), 5)
+    assert lifted.kills == {}
     assert lifted.apply(record("kill", "run", "r1"), 4) is lifted
     assert once.position == 5
 

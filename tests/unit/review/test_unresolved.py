@@ -14,7 +14,7 @@ from toolgate.schemas.records import AuditEvent, Op, Reason
 from toolgate.streams.ports import RetryError
 
 NOW = 1_790_000_000_000
-MINUTE = 60_000
+MINUTE, DAY = 60_000, 86_400_000
 EXPIRES = NOW + 15 * MINUTE
 LATER = EXPIRES + MINUTE
 EVENT = changed(
@@ -83,6 +83,19 @@ def test_only_what_may_have_had_its_effect_needs_a_person(notes, before, after):
     """An executor that does not know, at once; one that says nothing, when the command's time is over."""
     made = queue(*told(*notes))
     assert [bool(made.items(now_ms)) for now_ms in (EXPIRES - 1, EXPIRES)] == [before, after]
+
+
+def test_a_partition_that_is_read_far_ahead_takes_nothing_from_another():
+    """Partitions are read in any order: what another one tells of days later ends no command of this one."""
+    ahead = changed(
+        APPROVED,
+        partition=1,
+        command_id="1-7",
+        clk=LATER + DAY,
+        ops=(Op("reserve", ("1-7", 0, "d", "pay", (), ())),),
+    )
+    (item,) = queue(APPROVED, ahead, *told("unresolved")[1:]).items(LATER)
+    assert item.id == "0-7"
 
 
 def test_the_item_of_a_command():

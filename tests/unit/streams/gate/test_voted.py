@@ -300,7 +300,7 @@ def test_nothing_executes_when_a_mode_ends(ends):
     words = {
         "the order is taken back": [{"kind": "mode", "mode": "enforce", "version": 2}],
         "a stricter order": [{"kind": "mode", "mode": "read_only", "version": 2}],
-        "a kill and its lift": [{"kind": "kill"}, {"kind": "lift", "version": 9}],
+        "a kill and its lift": [{"kind": "kill"}, {"kind": "lift", "version": 2}],
     }
     for word in words[ends]:
         desk.switch(**word)
