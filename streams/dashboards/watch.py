@@ -251,6 +251,13 @@ _ITSELF = Row(
             kind="stat",
             width=5,
         ),
+        Panel(
+            "Knows control and policies",
+            "0: one of them cannot read them, and judges by what it knew.",
+            (Query("min(toolgate_watch_control_current)"),),
+            kind="stat",
+            width=5,
+        ),
     ),
 )
 

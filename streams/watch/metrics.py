@@ -93,6 +93,10 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "toolgate_watch_lag_records": (("topic",), "Offsets between what was folded and the last stable one."),
     "toolgate_watch_rebuild_seconds": ((), "How long the tables took to be rebuilt at the last start."),
     "toolgate_watch_acts": ((), "1 where it has a key to order tighter modes with."),
+    "toolgate_watch_control_current": (
+        (),
+        "0 while it cannot read control and policies, and judges by what it knew.",
+    ),
     "toolgate_watch_last_pulse_timestamp_seconds": ((), "Ledger time of the newest pulse."),
 }
 
@@ -107,6 +111,7 @@ class Process:
     """What is known of this process alone, and is lost with it."""
 
     acts: bool = False
+    control_current: bool = True
     rebuild_s: float | None = None
     lag: Mapping[str, int] = field(default_factory=dict)
     alerts: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -251,6 +256,7 @@ def _judge(put: Callable[..., None], place: tuple[str, str], found: Judged) -> N
 
 def _process(put: Callable[..., None], figures: Figures, process: Process) -> None:
     put("toolgate_watch_acts", (), float(process.acts))
+    put("toolgate_watch_control_current", (), float(process.control_current))
     put("toolgate_watch_rebuild_seconds", (), process.rebuild_s)
     put("toolgate_watch_unreadable", (), process.unreadable)
     for topic, behind in process.lag.items():

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from toolgate.processors.control_state import MODE, ControlState
-from toolgate.streams.errors import ToolgateError
-from toolgate.streams.ports import LedgerError, RetryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,10 +96,11 @@ class Follower:
         try:
             with self._lock:
                 self._read()
-        except (ToolgateError, RetryError, LedgerError) as error:
+        except Exception as error:  # noqa: BLE001 - the thread would end, and what it knew would pass for current
+            why = f"{type(error).__name__}: {error}"
             if not self.problem:
-                _log.warning("control cannot be read", why=str(error))
-            self.problem = str(error)
+                _log.warning("control cannot be read", why=why, exc_info=True)
+            self.problem = why
         else:
             self.problem = ""
 
