@@ -258,6 +258,13 @@ _ITSELF = Row(
             kind="stat",
             width=5,
         ),
+        Panel(
+            "Orders that failed",
+            "In an hour: workflows that it told of as falling stay where they are until one is taken.",
+            (Query("sum(increase(toolgate_watch_orders_failed_total[1h]))"),),
+            kind="stat",
+            width=5,
+        ),
     ),
 )
 

@@ -56,6 +56,7 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "toolgate_watch_alerts": (("kind", "severity"), "Alerts that this process has told."),
     "toolgate_watch_demotions": (_PLACE, "Times that this process has ordered a tighter mode."),
+    "toolgate_watch_orders_failed": ((), "Orders of a tighter mode that this process could not say."),
     "toolgate_watch_unreadable": ((), "Records that could not be read."),
 }
 GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -116,6 +117,7 @@ class Process:
     lag: Mapping[str, int] = field(default_factory=dict)
     alerts: dict[tuple[str, str], int] = field(default_factory=dict)
     demotions: dict[tuple[str, str], int] = field(default_factory=dict)
+    orders_failed: int = 0
     unreadable: int = 0
 
 
@@ -258,6 +260,7 @@ def _process(put: Callable[..., None], figures: Figures, process: Process) -> No
     put("toolgate_watch_acts", (), float(process.acts))
     put("toolgate_watch_control_current", (), float(process.control_current))
     put("toolgate_watch_rebuild_seconds", (), process.rebuild_s)
+    put("toolgate_watch_orders_failed", (), process.orders_failed)
     put("toolgate_watch_unreadable", (), process.unreadable)
     for topic, behind in process.lag.items():
         put("toolgate_watch_lag_records", (topic,), behind)
