@@ -39,7 +39,7 @@ class Standing:
 
     policy_mode: str
     ordered: tuple[str, ...] = ()  # each that covers it: for all, its tenant, itself
-    moved_ms: int = 0  # its last move in either direction; 0 for none
+    moved_ms: int = 0  # its last move in either direction, by an order or an activation; 0 for none
     raised_ms: int = 0  # the last by which a person loosened it
 
     @property
