@@ -37,6 +37,7 @@ class Standing:
     policies: PolicySet | None = None
     moved: Mapping[Place, int] = field(default_factory=dict)
     raised: Mapping[Place, int] = field(default_factory=dict)
+    began: Mapping[Place, int] = field(default_factory=dict)  # when an activation first brought its policy
 
     def policy(self, tenant: str, workflow_id: str) -> WorkflowPolicy | None:
         """The policy that is in force for a workflow; None where nobody can say, or none is."""
@@ -114,8 +115,8 @@ class Follower:
             return
         digest = state.policy.digest
         policies = self._operating.policies(digest) if digest else self._fallback
-        moved, raised = _moves(self._operating.history(), _modes(self._fallback), self._modes_of)
-        self._standing, self._position = Standing(state, policies, moved, raised), state.position
+        times = _moves(self._operating.history(), _modes(self._fallback), self._modes_of)
+        self._standing, self._position = Standing(state, policies, *times), state.position
 
     def _modes_of(self, digest: str) -> Mapping[Place, str]:
         """The modes that a set says; none where it does not load here any more: nobody here can know them."""
@@ -135,8 +136,8 @@ def _modes(policies: PolicySet | None) -> dict[Place, str]:
 
 def _moves(
     said: Iterable[Said], written: dict[Place, str], modes_of: Callable[[str], Mapping[Place, str]]
-) -> tuple[dict[Place, int], dict[Place, int]]:
-    """When a mode was last ordered or activated at each place, and when it was last loosened there.
+) -> tuple[dict[Place, int], dict[Place, int], dict[Place, int]]:
+    """`moved`, `raised` and `began` of a `Standing`.
 
     Of a set only those workflows move whose policy says another mode than their last one did. A workflow without one
     before does not: there is nothing of another mode to leave out, and it may have to fall within its first window.
@@ -148,6 +149,7 @@ def _moves(
     """
     moved: dict[Place, int] = {}
     raised: dict[Place, int] = {}
+    began: dict[Place, int] = {}
     orders = ControlState()
     for one in said:
         word = one.word
@@ -162,9 +164,11 @@ def _moves(
         elif word.kind == ACTIVATE:
             for place, mode in modes_of(word.policy_digest).items():
                 was = written.get(place, mode)
+                if place not in written:
+                    began[place] = one.time_ms
                 if looser(mode, was):
                     moved[place] = raised[place] = one.time_ms
                 elif looser(was, mode):
                     moved[place] = one.time_ms
                 written[place] = mode
-    return moved, raised
+    return moved, raised, began

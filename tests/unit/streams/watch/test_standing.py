@@ -185,7 +185,9 @@ def test_a_workflow_that_a_set_brings_has_not_moved() -> None:
     """All that is counted of it is of this mode, so it may fall at once; one that comes back as another has moved."""
     sets = {"a": policies(desk="draft_only"), "b": policies(mail="shadow"), "c": policies(desk="enforce")}
     words = [activation("a", 1), activation("b", 2), activation("a", 3), activation("c", 4)]
-    assert followed(*words[:3], **sets).moved == {}
+    found = followed(*words[:3], **sets)
+    assert (found.moved, found.began) == ({}, {PLACE: 1_000, ("workflow", "default/mail"): 2_000})
+    assert PLACE not in followed(*words[:3], fallback=sets["a"], **sets).began
     assert followed(*words, **sets).raised == {PLACE: 4_000}
     assert followed(words[0], words[1], activation("c", 3), **sets).raised == {PLACE: 3_000}
 
@@ -223,6 +225,21 @@ def test_a_set_is_looked_at_once() -> None:
     operating.tell(order("draft_only", 1), 3_000)
     made._look()
     assert (made.now.moved, made.now.raised) == ({PLACE: 3_000}, {PLACE: 2_000})
+
+
+def test_a_workflow_that_a_set_brings_may_fall_at_once_and_has_stood_there_since_then() -> None:
+    """It is stopped within its first window; what speaks for the next rung needs a day, as everybody's does."""
+    figures = Figures()
+    figures.take(0, 0, pulse(intents=10, denied=9))
+    workflow, at_ms = figures.workflows[0, "default", "desk"], BEGIN_MS + MINUTE_MS
+    operating = Operating(sets={"a": policies(desk="canary:10%")})
+    operating.tell(activation("a", 1), BEGIN_MS)
+    made = follower(operating)
+    made._look()
+    found = judge(workflow, made.now, at_ms, Prices())
+    assert found.demotion is not None
+    assert found.demotion.move.mode == "draft_only"
+    assert rise(workflow, made.now, at_ms, Prices())["on_rung_ms"] == MINUTE_MS
 
 
 def test_what_was_before_an_activation_speaks_neither_against_its_mode_nor_for_the_next() -> None:
