@@ -251,6 +251,20 @@ _ITSELF = Row(
             kind="stat",
             width=5,
         ),
+        Panel(
+            "Knows control and policies",
+            "0: one of them cannot read them, and judges by what it knew.",
+            (Query("min(toolgate_watch_control_current)"),),
+            kind="stat",
+            width=5,
+        ),
+        Panel(
+            "Orders that failed",
+            "In an hour: workflows that it told of as falling stay where they are until one is taken.",
+            (Query("sum(increase(toolgate_watch_orders_failed_total[1h]))"),),
+            kind="stat",
+            width=5,
+        ),
     ),
 )
 

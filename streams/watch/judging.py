@@ -126,11 +126,13 @@ def _ladder(tenant: str, workflow_id: str, standing: Standing) -> ladder.Standin
     orders = [order for place in places if (order := standing.state.orders.get(place)) is not None]
     moved = [standing.moved[place] for place in places if place in standing.moved]
     raised = [standing.raised[place] for place in places if place in standing.raised]
+    began = [standing.began[place] for place in places if place in standing.began]
     return ladder.Standing(
         policy.mode if policy else "enforce",
         tuple(order.mode for order in orders),
         max(moved, default=0),
         max(raised, default=0),
+        max(began, default=0),
     )
 
 

@@ -39,8 +39,9 @@ class Standing:
 
     policy_mode: str
     ordered: tuple[str, ...] = ()  # each that covers it: for all, its tenant, itself
-    moved_ms: int = 0  # its last move in either direction; 0 for none
+    moved_ms: int = 0  # its last move in either direction, by an order or an activation; 0 for none
     raised_ms: int = 0  # the last by which a person loosened it
+    began_ms: int = 0  # when it first had a policy; 0 for before anybody can say
 
     @property
     def mode(self) -> str:
@@ -119,7 +120,7 @@ def may_rise(
     at any time since then, None where too little happened to say. `lacks` names what is missing; `by` what can loosen
     the mode: an operator's order, or only a new policy.
     """
-    on_rung_ms = now_ms - standing.moved_ms
+    on_rung_ms = now_ms - max(standing.moved_ms, standing.began_ms)
     to = above(standing)
     lacks = [] if to else [f"no rung is above {standing.mode}"]
     if on_rung_ms < RISE_MS:

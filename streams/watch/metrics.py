@@ -56,6 +56,7 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "toolgate_watch_alerts": (("kind", "severity"), "Alerts that this process has told."),
     "toolgate_watch_demotions": (_PLACE, "Times that this process has ordered a tighter mode."),
+    "toolgate_watch_orders_failed": ((), "Orders of a tighter mode that this process could not say."),
     "toolgate_watch_unreadable": ((), "Records that could not be read."),
 }
 GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -93,6 +94,10 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "toolgate_watch_lag_records": (("topic",), "Offsets between what was folded and the last stable one."),
     "toolgate_watch_rebuild_seconds": ((), "How long the tables took to be rebuilt at the last start."),
     "toolgate_watch_acts": ((), "1 where it has a key to order tighter modes with."),
+    "toolgate_watch_control_current": (
+        (),
+        "0 while it cannot read control and policies, and judges by what it knew.",
+    ),
     "toolgate_watch_last_pulse_timestamp_seconds": ((), "Ledger time of the newest pulse."),
 }
 
@@ -107,10 +112,12 @@ class Process:
     """What is known of this process alone, and is lost with it."""
 
     acts: bool = False
+    control_current: bool = True
     rebuild_s: float | None = None
     lag: Mapping[str, int] = field(default_factory=dict)
     alerts: dict[tuple[str, str], int] = field(default_factory=dict)
     demotions: dict[tuple[str, str], int] = field(default_factory=dict)
+    orders_failed: int = 0
     unreadable: int = 0
 
 
@@ -251,7 +258,9 @@ def _judge(put: Callable[..., None], place: tuple[str, str], found: Judged) -> N
 
 def _process(put: Callable[..., None], figures: Figures, process: Process) -> None:
     put("toolgate_watch_acts", (), float(process.acts))
+    put("toolgate_watch_control_current", (), float(process.control_current))
     put("toolgate_watch_rebuild_seconds", (), process.rebuild_s)
+    put("toolgate_watch_orders_failed", (), process.orders_failed)
     put("toolgate_watch_unreadable", (), process.unreadable)
     for topic, behind in process.lag.items():
         put("toolgate_watch_lag_records", (topic,), behind)

@@ -102,8 +102,10 @@ class Reporting:
         try:
             offset = self._follower.say(lambda state: self._word(demotion, state), self._signers)
         except (ToolgateError, RetryError, LedgerError) as error:
+            self._process.orders_failed += 1
             _log.warning("an order cannot be said", workflow=place[1], why=str(error))
         except Exception:  # noqa: BLE001 - in a thread: nobody else would hear of it
+            self._process.orders_failed += 1
             _log.exception("an order cannot be said", workflow=place[1])
         else:
             if offset is not None:

@@ -126,3 +126,9 @@ def test_old_versions_are_counted_together() -> None:
     found = scraped(folded(*many))
     versions = {dict(labels)["version"] for name, labels in found if name.endswith("intents_total")}
     assert versions == {*(f"v{n}" for n in range(6 - VERSIONS_MAX, 6)), OTHER}
+
+
+def test_it_says_whether_it_knows_what_holds() -> None:
+    """Whoever judges by what was in force once is told from one that is current."""
+    assert scraped(Figures())[at("control_current")] == 1
+    assert scraped(Figures(), process=Process(control_current=False))[at("control_current")] == 0

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from toolgate.processors.control_state import ControlState
+from toolgate.processors.problems import LoadError, Problem
 from toolgate.schemas import registry
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Alert, Control
+from toolgate.streams.errors import ControlRefusedError, UnreachableError
 from toolgate.streams.ports import RetryError
 from toolgate.streams.watch.judging import Demotion
 from toolgate.streams.watch.ladder import Move
@@ -37,10 +39,11 @@ class Topic:
 
 @dataclass
 class Follower:
-    """Control as it stands, and what is said; refuses the first `fails` times."""
+    """Control as it stands, and what is said; raises `error` the first `fails` times."""
 
     state: ControlState = field(default_factory=ControlState)
     fails: int = 0
+    error: Exception = field(default_factory=lambda: RetryError("Kafka is away"))
     said: list[Control] = field(default_factory=list)
 
     def say(self, word: Any, signers: Any) -> int | None:
@@ -50,7 +53,7 @@ class Follower:
             return None
         if self.fails:
             self.fails -= 1
-            raise RetryError("Kafka is away")
+            raise self.error
         self.said.append(made)
         self.state = self.state.apply(made, self.state.position)
         return self.state.position - 1
@@ -127,15 +130,26 @@ def test_an_order_has_its_figures() -> None:
 def test_nothing_is_ordered_that_loosens(standing: str, to: str, said: list[str]) -> None:
     """Seen by what stands when it is said, whatever was judged before."""
     follower = Follower(ordered(standing))
-    made, _ = reporting(follower)
+    made, process = reporting(follower)
     made.order(demotion(to))
     made.close()
     assert [word.mode for word in follower.said] == said
+    assert process.orders_failed == 0
 
 
-def test_an_order_that_could_not_be_said_is_said_the_next_minute() -> None:
-    """Kafka may be away; the breach lasts, and is judged again."""
-    follower = Follower(fails=1)
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryError("Kafka is away"),
+        ControlRefusedError("watch-1 may not say it", remedy="see its role"),
+        UnreachableError("this user may not write control", remedy="see its rights"),
+        LoadError([Problem("desk.yaml", 1, 1, "a word of a later version")]),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_order_that_could_not_be_said_is_counted_and_said_the_next_minute(error: Exception) -> None:
+    """People were told that the workflow falls; the breach lasts, and is judged again."""
+    follower = Follower(fails=1, error=error)
     made, process = reporting(follower)
     made.order(demotion())
     made._hand.submit(lambda: None).result()
@@ -143,7 +157,7 @@ def test_an_order_that_could_not_be_said_is_said_the_next_minute() -> None:
     made._hand.submit(lambda: None).result()
     made.close()
     assert len(follower.said) == 1
-    assert process.demotions == {("default", "desk"): 1}
+    assert (process.demotions, process.orders_failed) == ({("default", "desk"): 1}, 1)
 
 
 def test_without_a_key_nothing_is_ordered() -> None:
