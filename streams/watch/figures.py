@@ -61,6 +61,17 @@ class Change(NamedTuple):
     row: Row | None
 
 
+def begins_ms(end_ms: int, length_ms: int) -> int:
+    """From when on a window counts: of one that is made of quarters, the beginning of its first, 14 minutes early."""
+    begin_ms = end_ms - length_ms
+    return begin_ms - begin_ms % _STEP_MS[_grain(length_ms)]
+
+
+def _grain(length_ms: int) -> str:
+    """Of which rows a window is the sum: minutes as long as they are kept, else quarters."""
+    return MINUTE if length_ms <= MINUTES_KEPT * MINUTE_MS else QUARTER
+
+
 @dataclass(slots=True)
 class Version:
     """The rows of a workflow under one policy version."""
@@ -93,7 +104,7 @@ class Workflow:
         return sorted(self.versions, key=lambda name: (-self.versions[name].ever.clk, name))
 
     def window(self, end_ms: int, length_ms: int, version: str | None = None) -> Row:
-        """The sum over a stretch of time that ends at `end_ms`, a full minute; of one version, or of all."""
+        """The sum from `begins_ms` to `end_ms`, a full minute; of one version, or of all."""
         whole = Row()
         for row in self._rows(end_ms, length_ms, version):
             whole.merge(row)
@@ -117,14 +128,13 @@ class Workflow:
             yield start, whole
 
     def _rows(self, end_ms: int, length_ms: int, version: str | None) -> Iterator[Row]:
-        grain = MINUTE if length_ms <= MINUTES_KEPT * MINUTE_MS else QUARTER
-        step_ms, begin_ms = _STEP_MS[grain], end_ms - length_ms
+        grain, begin_ms = _grain(length_ms), begins_ms(end_ms, length_ms)
         wanted = self.versions.values() if version is None else [self.versions.get(version, Version())]
         found = [
             (start, row)
             for one in wanted
             for start, row in one.rows(grain).items()
-            if start + step_ms > begin_ms and start < end_ms
+            if begin_ms <= start < end_ms
         ]
         yield from (row for _, row in sorted(found, key=lambda pair: (pair[0], pair[1].clk)))
 

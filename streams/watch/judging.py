@@ -16,7 +16,7 @@ from toolgate.processors.names import ID_CHARS_MAX
 from toolgate.schemas.enums import AlertKind, Severity
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
 from toolgate.streams.watch.alerts import alert_of
-from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT
+from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT, begins_ms
 from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _breaches(
         if broken or term.slo not in judged.slos:
             judged.slos[term.slo] = figures
         if broken:
-            yield ladder.Broken(term.slo, term.then, at_ms - length_ms, figures)
+            yield ladder.Broken(term.slo, term.then, begins_ms(at_ms, length_ms), figures)
 
 
 def _kept(row: Row, term: Breach, prices: Prices) -> tuple[bool | None, dict[str, Any]]:
