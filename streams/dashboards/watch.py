@@ -122,7 +122,7 @@ _BUDGETS = Row(
     (
         Panel(
             "Used",
-            "Of each limit, the fullest account.",
+            "Of each limit that runs share, the fullest account.",
             (Query(_chosen("toolgate_watch_budget_used_ratio"), "{{workflow}} {{rule}}"),),
             unit="percentunit",
             width=12,

@@ -79,7 +79,10 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
         "Distinct records that an account had touched when a call was approved: p99, max.",
     ),
     "toolgate_watch_records_limit": (_OF, "The smallest blast radius that decisions met."),
-    "toolgate_watch_budget_used_ratio": ((*_PLACE, "rule"), "How full the fullest account of a limit is."),
+    "toolgate_watch_budget_used_ratio": (
+        (*_PLACE, "rule"),
+        "How full the fullest account of a limit is that runs share.",
+    ),
     "toolgate_watch_budget_exhausted_seconds": (
         (*_PLACE, "rule"),
         "Until a budget is used up at the present pace; absent: not at this pace.",

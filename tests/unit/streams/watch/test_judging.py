@@ -211,9 +211,18 @@ def test_a_budget_that_will_soon_be_used_up_is_told() -> None:
 
 
 def test_the_budget_of_one_run_is_nobodys_alarm() -> None:
-    """It ends with its run."""
+    """It ends with its run, and no gauge has it: a run that uses all it may is normal."""
     policies = Policies(budgets=(SimpleNamespace(warn_at=Decimal("0.1")),))
-    assert at(filled([100, 300, 500, 700, 800, 900], scope="run"), 6, policies).alerts == []
+    found = at(filled([100, 300, 500, 700, 800, 1_000], scope="run"), 6, policies)
+    assert (found.alerts, found.judged.budgets) == ([], {})
+
+
+def test_records_are_no_budget() -> None:
+    """How many were touched is told of as blast radius."""
+    one = workflow((0, {"intents": 1}))
+    level = Level("blast_radius[0]", "agent", "a@1", "records", 60, 60)
+    one.versions["v1"].minutes[T].levels["blast_radius[0]"] = level
+    assert at(one, 1, Policies()).judged.budgets == {}
 
 
 def test_drift_is_judged_each_quarter_of_an_hour() -> None:
