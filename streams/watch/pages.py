@@ -125,7 +125,9 @@ def measured(row: Any, prices: Prices) -> dict[str, Any]:
         "cost_micros": asdict(measures.cost(row, prices)),
         "detection_ms": {"mean": found.mean_ms, "max": found.longest_ms, "count": found.count},
         "records_touched": {"p99": measures.percentile(row.records, 0.99), "max": measures.widest(row)},
-        "records_limit": measures.records_limit(row),
+        "blast_radius": {"rule": radius.rule, "used": radius.used, "max": radius.max, "share": radius.share}
+        if (radius := measures.blast_radius(row))
+        else None,
     }
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from toolgate.schemas.records import Pulse, Review
 
+RECORDS = "records"  # the unit of what a blast radius limits
 # Of a pulse, what is summed by name.
 _TALLIES = ("codes", "tools", "would_have", "finished", "results", "tool_errors", "words", "records")
 
@@ -98,11 +99,15 @@ class Row(msgspec.Struct, array_like=True):
         return True
 
     def merge(self, other: Row) -> None:
-        """Add a later row. Its levels stand for those of the same limit."""
+        """Add a later row. Its levels stand for those of the same limit; of records touched the fullest is kept."""
         self.pulses += other.pulses
         self.clk = max(self.clk, other.clk)
         self._add(other)
-        self.levels.update(other.levels)
+        for level in other.levels.values():
+            if level.unit == RECORDS:
+                self._fullest(level)
+            else:
+                self.levels[level.rule] = level
         _sum(self.findings, other.findings)
         self.review_minutes += other.review_minutes
 
