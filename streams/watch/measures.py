@@ -133,13 +133,16 @@ def detection(row: Row) -> Detection:
 
 
 def reviewed(versions: Iterable[Row]) -> Estimate | None:
-    """What the findings of a sample say of all completed commands, a stratum for each policy version; None of none."""
+    """What the findings of a sample say of all completed commands, a stratum for each policy version; None of none.
+
+    Commands that somebody looked at without their being drawn are no part of the sample.
+    """
     return estimate(
         [
             Stratum(
                 completed=sum(row.results.get(status, 0) for status in COMPLETED),
-                right=row.findings.get(RIGHT, 0),
-                wrong=row.findings.get(WRONG, 0),
+                right=row.findings.get(RIGHT, 0) - row.undrawn.get(RIGHT, 0),
+                wrong=row.findings.get(WRONG, 0) - row.undrawn.get(WRONG, 0),
             )
             for row in versions
         ]

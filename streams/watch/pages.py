@@ -132,9 +132,9 @@ def measured(row: Any, prices: Prices) -> dict[str, Any]:
 
 
 def sums(row: Any) -> dict[str, Any]:
-    """All that is summed; not the marks, which say how it came about."""
+    """All that is summed; not the marks and what is remembered, which say how it came about."""
     fields = zip(row.__struct_fields__, msgspec.to_builtins(row), strict=True)
-    return {name: value for name, value in fields if name not in {"mark", "told"}}
+    return {name: value for name, value in fields if name not in {"mark", "told", "reviewed"}}
 
 
 def _json(code: int, body: Mapping[str, Any]) -> Answer:

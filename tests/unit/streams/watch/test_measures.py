@@ -114,3 +114,11 @@ def test_findings_of_a_sample_speak_of_all_completed_work() -> None:
     assert (found.rate, found.wrong, found.judged) == (0.05, 100, 15)
     assert found.low < 0.05 < found.high
     assert measures.reviewed([Row(results={"ok": 9})]) is None
+
+
+def test_what_was_not_drawn_is_no_part_of_the_sample() -> None:
+    """Whoever looks at a command because it went wrong says nothing of all others by it."""
+    row = Row(results={"ok": 1_000}, findings={"right": 9, "wrong": 6}, undrawn={"wrong": 5})
+    found = measures.reviewed([row])
+    assert (found.rate, found.judged) == (0.1, 10)
+    assert measures.success(Row(finished={"succeeded": 9}, findings=row.findings)).count == 3
