@@ -122,7 +122,7 @@ _BUDGETS = Row(
     (
         Panel(
             "Used",
-            "Of each limit, the fullest account.",
+            "Of each limit that runs share, the fullest account.",
             (Query(_chosen("toolgate_watch_budget_used_ratio"), "{{workflow}} {{rule}}"),),
             unit="percentunit",
             width=12,
@@ -159,10 +159,13 @@ _HARM = Row(
         Panel(
             "Records touched",
             "By a run, or by the widest account of blast_radius, in the chosen window.",
-            (
-                Query(_chosen("toolgate_watch_records_touched", 'window="$window"'), "{{workflow}} {{stat}}"),
-                Query(_chosen("toolgate_watch_records_limit"), "{{workflow}} limit"),
-            ),
+            (Query(_chosen("toolgate_watch_records_touched", 'window="$window"'), "{{workflow}} {{stat}}"),),
+        ),
+        Panel(
+            "Records of their limit",
+            "By the account that was nearest to its blast radius, in the chosen window.",
+            (Query(_chosen("toolgate_watch_records_used_ratio", 'window="$window"'), "{{workflow}}"),),
+            unit="percentunit",
         ),
         Panel(
             "Time to detection",

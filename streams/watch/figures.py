@@ -25,6 +25,7 @@ MINUTES_KEPT, QUARTERS_KEPT = 90, 673  # seven days, and the quarter that has be
 VERSIONS_KEPT = 8  # of one workflow, and ...
 VERSIONS_MAX = 64  # ... so many while quarters of an hour of theirs are kept
 EVER, MINUTE, QUARTER = "e", "m", "q"
+REVIEWED = "r"  # what was reviewed: apart, for the row of all time is written with each pulse
 _STEP_MS = {MINUTE: MINUTE_MS, QUARTER: QUARTER_MS}
 _KEPT = {MINUTE: MINUTES_KEPT, QUARTER: QUARTERS_KEPT}
 
@@ -61,11 +62,23 @@ class Change(NamedTuple):
     row: Row | None
 
 
+def begins_ms(end_ms: int, length_ms: int) -> int:
+    """From when on a window counts: of one that is made of quarters, the beginning of its first, 14 minutes early."""
+    begin_ms = end_ms - length_ms
+    return begin_ms - begin_ms % _STEP_MS[_grain(length_ms)]
+
+
+def _grain(length_ms: int) -> str:
+    """Of which rows a window is the sum: minutes as long as they are kept, else quarters."""
+    return MINUTE if length_ms <= MINUTES_KEPT * MINUTE_MS else QUARTER
+
+
 @dataclass(slots=True)
 class Version:
     """The rows of a workflow under one policy version."""
 
     ever: Row = field(default_factory=Row)
+    reviewed: Row = field(default_factory=Row)
     minutes: dict[int, Row] = field(default_factory=dict)
     quarters: dict[int, Row] = field(default_factory=dict)
 
@@ -93,7 +106,7 @@ class Workflow:
         return sorted(self.versions, key=lambda name: (-self.versions[name].ever.clk, name))
 
     def window(self, end_ms: int, length_ms: int, version: str | None = None) -> Row:
-        """The sum over a stretch of time that ends at `end_ms`, a full minute; of one version, or of all."""
+        """The sum from `begins_ms` to `end_ms`, a full minute; of one version, or of all."""
         whole = Row()
         for row in self._rows(end_ms, length_ms, version):
             whole.merge(row)
@@ -117,14 +130,13 @@ class Workflow:
             yield start, whole
 
     def _rows(self, end_ms: int, length_ms: int, version: str | None) -> Iterator[Row]:
-        grain = MINUTE if length_ms <= MINUTES_KEPT * MINUTE_MS else QUARTER
-        step_ms, begin_ms = _STEP_MS[grain], end_ms - length_ms
+        grain, begin_ms = _grain(length_ms), begins_ms(end_ms, length_ms)
         wanted = self.versions.values() if version is None else [self.versions.get(version, Version())]
         found = [
             (start, row)
             for one in wanted
             for start, row in one.rows(grain).items()
-            if start + step_ms > begin_ms and start < end_ms
+            if begin_ms <= start < end_ms
         ]
         yield from (row for _, row in sorted(found, key=lambda pair: (pair[0], pair[1].clk)))
 
@@ -140,10 +152,17 @@ class Figures:
         whose = Key(partition, pulse.tenant, pulse.workflow_id, pulse.policy_digest, EVER, 0)
         return self._change(whose, pulse.clk, lambda row: row.take(pulse, offset))
 
-    def hear(self, partition: int, offset: int, review: Review, time_ms: int) -> list[Change]:
-        """Add what somebody found in completed work, at the time when it was said."""
+    def hear(
+        self, partition: int, offset: int, review: Review, time_ms: int, *, drawn: bool = True
+    ) -> list[Change]:
+        """Add what somebody found in completed work, at the time when it was said; of each command the first counts."""
         whose = Key(partition, review.tenant, review.workflow_id, review.policy_digest, EVER, 0)
-        return self._change(whose, time_ms, lambda row: row.hear(review, offset, time_ms))
+        memory = self._version(whose).reviewed
+        changes = [Change(whose._replace(grain=REVIEWED), memory)] if memory.remember(review, offset) else []
+        counts = memory.counts(review, offset)
+        return changes + self._change(
+            whose, time_ms, lambda row: row.hear(review, offset, time_ms, counts=counts, drawn=drawn)
+        )
 
     def _change(self, whose: Key, time_ms: int, add: Callable[[Row], bool]) -> list[Change]:
         version = self._version(whose)
@@ -162,6 +181,8 @@ class Figures:
         version = self._version(key)
         if key.grain == EVER:
             version.ever = row
+        elif key.grain == REVIEWED:
+            version.reviewed = row
         else:
             version.rows(key.grain)[key.start] = row
 
@@ -174,6 +195,8 @@ class Figures:
         for whose, workflow in self.workflows.items():
             for name, version in workflow.versions.items():
                 yield Key(*whose, name, EVER, 0), version.ever
+                if version.reviewed.reviewed:
+                    yield Key(*whose, name, REVIEWED, 0), version.reviewed
                 for grain in _STEP_MS:
                     for start, row in version.rows(grain).items():
                         yield Key(*whose, name, grain, start), row
@@ -211,6 +234,8 @@ class Figures:
             version = workflow.versions.pop(name)
             its = whose._replace(version=name)
             changes.append(Change(its, None))
+            if version.reviewed.reviewed:
+                changes.append(Change(its._replace(grain=REVIEWED), None))
             for grain in _STEP_MS:
                 changes += [
                     Change(its._replace(grain=grain, start=start), None) for start in version.rows(grain)

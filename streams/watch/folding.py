@@ -138,7 +138,10 @@ class Folding:
             tuple(message.headers or ()),
         )
         if self._watching.believes(envelope, review):
-            changes = self.figures.hear(message.partition, message.offset, review, _time_ms(message))
+            drawn = self._watching.drew(review)
+            changes = self.figures.hear(
+                message.partition, message.offset, review, _time_ms(message), drawn=drawn
+            )
             _write(self._rows, written(changes))
 
     async def _denial(self, message: Any, denial: Denial) -> None:

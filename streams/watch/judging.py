@@ -16,7 +16,8 @@ from toolgate.processors.names import ID_CHARS_MAX
 from toolgate.schemas.enums import AlertKind, Severity
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
 from toolgate.streams.watch.alerts import alert_of
-from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT
+from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT, begins_ms
+from toolgate.streams.watch.rows import RECORDS
 from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _IDLE_MS = 5 * MINUTE_MS  # whoever has asked for nothing so long has no pace
 
 @dataclass(frozen=True, slots=True)
 class Budgeted:
-    """How a limit's fullest account stands."""
+    """How the fullest account of a limit stands that several share."""
 
     share: float
     exhausted_in_ms: int | None
@@ -161,7 +162,7 @@ def _breaches(
         if broken or term.slo not in judged.slos:
             judged.slos[term.slo] = figures
         if broken:
-            yield ladder.Broken(term.slo, term.then, at_ms - length_ms, figures)
+            yield ladder.Broken(term.slo, term.then, begins_ms(at_ms, length_ms), figures)
 
 
 def _kept(row: Row, term: Breach, prices: Prices) -> tuple[bool | None, dict[str, Any]]:
@@ -201,19 +202,19 @@ def _burning(window: Callable[[int], Row], term: Breach, judged: Judged) -> tupl
 def _budgets(
     workflow: Workflow, policy: WorkflowPolicy, at_ms: int, judged: Judged, teller: Teller
 ) -> Iterator[Alert]:
-    """Of the limits that several share: those of one run end with it."""
+    """Of the limits that several share: those of one run end with it, and records are told of as blast radius."""
     series: dict[str, list[tuple[int, Level]]] = {}
     for start, row in workflow.minutes(at_ms, _PACE_MS):
         for rule, level in row.levels.items():
             series.setdefault(rule, []).append((start + MINUTE_MS, level))
     for rule, levels in series.items():
         _, newest = levels[-1]
+        if newest.scope == "run" or newest.unit == RECORDS:
+            continue
         samples = [(time_ms, one.used, one.max) for time_ms, one in levels if one.account == newest.account]
-        paceless = newest.scope == "run" or at_ms - samples[-1][0] > _IDLE_MS
+        paceless = at_ms - samples[-1][0] > _IDLE_MS
         left_ms = None if paceless else projection.exhausted_in_ms(samples)
         judged.budgets[rule] = Budgeted(newest.share, left_ms)
-        if newest.scope == "run" or newest.unit == "records":
-            continue
         warn_at = _warn_at(policy, rule)
         # Rows of the minute that has just ended, or nothing is new.
         if warn_at and samples[-1][0] == at_ms:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import COMPLETED, Choice, Finding, ResultStatus
+from toolgate.streams.watch.rows import RECORDS
 from toolgate.streams.watch.sampling import Stratum, estimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from toolgate.streams.watch.rows import Row
+    from toolgate.streams.watch.rows import Level, Row
     from toolgate.streams.watch.sampling import Estimate
 
 SUCCEEDED = "succeeded"
@@ -132,13 +133,16 @@ def detection(row: Row) -> Detection:
 
 
 def reviewed(versions: Iterable[Row]) -> Estimate | None:
-    """What the findings of a sample say of all completed commands, a stratum for each policy version; None of none."""
+    """What the findings of a sample say of all completed commands, a stratum for each policy version; None of none.
+
+    Commands that somebody looked at without their being drawn are no part of the sample.
+    """
     return estimate(
         [
             Stratum(
                 completed=sum(row.results.get(status, 0) for status in COMPLETED),
-                right=row.findings.get(RIGHT, 0),
-                wrong=row.findings.get(WRONG, 0),
+                right=row.findings.get(RIGHT, 0) - row.undrawn.get(RIGHT, 0),
+                wrong=row.findings.get(WRONG, 0) - row.undrawn.get(WRONG, 0),
             )
             for row in versions
         ]
@@ -163,6 +167,10 @@ def widest(row: Row) -> int | None:
     return max(map(int, row.records), default=None)
 
 
-def records_limit(row: Row) -> int | None:
-    """The smallest blast radius that the policy allows, as the decisions met it."""
-    return min((level.max for level in row.levels.values() if level.unit == "records"), default=None)
+def blast_radius(row: Row) -> Level | None:
+    """The blast radius of which an account had used the largest part, with that account; None where there is none.
+
+    Each rule has a limit of its own: what one account touched says nothing of how near another is to its limit.
+    """
+    radii = (level for level in row.levels.values() if level.unit == RECORDS)
+    return max(radii, key=lambda level: level.share, default=None)

@@ -79,8 +79,14 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
         (*_OF, "window", "stat"),
         "Distinct records that an account had touched when a call was approved: p99, max.",
     ),
-    "toolgate_watch_records_limit": (_OF, "The smallest blast radius that decisions met."),
-    "toolgate_watch_budget_used_ratio": ((*_PLACE, "rule"), "How full the fullest account of a limit is."),
+    "toolgate_watch_records_used_ratio": (
+        (*_OF, "window"),
+        "Records that an account had touched, of its blast radius, where that was fullest.",
+    ),
+    "toolgate_watch_budget_used_ratio": (
+        (*_PLACE, "rule"),
+        "How full the fullest account of a limit is that runs share.",
+    ),
     "toolgate_watch_budget_exhausted_seconds": (
         (*_PLACE, "rule"),
         "Until a budget is used up at the present pace; absent: not at this pace.",
@@ -240,7 +246,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - one place that knows the gauges
             put("toolgate_watch_detection_seconds", (*at, "max"), found.longest_ms / 1_000)
         put("toolgate_watch_records_touched", (*at, "p99"), measures.percentile(row.records, 0.99))
         put("toolgate_watch_records_touched", (*at, "max"), measures.widest(row))
-    put("toolgate_watch_records_limit", of, measures.records_limit(workflow.versions[version].ever))
+        radius = measures.blast_radius(row)
+        put("toolgate_watch_records_used_ratio", at, radius.share if radius else None)
 
 
 def _judge(put: Callable[..., None], place: tuple[str, str], found: Judged) -> None:

@@ -125,14 +125,16 @@ def measured(row: Any, prices: Prices) -> dict[str, Any]:
         "cost_micros": asdict(measures.cost(row, prices)),
         "detection_ms": {"mean": found.mean_ms, "max": found.longest_ms, "count": found.count},
         "records_touched": {"p99": measures.percentile(row.records, 0.99), "max": measures.widest(row)},
-        "records_limit": measures.records_limit(row),
+        "blast_radius": {"rule": radius.rule, "used": radius.used, "max": radius.max, "share": radius.share}
+        if (radius := measures.blast_radius(row))
+        else None,
     }
 
 
 def sums(row: Any) -> dict[str, Any]:
-    """All that is summed; not the marks, which say how it came about."""
+    """All that is summed; not the marks and what is remembered, which say how it came about."""
     fields = zip(row.__struct_fields__, msgspec.to_builtins(row), strict=True)
-    return {name: value for name, value in fields if name not in {"mark", "told"}}
+    return {name: value for name, value in fields if name not in {"mark", "told", "reviewed"}}
 
 
 def _json(code: int, body: Mapping[str, Any]) -> Answer:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from toolgate.schemas.records import Pulse, Review
 
+REVIEWED_MAX = 1_000  # commands of a workflow's version of which it is remembered that they were reviewed
+RECORDS = "records"  # the unit of what a blast radius limits
 # Of a pulse, what is summed by name.
 _TALLIES = ("codes", "tools", "would_have", "finished", "results", "tool_errors", "words", "records")
 
@@ -67,6 +69,8 @@ class Row(msgspec.Struct, array_like=True):
     levels: dict[str, Level] = {}
     findings: dict[str, int] = {}  # what people found in completed work -> commands
     review_minutes: int = 0
+    undrawn: dict[str, int] = {}  # of the findings, those in commands that no sample had drawn
+    reviewed: dict[str, int] = {}  # command -> offset of the review that counts; in the row of reviews alone
 
     def take(self, pulse: Pulse, offset: int) -> bool:
         """Add the pulse at an offset of its partition; False where it, or a later one, was added before."""
@@ -80,16 +84,41 @@ class Row(msgspec.Struct, array_like=True):
             self._fullest(Level(level.rule, level.scope, level.account, level.unit, level.used, level.max))
         return True
 
-    def hear(self, review: Review, offset: int, time_ms: int) -> bool:
-        """Add what somebody found in completed work; False where it was added before.
+    def remember(self, review: Review, offset: int) -> bool:
+        """Note whose first word about a command this is, of the newest commands; False where nothing is new."""
+        if offset <= self.told or review.finding == Finding.UNSURE or review.command_id in self.reviewed:
+            return False
+        self.told = offset
+        self.reviewed[review.command_id] = offset
+        if len(self.reviewed) > REVIEWED_MAX:
+            del self.reviewed[next(iter(self.reviewed))]
+        return True
+
+    def counts(self, review: Review, offset: int) -> bool:
+        """Whether the finding at an offset is the one that counts for its command.
+
+        It is the first that says right or wrong: sums that only grow can be counters, and the longest of all
+        detections could not be taken back. Asked again after a crash it answers the same, so other rows need no more
+        than their own marks.
+        """
+        return review.finding == Finding.UNSURE or self.reviewed.get(review.command_id) == offset
+
+    def hear(
+        self, review: Review, offset: int, time_ms: int, *, counts: bool = True, drawn: bool = True
+    ) -> bool:
+        """Add a review of completed work; False where it was added before. Minutes are added whether it counts or not.
 
         A command that is found wrong was detected then, counted from its approval.
         """
         if offset <= self.told:
             return False
         self.told = offset
-        self.findings[review.finding] = self.findings.get(review.finding, 0) + 1
         self.review_minutes += review.minutes
+        if not counts:
+            return True
+        self.findings[review.finding] = self.findings.get(review.finding, 0) + 1
+        if not drawn:
+            self.undrawn[review.finding] = self.undrawn.get(review.finding, 0) + 1
         if review.finding == Finding.WRONG and review.approved_at:
             took = max(0, time_ms - review.approved_at)
             self.detected += 1
@@ -98,12 +127,17 @@ class Row(msgspec.Struct, array_like=True):
         return True
 
     def merge(self, other: Row) -> None:
-        """Add a later row. Its levels stand for those of the same limit."""
+        """Add a later row. Its levels stand for those of the same limit; of records touched the fullest is kept."""
         self.pulses += other.pulses
         self.clk = max(self.clk, other.clk)
         self._add(other)
-        self.levels.update(other.levels)
+        for level in other.levels.values():
+            if level.unit == RECORDS:
+                self._fullest(level)
+            else:
+                self.levels[level.rule] = level
         _sum(self.findings, other.findings)
+        _sum(self.undrawn, other.undrawn)
         self.review_minutes += other.review_minutes
 
     def _add(self, other: Any) -> None:

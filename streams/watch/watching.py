@@ -99,10 +99,17 @@ class Watching:
 
     async def completed(self, result: Result, time_ms: int) -> None:
         """A command has ended: some are for people to look at."""
-        policy = self._follower.now.policy(result.tenant, result.workflow_id)
-        share_ppm = policy.review_share_ppm if policy else 0
+        share_ppm = self._share_ppm(result)
         if result.status in COMPLETED and sampling.chosen(result.command_id, share_ppm, self._seed):
             await self._reporting.tell([_sample(result, share_ppm, time_ms)])
+
+    def drew(self, review: Review) -> bool:
+        """Whether a reviewed command is one that is drawn, by the share of the policy in force now."""
+        return sampling.chosen(review.command_id, self._share_ppm(review), self._seed)
+
+    def _share_ppm(self, of: Result | Review) -> int:
+        policy = self._follower.now.policy(of.tenant, of.workflow_id)
+        return policy.review_share_ppm if policy else 0
 
     def believes(self, envelope: Envelope, review: Review) -> bool:
         """Whether somebody who may say so says it."""

@@ -133,8 +133,10 @@ def _detail(one: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "found wrong", f"{found['count']} commands, after {mean:.1f} s, {longest:.1f} s at most"
     touched = day["records_touched"]
     if touched["max"] is not None:
-        limit = f" of {day['records_limit']}" if day["records_limit"] is not None else ""
-        yield "records touched", f"{touched['max']}{limit}; 99 % at most {touched['p99']}"
+        yield "records touched", f"{touched['max']}; 99 % at most {touched['p99']}"
+    if (radius := day["blast_radius"]) is not None:
+        used = f"{radius['used']} of {radius['max']} records, {radius['share']:.0%}"
+        yield "nearest to its limit", f"{safe(radius['rule'])}: {used}"
     if (reviewed := one["reviewed"]) is not None:
         low, high = reviewed["low"], reviewed["high"]
         rate = f"{reviewed['rate']:.1%} wrong, {low:.1%} to {high:.1%} in 95 of 100 samples"

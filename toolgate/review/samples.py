@@ -1,6 +1,7 @@
 """Samples: completed commands that were drawn for people to look at, and what they found. A fold of alerts and reviews.
 
-What is drawn says the watch; whoever looks may also judge a command that was not, and it counts for its workflow.
+What is drawn says the watch; whoever looks may also judge a command that was not, and it counts for its workflow,
+not in what is said of all completed work.
 """
 
 from __future__ import annotations

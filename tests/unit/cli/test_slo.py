@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from toolgate.cli.slo import app
 from toolgate.inspection.errors import NotFoundError
+from toolgate.schemas.records import Level
 from toolgate.streams.errors import SettingsError, UnreachableError
 from toolgate.streams.gate.health import Endpoint
 from toolgate.streams.local.ports import free_port
@@ -55,6 +56,11 @@ def watch(*workflows: str, owned: int = 12) -> Iterator[str]:
             "detected": 1,
             "tools": {"read": 8, "pay": 2},
             "tool_errors": {"pay": 1},
+            "records": {"50": 1},
+            "levels": (
+                Level("blast_radius[0]", "agent", "a", "records", 50, 60),
+                Level("blast_radius[1]", "run", "r", "records", 2, 3),
+            ),
         }
         figures.take(0, offset, pulse(workflow=name, **told, detection_ms=1_500, detection_ms_max=1_500))
     standing = {("default", name): judged() for name in workflows}
@@ -96,6 +102,8 @@ def test_one_workflow_in_full() -> None:
         "too little happened to say",
         "used up in 10 minutes",
         "1 commands, after 1.5 s",
+        "50; 99 % at most 50",
+        "blast_radius[0]: 50 of 60 records, 83%",
         "toolgate mode desk canary:10% --tenant default --as KID",
     ):
         assert words in text

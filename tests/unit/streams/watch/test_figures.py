@@ -24,15 +24,17 @@ from toolgate.streams.watch.figures import (
     unpacked_key,
     written,
 )
-from toolgate.streams.watch.rows import Row, packed, unpacked
+from toolgate.streams.watch.rows import REVIEWED_MAX, Row, packed, unpacked
 
 DAY_MS = 86_400_000
 T = BEGIN_MS
 
 
-def review(finding: str, minutes: int = 4, approved_at: int = T) -> Review:
+def review(
+    finding: str, minutes: int = 4, approved_at: int = T, command: str = "0-1", version: str = "v1"
+) -> Review:
     """What somebody found."""
-    return Review("r", "0-1", "default", "desk", "run", "v1", "ann", finding, "", minutes, approved_at)
+    return Review("r", command, "default", "desk", "run", version, "ann", finding, "", minutes, approved_at)
 
 
 @dataclass
@@ -207,13 +209,70 @@ def test_partitions_of_others_are_not_loaded() -> None:
 def test_reviews_count_beside_pulses() -> None:
     """Each has marks of its own: the offsets of two topics say nothing of each other."""
     figures, table = folded([pulse(intents=1), pulse(intents=1)])
-    for offset, one in enumerate([review("right"), review("wrong")]):
+    for offset, one in enumerate([review("right"), review("wrong", command="0-2")]):
         table.write(figures.hear(0, offset, one, T + 5_000))
-    assert figures.hear(0, 1, review("wrong"), T + 5_000) == []
+    assert figures.hear(0, 1, review("wrong", command="0-2"), T + 5_000) == []
     row = figures.workflows[0, "default", "desk"].versions["v1"].ever
     assert row.findings == {"right": 1, "wrong": 1}
     assert (row.review_minutes, row.detected, row.detection_ms, row.intents) == (8, 1, 5_000, 2)
     assert dict(loaded(table.rows, {0}).all_rows()) == dict(figures.all_rows())
+
+
+def test_of_a_command_the_first_finding_counts() -> None:
+    """A second reviewer, a correction, a record that is delivered again: only their minutes are added."""
+    figures, table = Figures(), Table()
+    words = ["unsure", "wrong", "wrong", "right", "unsure"]
+    for offset, finding in enumerate(words):
+        table.write(figures.hear(0, offset, review(finding), T + offset * MINUTE_MS))
+    row = figures.workflows[0, "default", "desk"].versions["v1"].ever
+    assert row.findings == {"unsure": 2, "wrong": 1}
+    assert (row.detected, row.detection_ms, row.review_minutes) == (1, MINUTE_MS, 20)
+    restarted = loaded(table.rows, {0})
+    restarted.hear(0, len(words), review("right"), T + DAY_MS)
+    assert restarted.workflows[0, "default", "desk"].versions["v1"].ever.findings == row.findings
+
+
+reviews = st.builds(
+    review,
+    finding=st.sampled_from(["right", "wrong", "unsure"]),
+    minutes=st.integers(0, 9),
+    command=st.sampled_from(["0-1", "0-2", "0-3"]),
+    version=st.sampled_from(["v1", "v2"]),
+)
+
+
+@given(st.lists(st.tuples(reviews, st.integers(T, T + 2 * DAY_MS)), min_size=1, max_size=30), st.data())
+def test_a_crash_in_the_middle_of_a_review_changes_nothing(
+    history: list[tuple[Review, int]], data: st.DataObject
+) -> None:
+    """Read again from the record that was cut, or from any before it, it ends as if it had been read once."""
+    once, got = Figures(), Table()
+    cut = data.draw(st.integers(0, len(history) - 1))
+    for offset, (one, time_ms) in enumerate(history):
+        changes = once.hear(0, offset, one, time_ms)
+        if offset < cut:
+            got.write(changes)
+        elif offset == cut:
+            got.write(changes[: data.draw(st.integers(0, len(changes)))])
+    restarted = loaded(got.rows, {0})
+    again = data.draw(st.integers(0, cut))
+    for offset, (one, time_ms) in enumerate(history[again:], start=again):
+        restarted.hear(0, offset, one, time_ms)
+    assert dict(restarted.all_rows()) == dict(once.all_rows())
+
+
+def test_reviewed_commands_that_are_remembered_are_bounded() -> None:
+    """The newest; one that is older counts again, and a version that is forgotten takes them with it."""
+    figures, table = Figures(), Table()
+    for offset in range(REVIEWED_MAX + 5):
+        table.write(figures.hear(0, offset, review("right", command=f"0-{offset}"), T))
+    version = figures.workflows[0, "default", "desk"].versions["v1"]
+    assert list(version.reviewed.reviewed) == [f"0-{n}" for n in range(5, REVIEWED_MAX + 5)]
+    assert version.ever.findings == {"right": REVIEWED_MAX + 5}
+    for offset in range(VERSIONS_MAX):
+        table.write(figures.take(0, offset, pulse(T + offset, version=f"w{offset}")))
+    assert set(table.rows) == {packed_key(key) for key, _ in figures.all_rows()}
+    assert "v1" not in {unpacked_key(key).version for key in table.rows}
 
 
 def test_of_a_limit_the_fullest_account_is_kept() -> None:
@@ -236,3 +295,12 @@ def test_rows_and_keys_are_read_as_they_were_written() -> None:
     row = Row(intents=3, codes={"A": 1})
     assert unpacked(packed(row)) == row
     assert unpacked(b"\x92\x07\x08") == Row(mark=7, told=8)
+
+
+def test_a_table_from_before_reviews_were_remembered_is_read() -> None:
+    """What it has counted stays counted, and a review that it has is not added again."""
+    key, old = Key(0, "default", "desk", "v1", EVER, 0), Row(told=0, findings={"wrong": 1})
+    figures = loaded({packed_key(key): packed(old)}, {0})
+    for offset, finding in enumerate(["wrong", "right"]):
+        figures.hear(0, offset, review(finding), T)
+    assert figures.workflows[0, "default", "desk"].versions["v1"].ever.findings == {"wrong": 1}

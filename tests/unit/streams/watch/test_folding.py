@@ -12,7 +12,7 @@ from pulses import BEGIN_MS, pulse
 from toolgate.schemas import registry
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import ResultStatus
-from toolgate.schemas.records import Pulse, Result
+from toolgate.schemas.records import Pulse, Result, Review
 from toolgate.streams.settings import Settings
 from toolgate.streams.watch.figures import MINUTE_MS
 from toolgate.streams.watch.folding import Folding
@@ -107,6 +107,14 @@ class Watching:
     async def repeated(self, seen: object) -> None:
         """No run repeats anything here."""
 
+    def believes(self, envelope: object, review: Review) -> bool:
+        """Everybody but Mallory."""
+        return review.reviewer != "mallory"
+
+    def drew(self, review: Review) -> bool:
+        """One command."""
+        return review.command_id == "0-1"
+
     def _die(self) -> None:
         if self.dies:
             raise asyncio.CancelledError
@@ -143,6 +151,23 @@ def test_who_dies_while_it_tells_of_a_command_tells_of_it_again() -> None:
     app.feed(SETTINGS.topic("results"), 0, result)
     app.feed(SETTINGS.topic("results"), 0, result)
     assert watching.completions == ["0-1"]
+
+
+def test_of_reviews_the_first_that_is_believed_counts() -> None:
+    """Also after a restart; and of commands that were not drawn it is noted that they were not."""
+    app, watching = App(), Watching()
+    words = [
+        ("0-1", "mallory", "right"),
+        ("0-1", "ann", "wrong"),
+        ("0-2", "ann", "wrong"),
+        ("0-1", "bob", "right"),
+    ]
+    for offset, (command, who, finding) in enumerate(words):
+        made = folding(app, watching)
+        review = Review("r", command, "default", "desk", "run", "v1", who, finding)
+        app.feed(SETTINGS.topic("reviews"), offset, Codec(Review, registry.bundled()).encode(review))
+    row = made.figures.workflows[0, "default", "desk"].versions["v1"].ever
+    assert (row.findings, row.undrawn) == ({"wrong": 2}, {"wrong": 1})
 
 
 def test_who_dies_while_it_judges_judges_again() -> None:

@@ -147,6 +147,23 @@ def test_one_cause_moves_once() -> None:
     assert at(one, 6, policies, state=ordered("draft_only"), moved=moved).demotion is None
 
 
+@pytest.mark.parametrize("minute", range(370, 375))
+def test_one_cause_moves_once_in_a_window_of_quarters(minute: int) -> None:
+    """Its sum begins with a whole quarter of an hour, and so before a move that its length alone would not reach."""
+    policies = Policies(term("denial_rate", "demote", bound=100_000, window_ms=6 * 3_600_000))
+    one = workflow((1, {"intents": 20, "denied": 19}), (minute - 1, {"intents": 1}))
+    found = at(one, minute, policies, state=ordered("draft_only"), moved={PLACE: T + 10 * MINUTE_MS})
+    assert (found.judged.breached, found.demotion) == ({"denial_rate": True}, None)
+
+
+def test_what_was_counted_after_the_last_move_moves_again() -> None:
+    """As soon as the first quarter of the window began after it."""
+    policies = Policies(term("denial_rate", "demote", bound=100_000, window_ms=6 * 3_600_000))
+    one = workflow((16, {"intents": 20, "denied": 19}))
+    found = at(one, 375, policies, state=ordered("draft_only"), moved={PLACE: T + 10 * MINUTE_MS})
+    assert found.demotion is not None
+
+
 def test_error_budgets_are_judged_by_burn_rates() -> None:
     """An objective of 99 % over 30 days: all that fails for an hour burns it a hundred times too fast."""
     objective = term("success_rate", bound=990_000, error_budget_ms=30 * 86_400_000, window_ms=0)
@@ -194,9 +211,18 @@ def test_a_budget_that_will_soon_be_used_up_is_told() -> None:
 
 
 def test_the_budget_of_one_run_is_nobodys_alarm() -> None:
-    """It ends with its run."""
+    """It ends with its run, and no gauge has it: a run that uses all it may is normal."""
     policies = Policies(budgets=(SimpleNamespace(warn_at=Decimal("0.1")),))
-    assert at(filled([100, 300, 500, 700, 800, 900], scope="run"), 6, policies).alerts == []
+    found = at(filled([100, 300, 500, 700, 800, 1_000], scope="run"), 6, policies)
+    assert (found.alerts, found.judged.budgets) == ([], {})
+
+
+def test_records_are_no_budget() -> None:
+    """How many were touched is told of as blast radius."""
+    one = workflow((0, {"intents": 1}))
+    level = Level("blast_radius[0]", "agent", "a@1", "records", 60, 60)
+    one.versions["v1"].minutes[T].levels["blast_radius[0]"] = level
+    assert at(one, 1, Policies()).judged.budgets == {}
 
 
 def test_drift_is_judged_each_quarter_of_an_hour() -> None:

@@ -85,13 +85,25 @@ def test_a_percentile_is_that_of_the_sorted_list(values: list[int], share: float
 
 
 def test_the_blast_radius_and_its_limit() -> None:
-    """The most that an account touched, and the least that a policy allows."""
-    row = Row(records={"1": 90, "12": 1})
-    row.levels["blast_radius[0]"] = Level("blast_radius[0]", "run", "a", "records", 12, 50)
-    row.levels["budgets[0]"] = Level("budgets[0]", "run", "b", "usd_micros", 1, 2)
-    assert (measures.widest(row), measures.percentile(row.records, 0.99)) == (12, 12)
-    assert measures.records_limit(row) == 50
-    assert (measures.widest(Row()), measures.records_limit(Row())) == (None, None)
+    """The most that an account touched; and how near one came to the limit that is its own, not another's."""
+    row = Row(records={"1": 90, "50": 1})
+    agent = Level("blast_radius[0]", "agent", "a", "records", 50, 60)
+    run = Level("blast_radius[1]", "run", "r", "records", 2, 3)
+    for level in (agent, run, Level("budgets[0]", "run", "b", "usd_micros", 2, 2)):
+        row.levels[level.rule] = level
+    assert (measures.widest(row), measures.percentile(row.records, 0.99)) == (50, 50)
+    assert measures.blast_radius(row) == agent
+    assert (measures.widest(Row()), measures.blast_radius(Row())) == (None, None)
+
+
+def test_of_a_window_the_fullest_blast_radius_counts() -> None:
+    """A run that was nearly at its limit shows until the window has passed, whatever later runs do."""
+    near, later = (
+        Level("blast_radius[0]", "run", run, "records", used, 20) for run, used in (("a", 19), ("b", 1))
+    )
+    row = Row(levels={"blast_radius[0]": near})
+    row.merge(Row(levels={"blast_radius[0]": later}))
+    assert measures.blast_radius(row) == near
 
 
 def test_findings_of_a_sample_speak_of_all_completed_work() -> None:
@@ -102,3 +114,11 @@ def test_findings_of_a_sample_speak_of_all_completed_work() -> None:
     assert (found.rate, found.wrong, found.judged) == (0.05, 100, 15)
     assert found.low < 0.05 < found.high
     assert measures.reviewed([Row(results={"ok": 9})]) is None
+
+
+def test_what_was_not_drawn_is_no_part_of_the_sample() -> None:
+    """Whoever looks at a command because it went wrong says nothing of all others by it."""
+    row = Row(results={"ok": 1_000}, findings={"right": 9, "wrong": 6}, undrawn={"wrong": 5})
+    found = measures.reviewed([row])
+    assert (found.rate, found.judged) == (0.1, 10)
+    assert measures.success(Row(finished={"succeeded": 9}, findings=row.findings)).count == 3

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from pulses import BEGIN_MS, pulse
 
+from toolgate.schemas.records import Level
 from toolgate.streams.watch.figures import Figures
 from toolgate.streams.watch.judging import Budgeted, Judged
 from toolgate.streams.watch.measures import Prices
@@ -83,6 +85,17 @@ def test_counters_and_gauges_of_a_workflow() -> None:
     assert found[at("records_touched", **OF, window="5m", stat="p99")] == 7
 
 
+def test_records_are_compared_with_the_limit_of_their_account() -> None:
+    """50 of 60 by the agent and 2 of 3 by the run are five sixths at most."""
+    levels = (
+        Level("blast_radius[0]", "agent", "a", "records", 50, 60),
+        Level("blast_radius[1]", "run", "r", "records", 2, 3),
+    )
+    found = scraped(folded(pulse(records={"50": 1}, levels=levels)))
+    assert found[at("records_used_ratio", **OF, window="1h")] == pytest.approx(5 / 6)
+    assert found[at("records_touched", **OF, window="1h", stat="max")] == 50
+
+
 def test_every_name_that_is_scraped_is_declared() -> None:
     """Rules and dashboards are held against the names that `names` gives."""
     judged = Judged(BEGIN_MS, "enforce", 3, {"budgets[0]": Budgeted(0.5, 60_000)}, {"denial_rate": True})
@@ -93,7 +106,7 @@ def test_every_name_that_is_scraped_is_declared() -> None:
     assert {name for name, _ in found} <= names()
     assert names() - {name for name, _ in found} == {
         "toolgate_watch_findings_total",
-        "toolgate_watch_records_limit",
+        "toolgate_watch_records_used_ratio",
     }
 
 

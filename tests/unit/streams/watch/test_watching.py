@@ -12,9 +12,10 @@ from pulses import BEGIN_MS, pulse
 from toolgate.processors.breach_terms import Breach
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
-from toolgate.schemas.records import Control
+from toolgate.schemas.records import Control, Review
 from toolgate.streams.watch.figures import MINUTE_MS, Figures
 from toolgate.streams.watch.measures import Prices
+from toolgate.streams.watch.sampling import chosen
 from toolgate.streams.watch.standing import Standing
 from toolgate.streams.watch.watching import LATE_MS, Watching
 
@@ -72,6 +73,27 @@ def test_what_is_long_over_is_told_and_moves_nothing(
     asyncio.run(watching.minute_over(figures.workflows[0, "default", "desk"], at_ms))
     assert (reporting.kinds, reporting.orders) == (kinds, orders)
     assert watching.judged["default", "desk"].breached == {"denial_rate": True}
+
+
+def test_a_reviewed_command_was_drawn_if_the_policy_in_force_draws_it() -> None:
+    """By the same share and seed as samples are; without a policy nothing is drawn."""
+    follower = SimpleNamespace(now=Standing(policies=None))
+    watching = Watching(
+        cast("Any", follower),
+        cast("Any", Reporting()),
+        Keyring(),
+        Prices(),
+        seed=b"s",
+        acts=False,
+        clock_ms=int,
+    )
+    reviews = [Review("r", f"0-{n}", "default", "desk", "run", "v1", "ann", "right") for n in range(200)]
+    assert not any(map(watching.drew, reviews))
+    policy = SimpleNamespace(review_share_ppm=300_000)
+    follower.now = Standing(policies=cast("Any", SimpleNamespace(for_workflow=lambda *_: policy)))
+    drawn = [one.command_id for one in reviews if watching.drew(one)]
+    assert drawn == [one.command_id for one in reviews if chosen(one.command_id, 300_000, b"s")]
+    assert 0 < len(drawn) < len(reviews)
 
 
 async def _tell(_: Any) -> None:
