@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from toolgate.processors.names import ID_CHARS_MAX
 from toolgate.schemas.enums import Finding
 
 if TYPE_CHECKING:
@@ -86,10 +87,11 @@ class Row(msgspec.Struct, array_like=True):
 
     def remember(self, review: Review, offset: int) -> bool:
         """Note whose first word about a command this is, of the newest commands; False where nothing is new."""
-        if offset <= self.told or review.finding == Finding.UNSURE or review.command_id in self.reviewed:
+        command_id = _reviewed(review)
+        if offset <= self.told or review.finding == Finding.UNSURE or command_id in self.reviewed:
             return False
         self.told = offset
-        self.reviewed[review.command_id] = offset
+        self.reviewed[command_id] = offset
         if len(self.reviewed) > REVIEWED_MAX:
             del self.reviewed[next(iter(self.reviewed))]
         return True
@@ -101,7 +103,7 @@ class Row(msgspec.Struct, array_like=True):
         detections could not be taken back. Asked again after a crash it answers the same, so other rows need no more
         than their own marks.
         """
-        return review.finding == Finding.UNSURE or self.reviewed.get(review.command_id) == offset
+        return review.finding == Finding.UNSURE or self.reviewed.get(_reviewed(review)) == offset
 
     def hear(
         self, review: Review, offset: int, time_ms: int, *, counts: bool = True, drawn: bool = True
@@ -162,6 +164,11 @@ class Row(msgspec.Struct, array_like=True):
         standing = self.levels.get(level.rule)
         if standing is None or standing.account == level.account or level.share >= standing.share:
             self.levels[level.rule] = level
+
+
+def _reviewed(review: Review) -> str:
+    """Ids of commands are short; whoever names a long one must not make a row that no record of ours would hold."""
+    return review.command_id[:ID_CHARS_MAX]
 
 
 def _sum(into: dict[str, int], more: Mapping[str, int]) -> None:

@@ -275,6 +275,16 @@ def test_reviewed_commands_that_are_remembered_are_bounded() -> None:
     assert "v1" not in {unpacked_key(key).version for key in table.rows}
 
 
+def test_what_is_remembered_of_reviews_fits_into_a_record() -> None:
+    """Whoever may review could name commands of any length: a row that no changelog takes would end the watch."""
+    figures = Figures()
+    for n in range(REVIEWED_MAX):
+        figures.hear(0, n, review("right", command=f"{n:04}" + "\U0001f600" * 5_000), T)
+    memory = figures.workflows[0, "default", "desk"].versions["v1"].reviewed
+    assert len(memory.reviewed) == REVIEWED_MAX
+    assert len(packed(memory)) < 1_000_000
+
+
 def test_of_a_limit_the_fullest_account_is_kept() -> None:
     """Of one account the newest, of several the fullest; a later minute stands for the one before."""
 
