@@ -17,7 +17,7 @@ from toolgate.schemas.enums import AlertKind, Severity
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
 from toolgate.streams.watch.alerts import alert_of
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT, begins_ms
-from toolgate.streams.watch.rows import RECORDS
+from toolgate.streams.watch.rows import RECORDS, RUN
 from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _budgets(
             series.setdefault(rule, []).append((start + MINUTE_MS, level))
     for rule, levels in series.items():
         _, newest = levels[-1]
-        if newest.scope == "run" or newest.unit == RECORDS:
+        if newest.scope == RUN or newest.unit == RECORDS:
             continue
         samples = [(time_ms, one.used, one.max) for time_ms, one in levels if one.account == newest.account]
         paceless = at_ms - samples[-1][0] > _IDLE_MS

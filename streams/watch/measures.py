@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import COMPLETED, Choice, Finding, ResultStatus
-from toolgate.streams.watch.rows import RECORDS
+from toolgate.streams.watch.rows import RECORDS, RUN
 from toolgate.streams.watch.sampling import Stratum, estimate
 
 if TYPE_CHECKING:
@@ -170,7 +170,9 @@ def widest(row: Row) -> int | None:
 def blast_radius(row: Row) -> Level | None:
     """The blast radius of which an account had used the largest part, with that account; None where there is none.
 
-    Each rule has a limit of its own: what one account touched says nothing of how near another is to its limit.
+    Each rule has a limit of its own: what one account touched says nothing of how near another is to its limit. That of
+    a single run counts only where runs share none: one that touches all it may has done its work.
     """
-    radii = (level for level in row.levels.values() if level.unit == RECORDS)
-    return max(radii, key=lambda level: level.share, default=None)
+    radii = [level for level in row.levels.values() if level.unit == RECORDS]
+    shared = [level for level in radii if level.scope != RUN]
+    return max(shared or radii, key=lambda level: level.share, default=None)

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from toolgate.streams.watch import measures
 from toolgate.streams.watch.figures import MINUTE_MS
+from toolgate.streams.watch.rows import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -81,7 +82,7 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "toolgate_watch_records_used_ratio": (
         (*_OF, "window"),
-        "Records that an account had touched, of its blast radius, where that was fullest.",
+        "Records that an account had touched of the fullest blast radius that runs share.",
     ),
     "toolgate_watch_budget_used_ratio": (
         (*_PLACE, "rule"),
@@ -247,7 +248,8 @@ def _measure(  # noqa: PLR0913, PLR0917 - one place that knows the gauges
         put("toolgate_watch_records_touched", (*at, "p99"), measures.percentile(row.records, 0.99))
         put("toolgate_watch_records_touched", (*at, "max"), measures.widest(row))
         radius = measures.blast_radius(row)
-        put("toolgate_watch_records_used_ratio", at, radius.share if radius else None)
+        if radius is not None and radius.scope != RUN:
+            put("toolgate_watch_records_used_ratio", at, radius.share)
 
 
 def _judge(put: Callable[..., None], place: tuple[str, str], found: Judged) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REVIEWED_MAX = 1_000  # commands of a workflow's version of which it is remembered that they were reviewed
 RECORDS = "records"  # the unit of what a blast radius limits
+RUN = "run"  # the scope of what ends with its run
 # Of a pulse, what is summed by name.
 _TALLIES = ("codes", "tools", "would_have", "finished", "results", "tool_errors", "words", "records")
 

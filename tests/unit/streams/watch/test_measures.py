@@ -96,6 +96,14 @@ def test_the_blast_radius_and_its_limit() -> None:
     assert (measures.widest(Row()), measures.blast_radius(Row())) == (None, None)
 
 
+def test_the_limit_of_single_runs_hides_none_that_they_share() -> None:
+    """A run that touches all it may has done its work; where there is no other limit, it is shown."""
+    run = Level("blast_radius[0]", "run", "r", "records", 3, 3)
+    agent = Level("blast_radius[1]", "agent", "a", "records", 6, 60)
+    assert measures.blast_radius(Row(levels={"blast_radius[0]": run, "blast_radius[1]": agent})) == agent
+    assert measures.blast_radius(Row(levels={"blast_radius[0]": run})) == run
+
+
 def test_of_a_window_the_fullest_blast_radius_counts() -> None:
     """A run that was nearly at its limit shows until the window has passed, whatever later runs do."""
     near, later = (

@@ -94,6 +94,8 @@ def test_records_are_compared_with_the_limit_of_their_account() -> None:
     found = scraped(folded(pulse(records={"50": 1}, levels=levels)))
     assert found[at("records_used_ratio", **OF, window="1h")] == pytest.approx(5 / 6)
     assert found[at("records_touched", **OF, window="1h", stat="max")] == 50
+    alone = scraped(folded(pulse(records={"2": 1}, levels=levels[1:])))
+    assert at("records_used_ratio", **OF, window="1h") not in alone
 
 
 def test_every_name_that_is_scraped_is_declared() -> None:
