@@ -5,8 +5,8 @@ limit is kept. A window with fewer events than `count_min` is not judged: neithe
 
 | slo | part | whole | broken |
 | --- | --- | --- | --- |
-| success_rate | runs that succeeded | runs that finished | below its min |
-| intervention_rate | holds, drafts and words of people | intents | above its max |
+| success_rate | runs that succeeded, less commands found wrong | runs that finished | below its min |
+| intervention_rate | calls that waited for people: holds, drafts | intents | above its max |
 | denial_rate | denials | intents | above its max |
 | tool_error_rate | errors, unknown ends, bad parameters, duplicates | results, denials, duplicates | above its max |
 | unit_cost | what all runs cost, people's minutes too | runs that succeeded | above its max_usd |
