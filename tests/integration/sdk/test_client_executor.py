@@ -172,7 +172,7 @@ def test_an_expired_command_is_not_run(settings):
 
 def control(settings, kind: str, run_id: str, *signers: str) -> None:
     """An operator's word on the control topic, signed by these, once it is there."""
-    word = Codec(Control).encode(Control(f"{kind}-1", kind, "run", run_id, "runaway", signers, version=9))
+    word = Codec(Control).encode(Control(f"{kind}-1", kind, "run", run_id, "runaway", signers, version=2))
     headers: list[tuple[str, bytes]] = []
     for place, kid in enumerate(signers, start=1):
         suffix = "" if place == 1 else f"-{place}"
