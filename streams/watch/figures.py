@@ -86,6 +86,15 @@ class Version:
         """By start."""
         return self.minutes if grain == MINUTE else self.quarters
 
+    def kept(self) -> Iterator[tuple[str, int, Row]]:
+        """Grain, start and row of each row that a table has of it."""
+        yield EVER, 0, self.ever
+        if self.reviewed.reviewed:
+            yield REVIEWED, 0, self.reviewed
+        for grain in _STEP_MS:
+            for start, row in self.rows(grain).items():
+                yield grain, start, row
+
 
 @dataclass(slots=True)
 class Workflow:
@@ -194,12 +203,8 @@ class Figures:
         """Every row, for comparisons."""
         for whose, workflow in self.workflows.items():
             for name, version in workflow.versions.items():
-                yield Key(*whose, name, EVER, 0), version.ever
-                if version.reviewed.reviewed:
-                    yield Key(*whose, name, REVIEWED, 0), version.reviewed
-                for grain in _STEP_MS:
-                    for start, row in version.rows(grain).items():
-                        yield Key(*whose, name, grain, start), row
+                for grain, start, row in version.kept():
+                    yield Key(*whose, name, grain, start), row
 
     def _version(self, key: Key) -> Version:
         whose = key[:3]
@@ -227,19 +232,15 @@ class Figures:
         workflow = self.workflows[whose[:3]]
         if len(workflow.versions) <= VERSIONS_KEPT:
             return []
-        changes = []
+        changes: list[Change] = []
         for place, name in enumerate(workflow.newest_versions()[VERSIONS_KEPT:], VERSIONS_KEPT):
             if place < VERSIONS_MAX and workflow.versions[name].quarters:
                 continue
-            version = workflow.versions.pop(name)
             its = whose._replace(version=name)
-            changes.append(Change(its, None))
-            if version.reviewed.reviewed:
-                changes.append(Change(its._replace(grain=REVIEWED), None))
-            for grain in _STEP_MS:
-                changes += [
-                    Change(its._replace(grain=grain, start=start), None) for start in version.rows(grain)
-                ]
+            changes += [
+                Change(its._replace(grain=grain, start=start), None)
+                for grain, start, _ in workflow.versions.pop(name).kept()
+            ]
         return changes
 
 

@@ -106,9 +106,7 @@ class Row(msgspec.Struct, array_like=True):
         """
         return review.finding == Finding.UNSURE or self.reviewed.get(_reviewed(review)) == offset
 
-    def hear(
-        self, review: Review, offset: int, time_ms: int, *, counts: bool = True, drawn: bool = True
-    ) -> bool:
+    def hear(self, review: Review, offset: int, time_ms: int, *, counts: bool, drawn: bool) -> bool:
         """Add a review of completed work; False where it was added before. Minutes are added whether it counts or not.
 
         A command that is found wrong was detected then, counted from its approval.

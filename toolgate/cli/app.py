@@ -160,14 +160,16 @@ def main() -> None:
 def _be_text(words: list[str]) -> None:
     """Refuse what no record can hold: bytes of another encoding, which Python keeps as surrogates."""
     for word in words:
-        if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+        try:
+            word.encode()
+        except UnicodeEncodeError:
             from toolgate.streams.errors import SettingsError  # noqa: PLC0415 - commands load only what they need
 
             raise SettingsError(
                 "an argument is not valid UTF-8",
                 where=word.encode(errors="backslashreplace").decode(),
                 remedy="write it in UTF-8, as the terminal should",
-            )
+            ) from None
 
 
 def report(error: Exception) -> Exit:

@@ -69,10 +69,8 @@ def console(  # noqa: PLR0913 - one parameter for each option
     from toolgate.console import serving, users  # noqa: PLC0415 - the extra may be missing
 
     logs.configure(as_json=as_json)
-    idle_ms, recent_ms = (
-        duration_of("--idle", idle, "15m or 7d"),
-        duration_of("--recent", recent, "15m or 7d"),
-    )
+    idle_ms = duration_of("--idle", idle, "15m or 7d")
+    recent_ms = duration_of("--recent", recent, "15m or 7d")
     settings = connection.load(config, bootstrap_servers=bootstrap_servers, prefix=prefix)
     ring = keys.load_operators(keys_file)
     known = users.read(users_file)

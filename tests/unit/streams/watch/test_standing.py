@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from patience import until
 from pulses import BEGIN_MS, pulse
 
 from toolgate.processors.breach_terms import Breach
@@ -148,9 +148,9 @@ def test_the_thread_outlives_what_is_raised(monkeypatch: pytest.MonkeyPatch) -> 
     operating = Operating()
     with follower(operating) as made:
         operating.fails = LoadError([Problem("desk.yaml", 1, 1, "a word of a later version")])
-        _until(lambda: "a word of a later version" in made.problem)
+        until(lambda: "a word of a later version" in made.problem, "what keeps it from reading", 10)
         operating.fails = None
-        _until(lambda: made.problem == "")
+        until(lambda: made.problem == "", "it to read again", 10)
 
 
 def test_whoever_cannot_read_at_first_does_not_begin() -> None:
@@ -260,10 +260,3 @@ def test_what_was_before_an_activation_speaks_neither_against_its_mode_nor_for_t
     caused = judge(later.workflows[0, "default", "desk"], made.now, at_ms + 62 * MINUTE_MS, Prices())
     assert caused.demotion is not None
     assert caused.demotion.move.mode == "draft_only"
-
-
-def _until(holds: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
