@@ -162,16 +162,19 @@ class KafkaLog:
                 offset that the broker does not have.
         """
         consumer, stalls = self._open()
+        ahead: list[TopicPartition] = []
         if self._sought:
             self._sought = False
             places = [TopicPartition(self._settings.topic(n), p, at) for (n, p), at in self._next.items()]
             self._call("assign", lambda: assign(consumer, places))
-        ahead = self._ahead_of_control()
+        else:  # a pause right behind an assignment can overtake it within the client, which then never fetches
+            ahead = self._ahead_of_control()
         try:
             if ahead:
                 consumer.pause(ahead)
+            assignment = self._assignment
             messages = take(consumer, limit, timeout_s)
-            if ahead:
+            if ahead and assignment is self._assignment:
                 consumer.resume(ahead)
         except KafkaException as error:  # a record may have been taken and lost: begin from what is committed
             raise FatalError(f"consume: {cause(error).str()}{self._trouble.because()}") from error
@@ -237,8 +240,10 @@ class KafkaLog:
             # the offset reported is the batch's first, which may have been delivered or stepped over before
             self._next[tp] = max(self._next[tp], offset or 0)
             stalls.failed(tp, self._next[tp], error.name())
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET and self._places.doubts(tp):  # noqa: SLF001
-            pass  # the client has gone on from where a record said that it stands; it is sent back
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and offset != self._next.get(tp):  # noqa: SLF001
+            # The client has gone on from where a record said that it stands. Told of it late, it stops at the place it
+            # has been sent back to meanwhile, and would stand there for ever.
+            self._sought = True
         elif error.fatal() or not (error.retriable() or error.code() in _PASSING):
             where = f"{tp[0]}[{tp[1]}] at {offset}: " if tp[0] else ""
             raise FatalError(f"{where}{error.str()}{self._trouble.because()}")

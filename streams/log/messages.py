@@ -52,10 +52,11 @@ def assign(consumer: Consumer, places: list[TopicPartition]) -> None:
     """Fetch from these places on, and from no others.
 
     The client keeps a pause over a new assignment: a partition that was taken away while it was paused would come back
-    and give nothing.
+    and give nothing. It is lifted before, since within the client one that is lifted right behind an assignment can
+    overtake it, and the partition would never be fetched.
     """
-    consumer.assign(places)
     consumer.resume(places)
+    consumer.assign(places)
 
 
 def envelope(message: Message, topic: str) -> Envelope:

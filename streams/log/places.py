@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _STRICT = frozenset({"intents"})
 _STEPS_MAX = 50  # offsets looked at in one go: some 5 ms each, and the other partitions wait
 _ANSWER_S = 1.0
+_TRIES = 3
 _NOTHING = "no reader is given a record that stands at this offset"
 _ENDS = frozenset(
     {
@@ -151,14 +152,20 @@ class Places:
         consumer = self._consumer()
         place = self._place(tp)
         place.offset = offset
-        consumer.assign([place])
-        message = consumer.poll(_ANSWER_S)
-        if message is None:
-            return _No.ANSWER
-        error = message.error()
-        if error is None:
-            return message
-        return _No.END if error.code() in _ENDS else _No.ANSWER
+        for _ in range(_TRIES):
+            consumer.assign([place])
+            message = consumer.poll(_ANSWER_S)
+            if message is None:
+                return _No.ANSWER
+            error = message.error()
+            if error is None:
+                return message
+            if error.code() not in _ENDS:
+                return _No.ANSWER
+            if error.code() != KafkaError._AUTO_OFFSET_RESET or message.offset() == offset:  # noqa: SLF001
+                return _No.END
+            # told late of the place before, where it had gone on from a lie; it has stopped at this one as well
+        return _No.ANSWER
 
     def _place(self, tp: LogicalPartition) -> TopicPartition:
         return TopicPartition(self._reader.topic(tp[0]), tp[1])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from raw_produce import RawRecord, batch, produce
 
+from toolgate.streams.ports import FatalError
 from toolgate.streams.settings import producer_config
 
 pytestmark = pytest.mark.real
@@ -88,6 +89,26 @@ def test_a_record_that_says_it_stands_before_its_place_is_nobodys(log, put, driv
     told = [record for record in found if record.offset not in (first, last)]
     assert [(r.offset, r.value) for r in found if r not in told] == [(first, b"0"), (last, b"2")]
     assert all(record.problem for record in told)
+
+
+def test_the_client_is_told_too_late_that_it_had_gone_too_far(log, put, drive):
+    """It stops at the place it has been sent back to meanwhile, and is sent there once more."""
+    put(b"0")
+    log.seek(HERE, 0)
+    drive.collect(log, 1)
+    far = TopicPartition(log._settings.topic(HERE[0]), HERE[1], 1000)
+    log._consumer.assign([far])  # as after a lie that it has not been sent back from
+    put(b"1")
+
+    assert [(record.offset, record.value) for record in drive.collect(log, 1)] == [(1, b"1")]
+
+
+def test_a_place_that_the_broker_does_not_have_is_said(log, put, drive):
+    """Records that are gone are nothing to go on from."""
+    put(b"0")
+    log.seek(HERE, 1000)
+    with pytest.raises(FatalError, match=r"intents\[0\] at 1000"):
+        drive.collect(log, 1)
 
 
 def test_the_last_record_of_a_partition(log, put, drive):
