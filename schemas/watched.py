@@ -47,6 +47,8 @@ class Pulse:
     detection_ms_max: int = 0
     records: dict[str, int] = {}  # distinct records in the fullest blast radius -> calls  # noqa: RUF012
     levels: tuple[Level, ...] = ()  # the fullest account of each limit
+    active: tuple[str, ...] = ()  # runs of which a call was approved
+    ended: tuple[str, ...] = ()  # runs that reported their outcome
 
 
 @frozen

@@ -1,6 +1,7 @@
 """Pulses: from what a batch did for a workflow to the record that says so. Pure.
 
-Its size is bounded: an input adds at most one tool, and there are few words, rules and rounded numbers.
+Its size is bounded: an input adds at most one tool or the end of one run, and there are few words, rules and rounded
+numbers. Of runs in which something was approved only some are named, where a batch has very many.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _EXACT_MAX = 100  # records that are counted one by one
+ACTIVE_MAX = 1_000  # runs; of more, others are named when they are active again
 
 
 def pulse_of(owner: Owner, rollup: Rollup) -> Pulse:
@@ -54,6 +56,8 @@ def pulse_of(owner: Owner, rollup: Rollup) -> Pulse:
         detection_ms_max=rollup.detection_ms_max,
         records=_histogram(rollup.records),
         levels=_fullest(rollup.levels.values()),
+        active=tuple(sorted(rollup.active)[:ACTIVE_MAX]),
+        ended=tuple(sorted(rollup.ended)),
     )
 
 

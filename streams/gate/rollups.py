@@ -69,6 +69,8 @@ class Rollup:
     detection_ms_max: int = 0
     records: Counter[int] = field(default_factory=Counter)
     levels: dict[tuple[str, str], tuple[Label, Balance]] = field(default_factory=dict)
+    active: set[str] = field(default_factory=set)  # runs
+    ended: set[str] = field(default_factory=set)  # likewise
 
 
 class Rollups(defaultdict[Owner, Rollup]):
@@ -119,11 +121,14 @@ def _roll_case(rollup: Rollup, case: Case, decision: Decision, told: Told, balan
     if intent.kind == _FINISH:
         if decision.first and verdict in _DONE:
             rollup.finished[intent.run_outcome or ""] += 1
+            rollup.ended.add(intent.run_id)
     elif verdict == _APPROVE:
         rollup.cost_micros += case.cost_micros
         if intent.kind == _USAGE:
             rollup.settled_micros += case.cost_micros
-        elif reach is not None:
+            return
+        rollup.active.add(intent.run_id)
+        if reach is not None:
             rollup.records[reach] += 1
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolgate.streams.settings import Settings
 
 COMMIT_S = 1.0  # what a crash makes the next worker read again
-FIGURES, RUNS = "figures", "runs"  # the tables
+FIGURES, RUNS, OPEN = "figures", "runs", "open"  # the tables
 # A row is written again and again: what is over is to be gone long before a segment of a gigabyte is full, for whoever
 # reads them all at a start.
 _CHANGELOG = {
@@ -113,6 +113,6 @@ def create_changelogs(admin: AdminClient, settings: Settings) -> None:
             replication_factor=settings.replication_factor,
             config=config,
         )
-        for name in (FIGURES, RUNS)
+        for name in (FIGURES, RUNS, OPEN)
     ]
     topic_admin.create(admin, settings, new)

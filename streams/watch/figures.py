@@ -28,6 +28,7 @@ EVER, MINUTE, QUARTER = "e", "m", "q"
 REVIEWED = "r"  # what was reviewed: apart, for the row of all time is written with each pulse
 _STEP_MS = {MINUTE: MINUTE_MS, QUARTER: QUARTER_MS}
 _KEPT = {MINUTE: MINUTES_KEPT, QUARTER: QUARTERS_KEPT}
+_NONE: Mapping[tuple[str, str, str], int] = {}
 
 
 class Key(NamedTuple):
@@ -156,10 +157,24 @@ class Figures:
     def __init__(self) -> None:
         self.workflows: dict[tuple[int, str, str], Workflow] = {}
 
-    def take(self, partition: int, offset: int, pulse: Pulse) -> list[Change]:
-        """Add the pulse at a place; what a table has to write of it. Nothing where it was added before."""
-        whose = Key(partition, pulse.tenant, pulse.workflow_id, pulse.policy_digest, EVER, 0)
-        return self._change(whose, pulse.clk, lambda row: row.take(pulse, offset))
+    def take(
+        self, partition: int, offset: int, pulse: Pulse, silent: Mapping[tuple[str, str, str], int] = _NONE
+    ) -> list[Change]:
+        """Add the pulse at a place; what a table has to write of it. Nothing where it was added before.
+
+        `silent`: by tenant, workflow and version, the runs that it shows to have ended without a word.
+        """
+        its = (pulse.tenant, pulse.workflow_id, pulse.policy_digest)
+        unreported = silent.get(its, 0)
+        changes = self._change(
+            Key(partition, *its, EVER, 0), pulse.clk, lambda row: row.take(pulse, offset, unreported)
+        )
+        for whose in sorted(silent.keys() - {its}):
+            changes += self._ended(Key(partition, *whose, EVER, 0), offset, pulse.clk, silent[whose])
+        return changes
+
+    def _ended(self, whose: Key, offset: int, time_ms: int, runs: int) -> list[Change]:
+        return self._change(whose, time_ms, lambda row: row.end(runs, offset))
 
     def hear(
         self, partition: int, offset: int, review: Review, time_ms: int, *, drawn: bool = True

@@ -20,6 +20,7 @@ from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Denial, Pulse, Result, Review
 from toolgate.streams.watch import application
 from toolgate.streams.watch.figures import MINUTE_MS, Figures, loaded, written
+from toolgate.streams.watch.open_runs import OpenRuns
 from toolgate.streams.watch.runs import Runs
 from toolgate.streams.watch.transport import FAULT
 
@@ -54,6 +55,7 @@ class Folding:
     def __init__(self, app: faust.App, settings: Settings, registry: Registry, watching: Watching) -> None:
         self.figures = Figures()
         self.runs = Runs()
+        self.open = OpenRuns()
         self.rebuilds = 0
         self.unreadable = 0
         self.judged = 0  # minutes of workflows
@@ -66,6 +68,9 @@ class Folding:
         )
         self._remembered = application.table(
             app, application.RUNS, "What runs and agents did again and again"
+        )
+        self._still_open = application.table(
+            app, application.OPEN, "Runs whose agents have not said what came of them"
         )
         self.folded: dict[tuple[str, int], int] = {}  # by topic and partition: the last record's offset
         self._minutes: dict[int, int] = {}  # by partition: up to when its minutes have been judged
@@ -125,7 +130,11 @@ class Folding:
         self.waits = True
         await self._minutes_over(message.partition, pulse.clk)
         self.waits = False
-        _write(self._rows, written(self.figures.take(message.partition, message.offset, pulse)))
+        changes, silent = self.open.take(message.partition, pulse)
+        _write(self._rows, written(self.figures.take(message.partition, message.offset, pulse, silent)))
+        if silent:  # counted for good before they are forgotten
+            await self._rows.kept()
+        _write(self._still_open, changes)
 
     async def _review(self, message: Any, review: Review) -> None:
         envelope = Envelope(
@@ -181,6 +190,7 @@ class Folding:
         owned = self.owned()
         self.figures = loaded(dict(self._rows.items()), owned)
         self.runs = Runs.loaded(dict(self._remembered.items()), owned)
+        self.open = OpenRuns.loaded(dict(self._still_open.items()), owned)
         # The minutes before may have been judged by nobody: what is told twice has one id.
         self._minutes = {
             partition: newest - newest % MINUTE_MS - AGAIN_MS

@@ -42,7 +42,7 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "toolgate_watch_intents": ((*_OF, "verdict"), "Calls that agents asked for, by verdict."),
     "toolgate_watch_runs": (
         (*_OF, "outcome"),
-        "Runs that have ended, by what their agent says came of them.",
+        "Runs that have ended, by what their agent says came of them, or unreported.",
     ),
     "toolgate_watch_results": ((*_OF, "status"), "Commands that have ended, by how."),
     "toolgate_watch_interventions": (_OF, "Calls that waited for people."),
@@ -101,6 +101,10 @@ GAUGES: dict[str, tuple[tuple[str, ...], str]] = {
     "toolgate_watch_lag_records": (("topic",), "Offsets between what was folded and the last stable one."),
     "toolgate_watch_rebuild_seconds": ((), "How long the tables took to be rebuilt at the last start."),
     "toolgate_watch_acts": ((), "1 where it has a key to order tighter modes with."),
+    "toolgate_watch_open_runs": (
+        (),
+        "Runs in which something was approved, of which nobody has said yet what came.",
+    ),
     "toolgate_watch_control_current": (
         (),
         "0 while it cannot read control and policies, and judges by what it knew.",
@@ -126,6 +130,7 @@ class Process:
     demotions: dict[tuple[str, str], int] = field(default_factory=dict)
     orders_failed: int = 0
     unreadable: int = 0
+    open_runs: int = 0
 
 
 class Metrics(Collector):
@@ -232,7 +237,7 @@ def _measure(  # noqa: PLR0913, PLR0917 - one place that knows the gauges
 ) -> None:
     for window, length_ms in WINDOWS.items():
         row = workflow.window(end_ms, length_ms, version)
-        if not row.pulses:
+        if not row.pulses and not row.finished:
             continue
         at = (*of, window)
         put("toolgate_watch_success_ratio", at, measures.success(row).ratio)
@@ -271,6 +276,7 @@ def _process(put: Callable[..., None], figures: Figures, process: Process) -> No
     put("toolgate_watch_rebuild_seconds", (), process.rebuild_s)
     put("toolgate_watch_orders_failed", (), process.orders_failed)
     put("toolgate_watch_unreadable", (), process.unreadable)
+    put("toolgate_watch_open_runs", (), process.open_runs)
     for topic, behind in process.lag.items():
         put("toolgate_watch_lag_records", (topic,), behind)
     for labels, count in process.alerts.items():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 REVIEWED_MAX = 1_000  # commands of a workflow's version of which it is remembered that they were reviewed
 RECORDS = "records"  # the unit of what a blast radius limits
 RUN = "run"  # the scope of what ends with its run
+UNREPORTED = "unreported"  # among outcomes of runs: it ended, and its agent never said what came of it
 # Of a pulse, what is summed by name.
 _TALLIES = ("codes", "tools", "would_have", "finished", "results", "tool_errors", "words", "records")
 
@@ -74,16 +75,32 @@ class Row(msgspec.Struct, array_like=True):
     undrawn: dict[str, int] = {}  # of the findings, those in commands that no sample had drawn
     reviewed: dict[str, int] = {}  # command -> offset of the review that counts; in the row of reviews alone
 
-    def take(self, pulse: Pulse, offset: int) -> bool:
-        """Add the pulse at an offset of its partition; False where it, or a later one, was added before."""
+    def take(self, pulse: Pulse, offset: int, unreported: int = 0) -> bool:
+        """Add the pulse at an offset of its partition; False where it, or a later one, was added before.
+
+        `unreported`: the runs of the pulse's own workflow and version that it shows to have ended without a word.
+        """
         if offset <= self.mark:
             return False
+        if unreported:
+            self.end(unreported, offset)
         self.mark = offset
         self.pulses += 1
         self.clk = max(self.clk, pulse.clk)
         self._add(pulse)
         for level in pulse.levels:
             self._fullest(Level(level.rule, level.scope, level.account, level.unit, level.used, level.max))
+        return True
+
+    def end(self, runs: int, offset: int) -> bool:
+        """Add runs that have ended without a word, as the pulse at an offset shows; False where they were added before.
+
+        The pulse may be about another version, or another workflow, so it is no pulse of this row's.
+        """
+        if offset <= self.mark:
+            return False
+        self.mark = offset
+        self.finished[UNREPORTED] = self.finished.get(UNREPORTED, 0) + runs
         return True
 
     def remember(self, review: Review, offset: int) -> bool:

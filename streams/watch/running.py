@@ -140,6 +140,7 @@ class Watch:
                     _log.error("a partition stands still", topic=topic, partition=partition, behind=count)
                     os._exit(FAULT)
         self._process.lag, self._process.unreadable = lag, self._folding.unreadable
+        self._process.open_runs = len(self._folding.open)
         self._process.control_current = not self._follower.problem
         self._pages.state |= {"lag": lag, "control": self._follower.problem or "current"}
         self._watching.look()

@@ -5,7 +5,7 @@ limit is kept. A window with fewer events than `count_min` is not judged: neithe
 
 | slo | part | whole | broken |
 | --- | --- | --- | --- |
-| success_rate | runs that succeeded, less commands found wrong | runs that finished | below its min |
+| success_rate | runs that succeeded, less commands found wrong | runs that ended | below its min |
 | intervention_rate | calls that waited for people: holds, drafts | intents | above its max |
 | denial_rate | denials | intents | above its max |
 | tool_error_rate | errors, unknown ends, bad parameters, duplicates | results, denials, duplicates | above its max |

@@ -39,6 +39,11 @@ class Table(faust.Table[bytes, bytes]):
         sent.add_done_callback(self._has)
         return sent
 
+    async def kept(self) -> None:
+        """Wait until the changelog has each row that was sent before. Nothing ends the wait but its answers."""
+        if self.pending:
+            await asyncio.wait(set(self.pending))
+
     def _has(self, sent: asyncio.Future[Any]) -> None:
         if not sent.cancelled() and (error := sent.exception()):
             _log.error("the changelog did not take a row", table=self.name, why=str(error))
@@ -76,13 +81,10 @@ class Consumer(driver.Consumer):
     ) -> bool:
         """Commit once the changelogs have each row that was sent before: one by one, since brokers answer in any order.
 
-        Nothing ends the wait but an answer; a row that is not taken ends the process.
+        A row that is not taken ends the process.
         """
-        rows = [
-            row for table in self.app.tables.values() if isinstance(table, Table) for row in table.pending
-        ]
-        if rows:
-            await asyncio.wait(rows)
+        tables = [table for table in self.app.tables.values() if isinstance(table, Table)]
+        await asyncio.gather(*[table.kept() for table in tables])
         return bool(await super()._commit_offsets(offsets, start_new_transaction))
 
     async def perform_seek(self) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import checker
 import redis
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from gate_load import WORKFLOW, Load
 from patience import LIMIT_S, until
 
@@ -264,7 +264,10 @@ class Site:
         return self.load
 
     def rest(self, limit_s: float = LIMIT_S) -> None:
-        """Wait until every input is committed, but for ticks: behind those lie markers, which nobody commits."""
+        """Wait until every input is committed, and what came of it can be read: its marker is written a moment later.
+
+        But for ticks: behind those lie markers, which nobody commits.
+        """
         places = [
             (name, p)
             for name in INPUTS
@@ -279,7 +282,7 @@ class Site:
 
         def rested() -> bool:
             try:
-                return not behind()
+                return not behind() and not self._unmarked()
             except RetryError:  # the broker has just come back
                 return False
 
@@ -309,6 +312,21 @@ class Site:
         """All committed records of a topic."""
         codec = Codec(record)
         return [codec.decode(envelope.value) for envelope in self.envelopes(topic)]
+
+    def _unmarked(self) -> bool:
+        """Whether the audit has records whose transaction has no end yet."""
+        name, log = self.settings.topic("audit"), self._log
+        reader = Consumer(
+            {"bootstrap.servers": self.settings.bootstrap_servers, "group.id": "nobody", "log_level": 0}
+        )
+        try:
+            return any(
+                log.bounds(("audit", p))[1]
+                < reader.get_watermark_offsets(TopicPartition(name, p), LIMIT_S)[1]
+                for p in range(self.settings.partitions)
+            )
+        finally:
+            reader.close()
 
     def audit(self) -> list[AuditEvent]:
         """All audit events."""

@@ -20,9 +20,10 @@ from toolgate.streams import topic_admin
 from toolgate.streams.local.ports import free_port
 from toolgate.streams.log.kafka import KafkaLog
 from toolgate.streams.settings import producer_config
-from toolgate.streams.watch.figures import MINUTE_MS, Figures, packed_key
+from toolgate.streams.watch.figures import EVER, MINUTE_MS, Figures, packed_key
+from toolgate.streams.watch.open_runs import OpenRuns
 from toolgate.streams.watch.pages import sums
-from toolgate.streams.watch.rows import packed, unpacked
+from toolgate.streams.watch.rows import UNREPORTED, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,17 +46,27 @@ class Gate:
         self._codec = Codec(Pulse)
         self._clk = BEGIN_MS
 
-    def batches(self, count: int, *, commits: bool = True, step_ms: int = 1_000) -> None:
+    def batches(
+        self,
+        count: int,
+        *,
+        commits: bool = True,
+        step_ms: int = 1_000,
+        workflows: tuple[str, ...] = WORKFLOWS,
+    ) -> None:
         """So many batches, each with a rollup of every workflow."""
         for n in range(count):
             self._clk += step_ms
             self._producer.begin_transaction()
-            for place, workflow in enumerate(WORKFLOWS):
+            for place, workflow in enumerate(workflows):
                 tools, version = (
                     {"look": n % 5 + 1, "pay": place + 1},
                     f"v{self._clk // (90 * MINUTE_MS) % 3}",
                 )
-                rollup = pulse(self._clk, workflow, version, intents=n % 7 + 1, denied=n % 2, tools=tools)
+                runs = {"active": (f"{workflow}-{self._clk // MINUTE_MS}",), "ended": (f"{workflow}-{n}",)}
+                rollup = pulse(
+                    self._clk, workflow, version, intents=n % 7 + 1, denied=n % 2, tools=tools, **runs
+                )
                 self._producer.produce(self._topic, self._codec.encode(rollup), workflow.encode())
             if commits:
                 self._producer.commit_transaction()
@@ -93,15 +104,17 @@ def watch(settings: Settings, tmp_path: Path) -> Iterator[Callable[..., WatchPro
             one.kill()
 
 
-def never_stopped(settings: Settings) -> Figures:
+def never_stopped(settings: Settings) -> tuple[Figures, OpenRuns]:
     """What a fold has that read each committed record once, from the beginning to the end."""
-    log, figures, codec = KafkaLog(settings, lambda _: None), Figures(), Codec(Pulse)
+    log, figures, runs, codec = KafkaLog(settings, lambda _: None), Figures(), OpenRuns(), Codec(Pulse)
     try:
         for envelope in log.read("pulse"):
-            figures.take(envelope.partition, envelope.offset, codec.decode(envelope.value))
+            rollup = codec.decode(envelope.value)
+            _, silent = runs.take(envelope.partition, rollup)
+            figures.take(envelope.partition, envelope.offset, rollup, silent)
     finally:
         log.close()
-    return figures
+    return figures, runs
 
 
 def sums_of(figures: Figures) -> Sums:
@@ -113,9 +126,9 @@ def sums_of(figures: Figures) -> Sums:
     }
 
 
-def table_of(settings: Settings) -> dict[bytes, bytes]:
-    """The rows of figures, of minutes, quarters and all time, as the next watch would load them."""
-    name, partitions = f"{settings.prefix}-watch-figures-changelog", range(settings.partitions)
+def table_of(settings: Settings, table: str) -> dict[bytes, bytes]:
+    """The rows of a table, of figures those of minutes, quarters and all time, as the next watch would load them."""
+    name, partitions = f"{settings.prefix}-watch-{table}-changelog", range(settings.partitions)
     reader = Consumer({"bootstrap.servers": settings.bootstrap_servers, "group.id": "nobody", "log_level": 0})
     rows: dict[bytes, bytes] = {}
     try:
@@ -138,7 +151,7 @@ def changelogs(settings: Settings) -> dict[str, tuple[str, str]]:
     """How the topics that tables are rebuilt from are cleaned, and when."""
     tables = {
         table: ConfigResource(ResourceType.TOPIC, f"{settings.prefix}-watch-{table}-changelog")
-        for table in ("figures", "runs")
+        for table in ("figures", "runs", "open")
     }
     admin = topic_admin.connect(settings)
     told = admin.describe_configs(list(tables.values()))
@@ -159,7 +172,7 @@ def differences(whole: Sums, told: list[Sums]) -> str:
 
 def agree(settings: Settings, *watches: WatchProcess) -> None:
     """Wait until the watches together have what a watch that never stopped would have, and no more."""
-    whole = sums_of(never_stopped(settings))
+    whole = sums_of(never_stopped(settings)[0])
 
     def told() -> list[Sums]:
         return [one.sums() for one in watches]
@@ -209,10 +222,17 @@ def test_neither_aborts_nor_crashes_nor_rebalances_change_a_figure(
     assert first.stop() == 0
     assert all(map(json.loads, first.printed().splitlines()))
     gate.batches(100, step_ms=3 * MINUTE_MS)  # five hours of the gate's time
+    gate.batches(
+        30, step_ms=60 * MINUTE_MS, workflows=WORKFLOWS[:1]
+    )  # a day, in which runs end without a word
     first = watch().ready()
     agree(settings, first)
     assert first.metrics()["toolgate_watch_unreadable_total"] == 0
     assert first.stop() == 0
-    should = {packed_key(key): unpacked(packed(row)) for key, row in never_stopped(settings).all_rows()}
-    assert {key: unpacked(row) for key, row in table_of(settings).items()} == should
-    assert changelogs(settings) == {"figures": ("compact", "3600000"), "runs": ("compact", "3600000")}
+    figures, runs = never_stopped(settings)
+    should = {packed_key(key): unpacked(packed(row)) for key, row in figures.all_rows()}
+    assert {key: unpacked(row) for key, row in table_of(settings, "figures").items()} == should
+    assert OpenRuns.loaded(table_of(settings, "open"), range(settings.partitions)).rows() == runs.rows()
+    assert runs.rows()
+    assert any(row.finished.get(UNREPORTED) for key, row in figures.all_rows() if key.grain == EVER)
+    assert set(changelogs(settings).values()) == {("compact", "3600000")}

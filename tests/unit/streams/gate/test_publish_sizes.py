@@ -24,7 +24,7 @@ from toolgate.schemas.records import Balance, Control, Intent, Pulse, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
-from toolgate.streams.gate.pulses import pulse_of
+from toolgate.streams.gate.pulses import ACTIVE_MAX, pulse_of
 from toolgate.streams.gate.rollups import Rollup, Rollups
 from toolgate.streams.ledger.accounts import Accounts
 from toolgate.streams.ledger.taking import take
@@ -220,6 +220,7 @@ def test_a_pulse_that_names_every_tool_of_a_batch_is_written(largest):
     # An input is about one tool: what is called and what has failed are not the same ones.
     rollup.tools.update({f"{n:0128}": most for n in range(most // 2)})
     rollup.tool_errors.update({f"{n:0128}": most for n in range(most // 2, most)})
+    rollup.active.update(f"{n:0128}" for n in range(most))
     rollup.records.update(range(AMOUNT_MAX, AMOUNT_MAX // 10**6, -AMOUNT_MAX // most))
     rollup.records.update(range(most))
     rollup.cost_micros = rollup.settled_micros = rollup.detection_ms = AMOUNT_MAX
@@ -229,6 +230,7 @@ def test_a_pulse_that_names_every_tool_of_a_batch_is_written(largest):
     }
     pulse = pulse_of((LONG, LONG, LONG), rollup)
     assert (len(pulse.tools) + len(pulse.tool_errors), len(pulse.levels) > 20) == (most, True)
+    assert len(pulse.active) == ACTIVE_MAX < most
     assert len(pulse.records) <= 100 + 90 * 14
     assert len(Codec(Pulse).encode(pulse)) <= OUTPUT_BYTES_MAX
 

@@ -112,6 +112,7 @@ def test_a_run_finishes_once(outcome):
         pay(desk, place, **end)
     pulse = only(desk)
     assert pulse.finished == {outcome: 1}
+    assert (pulse.active, pulse.ended) == ((), ("r",))
     assert (pulse.intents, pulse.duplicates, pulse.denied) == (3, 1, 1)
 
 
@@ -119,7 +120,30 @@ def test_a_run_in_shadow_finishes_as_well():
     """Its outcome is what the policy would be judged by."""
     desk = Desk(f"{PLAIN}  mode: shadow\n")
     pay(desk, 0, kind="finish", tool="", params="{}", run_outcome="failed")
-    assert only(desk).finished == {"failed": 1}
+    pulse = only(desk)
+    assert (pulse.finished, pulse.ended) == ({"failed": 1}, ("r",))
+
+
+def test_runs_are_active_in_which_a_call_was_approved():
+    """As the ledger has it, which ends them a day later: what is denied, tried or reported keeps none alive."""
+    desk = Desk(PLAIN)
+    for run in ("b", "a", "b"):
+        desk.decide(desk.wanted_of(run, 1, intent_id=f"i{run}"))
+    desk.decide(desk.wanted_of("tried", 1, intent_id="i1", dry_run=True))
+    desk.decide(desk.wanted_of("denied", 1, intent_id="i2", tool="none such"))
+    spend = {"kind": "usage", "tool": "", "params": "{}", "declared_cost_micros": 5}
+    desk.decide(desk.wanted_of("spends", 1, intent_id="i3", **spend))
+    assert only(desk).active == ("a", "b")
+
+
+def test_a_run_is_active_when_people_approve_its_call():
+    """And not before."""
+    desk = Desk(POLICY)
+    hold = desk.ask()["holds"]
+    assert only(desk).active == ()
+    desk.vote(hold, "ann")
+    desk.vote(hold, "bob")
+    assert only(desk).active == ("r",)
 
 
 def test_model_spend_is_settled_at_once():

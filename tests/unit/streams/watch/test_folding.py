@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from pulses import BEGIN_MS, pulse
 
+from toolgate.processors.claims import RUN_IDLE_MS
 from toolgate.schemas import registry
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import ResultStatus
@@ -16,6 +17,8 @@ from toolgate.schemas.records import Pulse, Result, Review
 from toolgate.streams.settings import Settings
 from toolgate.streams.watch.figures import MINUTE_MS
 from toolgate.streams.watch.folding import Folding
+from toolgate.streams.watch.open_runs import HOUR_MS
+from toolgate.streams.watch.rows import UNREPORTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -32,6 +35,7 @@ class App:
         self.tables: dict[str, dict[bytes, bytes]] = {}
         self.left: dict[tuple[str, int], int] = {(PULSE, 0): 0}
         self.rebuild: Any = None
+        self.silent = False  # the broker
         self.on_rebalance_complete = SimpleNamespace(
             connect=lambda handler: setattr(self, "rebuild", handler)
         )
@@ -43,7 +47,7 @@ class App:
 
     def Table(self, name: str, **_: object) -> dict[bytes, bytes]:  # noqa: N802 - Faust's
         """Kept here."""
-        return self.tables.setdefault(name, {})
+        return self.tables.setdefault(name, Kept(self))
 
     def agent(self, topic: str, **_: object) -> Callable[[Any], None]:
         """Kept by its topic."""
@@ -77,6 +81,19 @@ class App:
             )
 
         asyncio.run(self.agents[topic](SimpleNamespace(events=events)))
+
+
+class Kept(dict[bytes, bytes]):
+    """A table: its broker may not answer."""
+
+    def __init__(self, app: App) -> None:
+        super().__init__()
+        self._app = app
+
+    async def kept(self) -> None:
+        """Until the broker has it all."""
+        if self._app.silent:
+            raise asyncio.CancelledError
 
 
 class Place(NamedTuple):
@@ -168,6 +185,26 @@ def test_of_reviews_the_first_that_is_believed_counts() -> None:
         app.feed(SETTINGS.topic("reviews"), offset, Codec(Review, registry.bundled()).encode(review))
     row = made.figures.workflows[0, "default", "desk"].versions["v1"].ever
     assert (row.findings, row.undrawn) == ({"wrong": 2}, {"wrong": 1})
+
+
+def test_a_run_is_forgotten_when_its_end_is_counted_for_good() -> None:
+    """Who dies before the broker has the count has the run in its table still, and counts it then."""
+    app, watching = App(), Watching()
+    codec = Codec(Pulse, registry.bundled())
+    late = codec.encode(pulse(BEGIN_MS + RUN_IDLE_MS + HOUR_MS))
+    folding(app, watching)
+    app.feed(PULSE, 0, codec.encode(pulse(active=("r1", "r2"))))
+    app.silent = True
+    with pytest.raises(asyncio.CancelledError):
+        app.feed(PULSE, 1, late)
+    assert len(app.tables["open"]) == 2
+    app.silent = False
+    app.tables["figures"].clear()  # nothing of it had been kept
+    made = folding(app, watching)
+    app.feed(PULSE, 1, late)
+    assert made.figures.workflows[0, "default", "desk"].versions["v1"].ever.finished == {UNREPORTED: 2}
+    assert not app.tables["open"]
+    assert not folding(app, watching).open.rows()
 
 
 def test_who_dies_while_it_judges_judges_again() -> None:

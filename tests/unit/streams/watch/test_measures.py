@@ -18,6 +18,7 @@ PRICES = Prices(minute_micros=1_000, word_minutes=3, remedy_minutes=30)
     [
         (measures.success, Row(), 0, 0),
         (measures.success, Row(finished={"succeeded": 3, "failed": 1, "abandoned": 1}), 3, 5),
+        (measures.success, Row(finished={"succeeded": 3, "unreported": 2}), 3, 5),
         (measures.success, Row(finished={"succeeded": 3}, findings={"wrong": 1, "right": 7}), 2, 3),
         (measures.success, Row(finished={"succeeded": 1}, findings={"wrong": 4}), 0, 1),
         (measures.intervention, Row(intents=10, held=2, drafted=1), 3, 10),

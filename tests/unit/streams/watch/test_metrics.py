@@ -145,5 +145,6 @@ def test_old_versions_are_counted_together() -> None:
 
 def test_it_says_whether_it_knows_what_holds() -> None:
     """Whoever judges by what was in force once is told from one that is current."""
+    assert scraped(Figures(), process=Process(open_runs=3))[at("open_runs")] == 3
     assert scraped(Figures())[at("control_current")] == 1
     assert scraped(Figures(), process=Process(control_current=False))[at("control_current")] == 0
