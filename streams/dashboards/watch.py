@@ -268,6 +268,13 @@ _ITSELF = Row(
             kind="stat",
             width=5,
         ),
+        Panel(
+            "Open runs",
+            "Something was approved in them in the last day, and nobody has said what came of it.",
+            (Query("sum(toolgate_watch_open_runs)"),),
+            kind="stat",
+            width=5,
+        ),
     ),
 )
 
