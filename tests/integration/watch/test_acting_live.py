@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from gate_load import WORKFLOW
 from gate_site import Site
+from ops_files import alerts as rules
 from patience import until
+from prometheus_server import prometheus
 from watch_process import WatchProcess
 
 from toolgate.schemas.enums import ResultStatus
@@ -20,7 +23,7 @@ from toolgate.sdk.wire import Wire
 from toolgate.streams.gate import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from toolgate.streams.settings import Settings
@@ -77,11 +80,38 @@ def ends(site: Site) -> None:
         reports.publish(ended(start, ResultStatus.OK), partition)
 
 
-def test_a_workflow_that_is_denied_too_often_drafts(site: Site) -> None:
-    """It is told with its figures, ordered by the watch's key, holds at the gate; people see it and what was drawn."""
-    watch = WatchProcess(site.environment(), site.folder / "watch.log", "--as", "watch-1")
-    site.others.append(watch.process)
-    watch.ready()
+@pytest.fixture
+def watch(site: Site) -> WatchProcess:
+    """One that acts."""
+    made = WatchProcess(site.environment(), site.folder / "watch.log", "--as", "watch-1")
+    site.others.append(made.process)
+    return made.ready()
+
+
+@pytest.fixture
+def firing(site: Site, watch: WatchProcess, tmp_path: Path) -> Iterator[Callable[[], set[str]]]:
+    """The alerts of ops/ that fire, as a Prometheus says that looks at gate and watch; all there are, where none is."""
+    if not shutil.which("prometheus"):
+        yield lambda: {rule["alert"] for rule in rules()}
+        return
+    folder = tmp_path / "prometheus"
+    folder.mkdir()
+    gate = site.workers[0].announced()["health"]
+    jobs = {"toolgate": gate, "toolgate-watch": watch.url}
+    with prometheus(folder, {job: [url.removeprefix("http://")] for job, url in jobs.items()}) as server:
+        for job in jobs:
+            until(lambda job=job: server.query(f'up{{job="{job}"}} == 1'), f"a first look at {job}")
+        until(lambda: not server.firing(), lambda: f"calm at first; there is {server.firing()}")
+        yield server.firing
+
+
+def test_a_workflow_that_is_denied_too_often_drafts(
+    site: Site, watch: WatchProcess, firing: Callable[[], set[str]]
+) -> None:
+    """It is told with its figures, ordered by the watch's key, holds at the gate; people see it and what was drawn.
+
+    Whoever is on call is told as well.
+    """
     with Client(site.settings, site.agents, "ann") as client:
         for number in range(3):
             client.submit(client.intent("r1", "pay", {"id": f"a{number}"}))
@@ -120,6 +150,9 @@ def test_a_workflow_that_is_denied_too_often_drafts(site: Site) -> None:
     assert one["breached"] == {"denial_rate": True}
     place = f'tenant="default",workflow="{WORKFLOW}"'
     until(lambda: watch.metrics()[f"toolgate_watch_rung{{{place}}}"] == 1, "metrics to say so")
+
+    due = {"ToolgateBreach", "ToolgateDemoted", "ToolgateLoops"}
+    until(lambda: due <= firing(), lambda: f"{due}; there is {firing()}")
 
     drawn = said(site, "review")["samples"]
     assert {row["command_id"] for row in drawn} == {
