@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from toolgate.cli import connection, logs, near_miss_lines, near_miss_making, near_miss_reporting
+from toolgate.cli import (
+    connection,
+    logs,
+    near_miss_lines,
+    near_miss_making,
+    near_miss_proposals,
+    near_miss_reporting,
+)
 from toolgate.cli.hints import say_next
 from toolgate.cli.near_miss_desk import EXAMPLES, Policies, Since, opened
 from toolgate.cli.options import AsJson, Bootstrap, Config, Prefix  # noqa: TC001
@@ -100,4 +107,5 @@ app.command("test", epilog="Example: toolgate near-miss test 3f9a01c2d4e5 --out 
     near_miss_making.make_test
 )
 app.command(epilog="Example: toolgate near-miss propose 3f9a01c2d4e5 --to proposed")(near_miss_making.propose)
+app.command(epilog="Example: toolgate near-miss proposals proposed")(near_miss_proposals.proposals)
 app.command(epilog="Example: toolgate near-miss report --out reports/week-12")(near_miss_reporting.report)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from typing import TYPE_CHECKING
 
 import pytest
 from ops_files import OPS, PROMETHEUS, read_yaml
+from typer.testing import CliRunner
 
+from toolgate.cli import app
 from toolgate.cli.exits import Exit
 from toolgate.cli.gate import FINAL
 from toolgate.streams.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UNIT = (OPS / "systemd" / "toolgate-gate@.service").read_text()
 
@@ -38,6 +46,26 @@ def test_prometheus_asks_the_port_that_systemd_gives(name: str):
     found = re.search(rf"^ExecStart=.*/toolgate {name} .*--metrics-port (\d+)", unit, re.MULTILINE)
     assert found
     assert _asked(f"toolgate-{name}") == [f"127.0.0.1:{found[1]}"]
+
+
+def test_the_weekly_report_is_a_command_that_there_is(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    """Run as systemd would, which halves `%%` and `$$`, with a program that says what it was asked for."""
+    unit = (OPS / "systemd" / "toolgate-near-miss.service").read_text()
+    timer = (OPS / "systemd" / "toolgate-near-miss.timer").read_text()
+    assert "OnCalendar=Mon " in timer
+    found = re.search(r"^ExecStart=/bin/sh -c '(.*)'$", unit, re.MULTILINE)
+    assert found
+    script = (
+        found[1].replace("%%", "%").replace("$$", "$").replace("/opt/toolgate/bin/toolgate", "printf '%s\n'")
+    )
+    subprocess.run(
+        ["/bin/sh", "-c", script], env={**os.environ, "STATE_DIRECTORY": str(tmp_path)}, check=True
+    )
+    words = capfd.readouterr().out.splitlines()
+    assert words[:2] == ["near-miss", "report"]
+    known = CliRunner().invoke(app.app, ["near-miss", "report", "--help"]).stdout
+    assert all(word in known for word in words if word.startswith("--"))
+    assert re.fullmatch(rf"{tmp_path}/\d{{4}}-W\d\d", words[words.index("--out") + 1])
 
 
 def _asked(job: str) -> list[str]:
