@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 # What agents write. Executors and operators hold keys that can do worse, and write in transactions: of their topics
 # only what cannot be true is looked into.
-_STRICT = frozenset({"intents"})
+STRICT = frozenset({"intents"})
 _STEPS_MAX = 50  # offsets looked at in one go: some 5 ms each, and the other partitions wait
 _ANSWER_S = 1.0
 _TRIES = 3
@@ -112,7 +112,7 @@ class Places:
             self._watched.add(tp)
             return self._step(tp, expected, end)
         behind = _offset(messages[-1]) + 1
-        if tp[0] in _STRICT and behind < end:
+        if tp[0] in STRICT and behind < end:
             self._watched.add(tp)
         else:
             self._watched.discard(tp)
@@ -122,7 +122,7 @@ class Places:
         offsets = [expected - 1, *map(_offset, messages)]
         if offsets[-1] >= end or any(here >= there for here, there in pairwise(offsets)):
             return False
-        return tp[0] not in _STRICT or _same(self._first(tp, offsets[-1]), messages[-1])
+        return tp[0] not in STRICT or _same(self._first(tp, offsets[-1]), messages[-1])
 
     def _step(self, tp: LogicalPartition, at: int, end: int) -> Settled:
         """Offset by offset: what is given there, or that nothing is."""

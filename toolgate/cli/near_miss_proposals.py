@@ -63,8 +63,8 @@ def proposals(
 ) -> None:
     """List proposals: the change, what it would have done to the recorded log, and whether anybody has edited it.
 
-    It looks for proposal.json in each folder and in those right below it. Whether one is in force says `toolgate policy
-    show`: nothing of a proposal is, until somebody activates it. Exit code 2: a file is no proposal.
+    It looks for proposal.json in each folder and in those right below it. What is in force says `toolgate policy
+    history`: nothing of a proposal is, until somebody activates it. Exit code 2: a file is no proposal.
     """
     found = [(folder, _read(folder)) for folder in _folders(folders or [Path()])]
     rows = [(folder, noted, _state(folder, noted)) for folder, noted in found]

@@ -1,7 +1,9 @@
 """Reading one topic's committed records outside of any group: a stretch of them, or as they come.
 
 Reading for people must not stop at a record that the gate itself steps over: one that no client can deliver comes
-as an envelope whose `problem` says so, found as the gate finds it (streams/log/stalls.py).
+as an envelope whose `problem` says so, found as the gate finds it (streams/log/stalls.py). Nor must it believe an
+intent that says it stands elsewhere: that one comes as the gate has it, and nobody else's is passed over
+(streams/log/places.py).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.log import reading
 from toolgate.streams.log.messages import UNDELIVERABLE, envelope, take, undeliverable
+from toolgate.streams.log.places import STRICT, Places
 from toolgate.streams.log.producer import cause
 from toolgate.streams.log.stalls import Stalls
 from toolgate.streams.log.trouble import Trouble
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 ASK_S = 10.0  # how long the broker may take to answer a question
 ANSWER_S = 30.0  # without any progress for so long, reading to an end is given up
 _POLL_S = 0.1
+_RESET = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001 - the library's public names of client-side errors begin so
 _BATCH = 1000
 # What does not mend itself. Connections do: the client goes on by itself.
 _REFUSED = frozenset(
@@ -43,7 +47,7 @@ _REFUSED = frozenset(
         KafkaError._AUTHENTICATION,  # noqa: SLF001 - the library's public names of client-side errors begin so
         KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
-        KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
+        _RESET,
     }
 )
 
@@ -68,6 +72,8 @@ class TopicReader:
         reader = reading.Reader(reader_config(settings), settings.topic, self._trouble)
         self._admin = AdminClient({**admin_config(settings), **self._trouble.settings()})
         self._stalls = Stalls(reader, self._admin)
+        self._places = Places(reader)
+        self._strict = topic in STRICT
         self._consumer = reader.consumer()
         self._next: dict[int, int] = {}  # where each partition that is being read goes on
         try:
@@ -103,6 +109,7 @@ class TopicReader:
             end: partition -> the offset to stop before, for every partition of `start`; None: goes on for ever.
         """
         self._next = {p: at for p, at in start.items() if end is None or at < end[p]}
+        self._places.forget()
         self._assign()
         heard = time.monotonic()
         while self._next:
@@ -110,6 +117,7 @@ class TopicReader:
             messages = take(self._consumer, _BATCH, _POLL_S)
             for message in messages:
                 found += self._delivered(message, end)
+            found += self._settled(end)
             found += self._stepped_over(drained=len(messages) < _BATCH, end=end)
             if messages or found:
                 heard = time.monotonic()
@@ -120,6 +128,7 @@ class TopicReader:
     def close(self) -> None:
         """Close the consumers."""
         self._stalls.close()
+        self._places.close()
         self._consumer.close()
 
     def __enter__(self) -> Self:
@@ -151,25 +160,41 @@ class TopicReader:
 
     def _delivered(self, message: Message, end: Mapping[int, int] | None) -> Iterator[Envelope]:
         error, partition, offset = message.error(), message.partition() or 0, message.offset() or 0
-        expected = self._next.get(partition)
+        expected, tp = self._next.get(partition), (self._topic, partition)
         if error is not None:
             self._complain(error, partition, offset, bounded=end is not None)
-        elif expected is None or offset < expected or self._stalls.holds((self._topic, partition)):
+        elif expected is None or self._stalls.holds(tp):
             return
-        else:
+        elif self._strict and (offset != expected or self._places.doubts(tp)):
+            self._places.hold(tp, message)
+        elif offset >= expected:
             if end is None or offset < end[partition]:
                 yield envelope(message, self._topic)
             self._passed(partition, offset + 1, end)
 
+    def _settled(self, end: Mapping[int, int] | None) -> list[Envelope]:
+        """What is to be delivered of messages that do not stand at the next offset."""
+        found: list[Envelope] = []
+        for tp in self._places.held():
+            partition, settled = tp[1], self._places.settle(tp, self._next[tp[1]])
+            found += (one for one in settled.found if end is None or one.offset < end[partition])
+            self._passed(partition, settled.next, end)
+            if settled.again:
+                self._assign()
+        return found
+
     def _complain(self, error: KafkaError, partition: int, offset: int, *, bounded: bool) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            if bounded:
+        code = error.code()
+        if code == KafkaError._PARTITION_EOF:  # noqa: SLF001
+            if bounded and (self._topic, partition) not in self._places.held():
                 self._next.pop(partition, None)
-        elif error.code() in UNDELIVERABLE and partition in self._next:
+        elif self._strict and code == _RESET and offset != self._next.get(partition):
+            self._assign()  # the client had gone on from where a record says that it stands
+        elif code in UNDELIVERABLE and partition in self._next:
             # the offset reported is the batch's first, which may have been delivered or stepped over before
             self._next[partition] = max(self._next[partition], offset)
             self._stalls.failed((self._topic, partition), self._next[partition], error.name())
-        elif error.fatal() or error.code() in _REFUSED:
+        elif error.fatal() or code in _REFUSED:
             raise self._failed(error)
         else:
             self._trouble.error(error)
