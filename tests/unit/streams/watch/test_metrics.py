@@ -135,6 +135,15 @@ def test_labels_are_bounded() -> None:
     assert sum(intents.values()) == sum(one.approved for one in many)
 
 
+def test_demotions_are_bounded_likewise() -> None:
+    """Of this process the first have names, and keep them."""
+    process = Process(demotions={("default", f"desk-{n}"): 2 for n in range(WORKFLOWS_MAX + 3)})
+    found = scraped(Figures(), process=process)
+    assert found[at("demotions_total", tenant="default", workflow="desk-0")] == 2
+    assert found[at("demotions_total", tenant=OTHER, workflow=OTHER)] == 6
+    assert sum(name.endswith("demotions_total") for name, _ in found) == WORKFLOWS_MAX + 1
+
+
 def test_old_versions_are_counted_together() -> None:
     """A policy that changes often makes no more series for ever."""
     many = [pulse(BEGIN_MS + n, version=f"v{n}", intents=1, approved=1) for n in range(6)]
