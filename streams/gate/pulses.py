@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from toolgate.processors.claims import AMOUNT_MAX
+from toolgate.processors.reasons import Code
 from toolgate.schemas.enums import Verdict
 from toolgate.schemas.records import Level, Pulse
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _EXACT_MAX = 100  # records that are counted one by one
 ACTIVE_MAX = 1_000  # runs; of more, others are named when they are active again
+NEAR_MAX = 64  # accounts beside the fullest of each rule
+_NEAR = 0.5
+_BUDGET, _RUN = Code.BUDGET_EXCEEDED, "run"
 
 
 def pulse_of(owner: Owner, rollup: Rollup) -> Pulse:
@@ -71,14 +75,26 @@ def _histogram(records: Mapping[int, int]) -> dict[str, int]:
 
 
 def _fullest(accounts: Iterable[tuple[Label, Balance]]) -> tuple[Level, ...]:
-    """Of each rule the account of which the largest part is used; of several the first that was seen."""
-    fullest: dict[str, tuple[float, Label, Balance]] = {}
+    """Of each rule the account of which the largest part is used; of several the first that was seen.
+
+    Of budgets that runs share all that are half used as well, behind it: people want to be warned of each. Of very many
+    the fullest.
+    """
+    by_rule: dict[str, list[tuple[float, Label, Balance]]] = {}
     for label, balance in accounts:
         part = balance.used / balance.max if balance.max else 1.0
-        found = fullest.get(label.rule)
-        if found is None or part > found[0]:
-            fullest[label.rule] = part, label, balance
+        by_rule.setdefault(label.rule, []).append((part, label, balance))
+    first, others = [], []
+    for found in by_rule.values():
+        fullest, *rest = sorted(found, key=_part, reverse=True)  # stable: the first that was seen stays so
+        first.append(fullest)
+        others += [one for one in rest if one[0] >= _NEAR and one[1].code == _BUDGET and one[1].scope != _RUN]
+    told = first + sorted(others, key=_part, reverse=True)[:NEAR_MAX]
     return tuple(
-        Level(rule, label.scope, balance.account, balance.unit, balance.used, balance.max)
-        for rule, (_, label, balance) in sorted(fullest.items())
+        Level(label.rule, label.scope, balance.account, balance.unit, balance.used, balance.max)
+        for _, label, balance in sorted(told, key=lambda one: (one[1].rule, -one[0]))
     )
+
+
+def _part(found: tuple[float, Label, Balance]) -> float:
+    return found[0]

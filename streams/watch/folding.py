@@ -67,7 +67,7 @@ class Folding:
             app, application.FIGURES, "What happened to workflows, by version and time"
         )
         self._remembered = application.table(
-            app, application.RUNS, "What runs and agents did again and again"
+            app, application.RUNS, "What runs and agents did again and again, accounts people were warned of"
         )
         self._still_open = application.table(
             app, application.OPEN, "Runs whose agents have not said what came of them"
@@ -130,6 +130,11 @@ class Folding:
         self.waits = True
         await self._minutes_over(message.partition, pulse.clk)
         self.waits = False
+        for level in self._watching.reached(pulse):
+            told, new = self.runs.stands(message.partition, message.offset, pulse, level)
+            if new:
+                await self._watching.warned(pulse, level)
+            _write(self._remembered, told)
         changes, silent = self.open.take(message.partition, pulse)
         _write(self._rows, written(self.figures.take(message.partition, message.offset, pulse, silent)))
         if silent:  # counted for good before they are forgotten

@@ -21,7 +21,7 @@ from toolgate.streams.watch.rows import RECORDS, RUN
 from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from toolgate.processors.breach_terms import Breach
     from toolgate.processors.policy import WorkflowPolicy
@@ -92,13 +92,13 @@ def judge(workflow: Workflow, standing: Standing, at_ms: int, prices: Prices) ->
     policy = standing.policy(workflow.tenant, workflow.workflow_id)
     where = _ladder(workflow.tenant, workflow.workflow_id, standing)
     found = Judgement(Judged(at_ms, where.mode, ladder.rung(where.mode)))
-    teller = Teller(workflow, at_ms)
+    teller = Teller(workflow.tenant, workflow.workflow_id, at_ms)
     if policy is not None:
         broken = list(_breaches(workflow, policy, at_ms, prices, found.judged))
         found.alerts += [teller.breach(one) for one in broken]
         if move := ladder.decide(where, broken, now_ms=at_ms):
             found.demotion = Demotion(workflow.tenant, workflow.workflow_id, move, where.moved_ms)
-        found.alerts += _budgets(workflow, policy, at_ms, found.judged, teller)
+        found.alerts += _budgets(workflow, at_ms, found.judged, teller)
     if at_ms % QUARTER_MS == 0:
         found.alerts += _drifts(workflow, at_ms, teller)
     return found
@@ -199,9 +199,7 @@ def _burning(window: Callable[[int], Row], term: Breach, judged: Judged) -> tupl
     return True, found.evidence, found.pair.long_s * 1_000
 
 
-def _budgets(
-    workflow: Workflow, policy: WorkflowPolicy, at_ms: int, judged: Judged, teller: Teller
-) -> Iterator[Alert]:
+def _budgets(workflow: Workflow, at_ms: int, judged: Judged, teller: Teller) -> Iterator[Alert]:
     """Of the limits that several share: those of one run end with it, and records are told of as blast radius."""
     series: dict[str, list[tuple[int, Level]]] = {}
     for start, row in workflow.minutes(at_ms, _PACE_MS):
@@ -215,14 +213,19 @@ def _budgets(
         paceless = at_ms - samples[-1][0] > _IDLE_MS
         left_ms = None if paceless else projection.exhausted_in_ms(samples)
         judged.budgets[rule] = Budgeted(newest.share, left_ms)
-        warn_at = _warn_at(policy, rule)
-        # Rows of the minute that has just ended, or nothing is new.
-        if warn_at and samples[-1][0] == at_ms:
-            before = samples[-2] if len(samples) > 1 else None
-            if projection.warns(before, samples[-1], warn_at):
-                yield teller.budget(rule, newest, left_ms)
         if left_ms is not None and 0 < left_ms <= SOON_MS:
             yield teller.exhaustion(rule, newest, left_ms, len(samples))
+
+
+def reached(policy: WorkflowPolicy, levels: Iterable[Level]) -> list[Level]:
+    """The accounts that stand where the policy has people warned; not those that end with their run."""
+    return [
+        level
+        for level in levels
+        if level.scope != RUN
+        and (warn_at := _warn_at(policy, level.rule)) is not None
+        and level.used * slo.PPM >= warn_at * level.max
+    ]
 
 
 def _warn_at(policy: WorkflowPolicy, rule: str) -> int | None:
@@ -258,9 +261,9 @@ def _denials(row: Row) -> dict[str, int]:
 class Teller:
     """Words alerts about one workflow at one time."""
 
-    def __init__(self, workflow: Workflow, at_ms: int) -> None:
-        self._tenant, self._workflow = workflow.tenant, workflow.workflow_id
-        self._name = f"workflow {workflow.workflow_id} of tenant {workflow.tenant}"
+    def __init__(self, tenant: str, workflow_id: str, at_ms: int) -> None:
+        self._tenant, self._workflow = tenant, workflow_id
+        self._name = f"workflow {workflow_id} of tenant {tenant}"
         self._at_ms, self._hour = at_ms, at_ms // HOUR_MS
 
     def breach(self, broken: ladder.Broken) -> Alert:
@@ -273,11 +276,11 @@ class Teller:
         evidence = {**broken.figures, "then": broken.then}
         return self._alert(AlertKind.BREACH, broken.slo, severity, summary, evidence, cause=cause)
 
-    def budget(self, rule: str, level: Level, left_ms: int | None) -> Alert:
+    def budget(self, level: Level) -> Alert:
         """A budget has reached the share from which people are warned."""
-        summary = f"{rule} of {self._name} is used to {level.share:.0%}: account {level.account}"
+        summary = f"{level.rule} of {self._name} is used to {level.share:.0%}: account {level.account}"
         # A window that begins anew is another account, and whoever raises a limit has another maximum.
-        cause, evidence = f"{level.account}/{level.max}", _level(level, left_ms)
+        cause, evidence = f"{level.account}/{level.max}", _level(level, None)
         return self._alert(AlertKind.BUDGET, level.account, Severity.WARNING, summary, evidence, cause=cause)
 
     def exhaustion(self, rule: str, level: Level, left_ms: int, minutes: int) -> Alert:

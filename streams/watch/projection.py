@@ -1,4 +1,4 @@
-"""Projection: when a budget is used up if it goes on like this, and when people are to be warned of it.
+"""Projection: when a budget is used up if it goes on like this.
 
 The pace is what the account rose by over the last minutes, without the step that was steepest: one big call says
 nothing of those to come, while a pace that is kept up is in all other steps as well. Where the account is used evenly
@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from itertools import pairwise
 from typing import TYPE_CHECKING
-
-from toolgate.streams.watch.slo import PPM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,16 +40,6 @@ def exhausted_in_ms(samples: Sequence[Sample]) -> int | None:
     rise = sum(rose for _, rose in steps) - burst
     elapsed_ms = sum(took_ms for took_ms, _ in steps) - burst_ms
     return (limit - used) * elapsed_ms // rise if rise > 0 else None
-
-
-def warns(before: Sample | None, now: Sample, warn_at_ppm: int) -> bool:
-    """Whether an account has reached its `warn_at` with this sample, not having reached it with the one before."""
-    return _reached(now, warn_at_ppm) and (before is None or not _reached(before, warn_at_ppm))
-
-
-def _reached(sample: Sample, warn_at_ppm: int) -> bool:
-    _, used, limit = sample
-    return used * PPM >= warn_at_ppm * limit
 
 
 def _steps(samples: Sequence[Sample]) -> list[tuple[int, int]]:

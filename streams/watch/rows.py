@@ -42,6 +42,11 @@ class Level(msgspec.Struct, array_like=True, frozen=True):
         return self.used / self.max if self.max else 1.0
 
 
+def levels_of(pulse: Pulse) -> list[Level]:
+    """What a pulse tells of accounts."""
+    return [Level(one.rule, one.scope, one.account, one.unit, one.used, one.max) for one in pulse.levels]
+
+
 class Row(msgspec.Struct, array_like=True):
     """Sums over pulses; money in micro-dollars. New fields go to the end: rows of an older version are read."""
 
@@ -88,8 +93,8 @@ class Row(msgspec.Struct, array_like=True):
         self.pulses += 1
         self.clk = max(self.clk, pulse.clk)
         self._add(pulse)
-        for level in pulse.levels:
-            self._fullest(Level(level.rule, level.scope, level.account, level.unit, level.used, level.max))
+        for level in levels_of(pulse):
+            self._fullest(level)
         return True
 
     def end(self, runs: int, offset: int) -> bool:

@@ -1,8 +1,9 @@
-"""Runs and agents: what they do again and again, from denials and results. Rows for a table, as `figures` has them.
+"""Runs and agents: what they do again and again, from denials and results; accounts of which people were warned.
 
-A run's row is forgotten when nothing was heard of it for a day of its partition's own time, an agent's when an hour is
-seven days old; and what was heard of longest ago, where there are more than KEPT_MAX: whoever is denied can make up
-names of runs and agents without end.
+Rows for a table, as `figures` has them. A run's row is forgotten when nothing was heard of it for a day of its
+partition's own time, an agent's when an hour is seven days old, an account's when it has not stood so for as long; and
+what was heard of longest ago, where there are more than KEPT_MAX: whoever is denied can make up names of runs and
+agents without end.
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ from toolgate.streams.watch import repeats
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from toolgate.schemas.records import Denial, Result
+    from toolgate.schemas.records import Denial, Pulse, Result
     from toolgate.streams.watch.repeats import Memory, Repeat
+    from toolgate.streams.watch.rows import Level
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 AGENT_KEPT_MS = 7 * DAY_MS
 KEPT_MAX = 10_000  # of one partition: runs, and hours of agents
-_RUN, _AGENT = "r", "a"
+_RUN, _AGENT, _ACCOUNT = "r", "a", "b"
 _NO_NAME = "~"  # all that give a name which is none
 
 
 class Key(NamedTuple):
-    """Whose row: a run, or an hour of an agent's."""
+    """Whose row: a run, an hour of an agent's, or an account."""
 
     partition: int
     kind: str
     tenant: str  # "" of a run
-    name: str
-    start: int  # 0 of a run
+    name: str  # of an account a digest
+    start: int  # 0 but of an agent
 
 
 class State(msgspec.Struct, array_like=True):
@@ -134,6 +136,20 @@ class Runs:
             else None
         )
         return changes, seen
+
+    def stands(self, partition: int, offset: int, pulse: Pulse, level: Level) -> tuple[Changes, bool]:
+        """That an account stands where people want to be warned: likewise, and whether it is new.
+
+        With another maximum it is another one. One that stands so for long is written once an hour.
+        """
+        its = (pulse.workflow_id, level.rule, level.account, str(level.max))
+        name = blake2b("\0".join(its).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        key = Key(partition, _ACCOUNT, pulse.tenant, name, 0)
+        known = self._of(key).get(key)
+        if known is not None and pulse.clk < known.clk + HOUR_MS:
+            return [], False
+        changes, _ = self._take(key, "pulse", offset, pulse.clk, lambda _: None)
+        return changes, known is None
 
     def agents(self, most: int) -> list[tuple[str, str, dict[str, int]]]:
         """Tenant, agent and denials by code over the hours that are kept: those with the most denials first."""

@@ -15,6 +15,7 @@ from toolgate.streams.watch import judging, ladder, sampling
 from toolgate.streams.watch.alerts import alert_of
 from toolgate.streams.watch.figures import QUARTER_MS
 from toolgate.streams.watch.reporting import demoted
+from toolgate.streams.watch.rows import levels_of
 from toolgate.streams.watch.slo import PPM
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
 
     from toolgate.processors.case import Envelope
     from toolgate.processors.keyring import Keyring
-    from toolgate.schemas.records import Alert, Result, Review
+    from toolgate.schemas.records import Alert, Pulse, Result, Review
     from toolgate.streams.watch.figures import Workflow
     from toolgate.streams.watch.judging import Judged
     from toolgate.streams.watch.measures import Prices
     from toolgate.streams.watch.reporting import Reporting
+    from toolgate.streams.watch.rows import Level
     from toolgate.streams.watch.runs import Seen
     from toolgate.streams.watch.standing import Follower
 
@@ -96,6 +98,16 @@ class Watching:
     async def repeated(self, seen: Seen) -> None:
         """A run goes round in circles, or does not take no for an answer."""
         await self._reporting.tell([judging.repeated(seen)])
+
+    def reached(self, pulse: Pulse) -> list[Level]:
+        """The accounts of a pulse of which the policy in force has people warned."""
+        policy = self._follower.now.policy(pulse.tenant, pulse.workflow_id)
+        return judging.reached(policy, levels_of(pulse)) if policy and pulse.levels else []
+
+    async def warned(self, pulse: Pulse, level: Level) -> None:
+        """An account has come so far."""
+        teller = judging.Teller(pulse.tenant, pulse.workflow_id, pulse.clk)
+        await self._reporting.tell([teller.budget(level)])
 
     async def completed(self, result: Result, time_ms: int) -> None:
         """A command has ended: some are for people to look at."""

@@ -24,7 +24,7 @@ from toolgate.schemas.records import Balance, Control, Intent, Pulse, Visible
 from toolgate.schemas.strict_json import dumps_canonical
 from toolgate.streams.gate.items import Item, Reading
 from toolgate.streams.gate.publish import Publisher
-from toolgate.streams.gate.pulses import ACTIVE_MAX, pulse_of
+from toolgate.streams.gate.pulses import ACTIVE_MAX, NEAR_MAX, pulse_of
 from toolgate.streams.gate.rollups import Rollup, Rollups
 from toolgate.streams.ledger.accounts import Accounts
 from toolgate.streams.ledger.taking import take
@@ -228,7 +228,13 @@ def test_a_pulse_that_names_every_tool_of_a_batch_is_written(largest):
         (label.rule, ""): (label, Balance("a" * ACCOUNT_BYTES_MAX, label.unit, AMOUNT_MAX, AMOUNT_MAX))
         for label in labels
     }
+    shared = next(label for label in labels if label.code == Code.BUDGET_EXCEEDED and label.scope != "run")
+    rollup.levels |= {
+        (shared.rule, str(n)): (shared, Balance("a" * ACCOUNT_BYTES_MAX, shared.unit, AMOUNT_MAX, AMOUNT_MAX))
+        for n in range(most)
+    }
     pulse = pulse_of((LONG, LONG, LONG), rollup)
+    assert len(pulse.levels) > NEAR_MAX
     assert (len(pulse.tools) + len(pulse.tool_errors), len(pulse.levels) > 20) == (most, True)
     assert len(pulse.active) == ACTIVE_MAX < most
     assert len(pulse.records) <= 100 + 90 * 14

@@ -9,7 +9,7 @@ from toolgate.processors.claims import AMOUNT_MAX, Label
 from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Balance, Level, Pulse
-from toolgate.streams.gate.pulses import pulse_of
+from toolgate.streams.gate.pulses import NEAR_MAX, pulse_of
 from toolgate.streams.gate.rollups import Rollup
 
 COST = 10_000  # what a call of `pay` costs
@@ -252,6 +252,30 @@ def test_a_level_is_that_after_the_batch():
         rollup.levels[label.rule, account] = label, Balance(account, "calls", used, 10)
     (level,) = pulse_of(("t", "w", "p"), rollup).levels
     assert (level.account, level.used) == ("b", 5)
+
+
+def test_of_shared_budgets_every_account_that_is_half_used_is_told():
+    """Behind the fullest, in the order of how full they are; not those of one run, nor of other limits."""
+    shared = Label(Code.BUDGET_EXCEEDED, "budgets[0]", "agent", "calls")
+    alone = Label(Code.BUDGET_EXCEEDED, "budgets[1]", "run", "calls")
+    calls = Label(Code.CALLS_EXCEEDED, "limits.max_tool_calls", "agent", "calls")
+    rollup = Rollup()
+    for label in (shared, alone, calls):
+        for account, used in (("a", 5), ("b", 9), ("c", 4), ("d", 7)):
+            rollup.levels[label.rule, account] = label, Balance(account, "calls", used, 10)
+    levels = pulse_of(("t", "w", "p"), rollup).levels
+    assert [level.account for level in levels if level.rule == "budgets[0]"] == ["b", "d", "a"]
+    assert [level.account for level in levels if level.rule != "budgets[0]"] == ["b", "b"]
+
+
+def test_of_very_many_accounts_the_fullest_are_told():
+    """A pulse has to fit its topic."""
+    label = Label(Code.BUDGET_EXCEEDED, "budgets[0]", "agent", "calls")
+    rollup = Rollup()
+    for used in range(50, 200):
+        rollup.levels[label.rule, f"a{used}"] = label, Balance(f"a{used}", "calls", used, 200)
+    levels = pulse_of(("t", "w", "p"), rollup).levels
+    assert [level.used for level in levels] == list(range(199, 199 - NEAR_MAX - 1, -1))
 
 
 def test_where_nothing_is_allowed_all_is_used():

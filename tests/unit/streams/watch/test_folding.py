@@ -13,12 +13,13 @@ from toolgate.processors.claims import RUN_IDLE_MS
 from toolgate.schemas import registry
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.enums import ResultStatus
+from toolgate.schemas.records import Level as Reported
 from toolgate.schemas.records import Pulse, Result, Review
 from toolgate.streams.settings import Settings
 from toolgate.streams.watch.figures import MINUTE_MS
 from toolgate.streams.watch.folding import Folding
 from toolgate.streams.watch.open_runs import HOUR_MS
-from toolgate.streams.watch.rows import UNREPORTED
+from toolgate.streams.watch.rows import UNREPORTED, Level, levels_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -109,6 +110,7 @@ class Watching:
     def __init__(self) -> None:
         self.minutes: list[int] = []
         self.completions: list[str] = []
+        self.warnings: list[str] = []
         self.dies = False
 
     async def minute_over(self, workflow: object, at_ms: int) -> None:
@@ -123,6 +125,15 @@ class Watching:
 
     async def repeated(self, seen: object) -> None:
         """No run repeats anything here."""
+
+    def reached(self, pulse: Pulse) -> list[Level]:
+        """All that are told."""
+        return levels_of(pulse)
+
+    async def warned(self, pulse: Pulse, level: Level) -> None:
+        """Which accounts."""
+        self._die()
+        self.warnings.append(level.account)
 
     def believes(self, envelope: object, review: Review) -> bool:
         """Everybody but Mallory."""
@@ -168,6 +179,23 @@ def test_who_dies_while_it_tells_of_a_command_tells_of_it_again() -> None:
     app.feed(SETTINGS.topic("results"), 0, result)
     app.feed(SETTINGS.topic("results"), 0, result)
     assert watching.completions == ["0-1"]
+
+
+def test_who_dies_while_it_warns_of_an_account_warns_again() -> None:
+    """And once more only of another account."""
+    app, watching = App(), Watching()
+    levels = tuple(Reported("budgets[0]", "agent", account, "usd_micros", 9, 10) for account in "ab")
+    codec = Codec(Pulse, registry.bundled())
+    folding(app, watching)
+    watching.dies = True
+    with pytest.raises(asyncio.CancelledError):
+        app.feed(PULSE, 0, codec.encode(pulse(levels=levels)))
+    watching.dies = False
+    folding(app, watching)
+    app.feed(PULSE, 0, codec.encode(pulse(levels=levels)))
+    folding(app, watching)
+    app.feed(PULSE, 1, codec.encode(pulse(levels=levels)))
+    assert watching.warnings == ["a", "b"]
 
 
 def test_of_reviews_the_first_that_is_believed_counts() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from pulses import BEGIN_MS, pulse
@@ -14,7 +15,7 @@ from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Alert, Control
 from toolgate.schemas.strict_json import loads_strict
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, Figures, Workflow
-from toolgate.streams.watch.judging import Judgement, judge, repeated, rise
+from toolgate.streams.watch.judging import Judgement, judge, reached, repeated, rise
 from toolgate.streams.watch.measures import Prices
 from toolgate.streams.watch.repeats import Repeat
 from toolgate.streams.watch.rows import Level
@@ -184,17 +185,26 @@ def filled(used: list[int], account: str = "usd@1", scope: str = "workflow") -> 
     return one
 
 
-def test_a_budget_is_told_when_it_reaches_its_share() -> None:
-    """Once, at the minute that passes it; by a policy that says so."""
-    policies = Policies(budgets=(SimpleNamespace(warn_at=Decimal("0.8")),))
-    one = filled([100, 700, 820, 830])
-    told = [[alert.kind for alert in at(one, minute, policies).alerts] for minute in range(1, 5)]
-    assert told == [[], [], ["budget"], []]
-    (warned,) = at(one, 3, policies).alerts
-    row = one.versions["v1"].minutes[T + 2 * MINUTE_MS]
-    row.levels["budgets[0]"] = Level("budgets[0]", "workflow", "usd@1", "usd_micros", 1_640, 2_000)
-    assert warned.alert_id != at(one, 3, policies).alerts[0].alert_id  # a limit that was raised is another
-    assert at(one, 3, Policies(budgets=(SimpleNamespace(warn_at=None),))).alerts == []
+@pytest.mark.parametrize(
+    ("used", "most", "scope", "rule", "told"),
+    [
+        (79, 100, "agent", "budgets[0]", False),
+        (80, 100, "agent", "budgets[0]", True),
+        (250, 100, "workflow", "budgets[0]", True),
+        (80, 100, "run", "budgets[0]", False),  # it ends with its run
+        (80, 100, "agent", "budgets[1]", False),  # of which the policy has nobody warned
+        (80, 100, "agent", "limits.max_tool_calls", False),
+        (0, 0, "agent", "budgets[0]", True),  # where nothing is allowed all is used
+    ],
+)
+def test_people_are_warned_of_accounts_that_have_come_so_far(
+    used: int, most: int, scope: str, rule: str, *, told: bool
+) -> None:
+    """Compared in integers."""
+    policies = Policies(budgets=(SimpleNamespace(warn_at=Decimal("0.8")), SimpleNamespace(warn_at=None)))
+    policy = cast("Any", policies.for_workflow("default", "desk"))
+    level = Level(rule, scope, "account", "usd_micros", used, most)
+    assert reached(policy, [level]) == [level] * told
 
 
 def test_a_budget_that_will_soon_be_used_up_is_told() -> None:

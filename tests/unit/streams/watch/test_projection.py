@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolgate.streams.watch.projection import STEPS_MIN, exhausted_in_ms, warns
+from toolgate.streams.watch.projection import STEPS_MIN, exhausted_in_ms
 
 MINUTE_MS = 60_000
 RISES = st.lists(st.integers(0, 1_000), min_size=STEPS_MIN, max_size=12)
@@ -102,26 +102,3 @@ def test_one_big_call_changes_no_pace(rises, at, big):
         steps = [*rises[:at], size, *rises[at:]]
         found.append(exhausted_in_ms(series(*steps, limit=sum(steps) + 5_000)))
     assert found[0] == found[1]
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "told"),
-    [
-        (None, 79, False),
-        (None, 80, True),
-        (79, 80, True),
-        (79, 250, True),
-        (80, 81, False),  # it was told
-        (100, 20, False),  # it began anew
-        (20, 80, True),  # ... and is told again
-    ],
-)
-def test_people_are_warned_once(before, now, told):
-    """Where the account passes four fifths of its limit."""
-    earlier = None if before is None else (0, before, 100)
-    assert warns(earlier, (1, now, 100), 800_000) == told
-
-
-def test_people_are_warned_when_the_limit_comes_down():
-    """The same use of a smaller budget."""
-    assert warns((0, 50, 100), (1, 50, 60), 800_000)

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
+from pulses import pulse
 
 from toolgate.schemas.frozen import changed
 from toolgate.schemas.records import Denial, Reason, Result
 from toolgate.streams.watch import runs as module
 from toolgate.streams.watch.repeats import LOOP, LOOP_MIN, RETRY_STORM, STORM_MIN
-from toolgate.streams.watch.runs import DAY_MS, Runs
+from toolgate.streams.watch.rows import Level
+from toolgate.streams.watch.runs import DAY_MS, HOUR_MS, Runs
 
 if TYPE_CHECKING:
     import pytest
@@ -169,3 +171,34 @@ def test_results_that_differ_only_at_their_end_are_no_loop() -> None:
         for n, body in enumerate(bodies)
     ]
     assert not any(seen)
+
+
+def test_an_account_is_new_once() -> None:
+    """Whatever is read again; with another maximum, or by another name, it is another one."""
+    runs, table = Runs(), {}
+
+    def new(offset: int, account: str = "a", most: int = 100, clk: int = T, workflow: str = "desk") -> bool:
+        level = Level("budgets[0]", "agent", account, "usd_micros", 90, most)
+        changes, found = runs.stands(0, offset, pulse(clk, workflow), level)
+        table.update(changes)
+        return found
+
+    assert [new(0), new(0, "b"), new(1), new(1, most=110), new(2, workflow="till")] == [
+        True,
+        True,
+        False,
+        True,
+        True,
+    ]
+    runs = Runs.loaded(table, {0})
+    assert [new(0), new(3)] == [False, False]
+    assert len(table) == 4
+
+
+def test_an_account_that_stands_so_for_long_is_written_once_an_hour_and_stays_known() -> None:
+    """Else it would be forgotten after a week, and told as new."""
+    runs = Runs()
+    level = Level("budgets[0]", "agent", "a", "usd_micros", 90, 100)
+    writes = [runs.stands(0, n, pulse(T + n * HOUR_MS // 4), level) for n in range(4 * 24 * 8)]
+    assert [new for _, new in writes] == [True] + [False] * (len(writes) - 1)
+    assert sum(len(changes) for changes, _ in writes) == 24 * 8

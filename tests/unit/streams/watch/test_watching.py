@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +14,7 @@ from toolgate.processors.breach_terms import Breach
 from toolgate.processors.control_state import ControlState
 from toolgate.processors.keyring import Keyring
 from toolgate.schemas.records import Control, Review
+from toolgate.schemas.records import Level as Reported
 from toolgate.streams.watch.figures import MINUTE_MS, Figures
 from toolgate.streams.watch.measures import Prices
 from toolgate.streams.watch.sampling import chosen
@@ -118,3 +120,37 @@ def test_what_speaks_for_the_next_rung_is_of_the_rung_that_it_stands_on() -> Non
         asyncio.run(watching.minute_over(workflow, BEGIN_MS + minute * MINUTE_MS))
         nexts.append(watching.judged["default", "desk"].rise["next"])
     assert nexts == [None, "canary:10%", "canary:10%", None]
+
+
+def test_people_are_warned_by_the_policy_in_force() -> None:
+    """Of each account that has come so far; the alert is the same one whoever tells it."""
+    told: list[Any] = []
+
+    async def tell(alerts: list[Any]) -> None:
+        told.extend(alerts)
+
+    follower = SimpleNamespace(now=Standing(policies=None))
+    watching = Watching(
+        cast("Any", follower),
+        cast("Any", SimpleNamespace(tell=tell)),
+        Keyring(),
+        Prices(),
+        seed=b"",
+        acts=False,
+        clock_ms=int,
+    )
+    levels = tuple(
+        Reported("budgets[0]", "agent", name, "usd_micros", used, 10)
+        for name, used in (("a", 9), ("b", 8), ("c", 7))
+    )
+    seen = pulse(levels=levels)
+    assert watching.reached(seen) == []
+    written = SimpleNamespace(budgets=(SimpleNamespace(warn_at=Decimal("0.8")),))
+    policy = SimpleNamespace(written=written)
+    follower.now = Standing(policies=cast("Any", SimpleNamespace(for_workflow=lambda *_: policy)))
+    reached = watching.reached(seen)
+    assert [level.account for level in reached] == ["a", "b"]
+    for level in reached:
+        asyncio.run(watching.warned(seen, level))
+    assert [one.alert_id for one in told] == ["budget/default/desk/a/10", "budget/default/desk/b/10"]
+    assert told[0].summary == "budgets[0] of workflow desk of tenant default is used to 90%: account a"
