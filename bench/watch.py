@@ -1,7 +1,8 @@
 """`python -m bench.watch`: whether the watch keeps up with a gate at full speed, and how soon it has its tables.
 
-A gate decides a backlog alone, and one with a watch beside it, in turns. Each second the watch says how far it is
-behind. Then it is started anew over what its tables hold by now.
+A gate decides a backlog alone, and one with a watch beside it, in turns. Each half second the watch says how far it is
+behind. Then it is started anew over what its tables hold by now; and once over those of many workflows that have worked
+for a week.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
+from confluent_kafka import Producer
 from rich.console import Console
 
 from bench import throughput, workload
@@ -27,12 +29,27 @@ from bench.entrants import GATE, THIS
 from bench.ground import ROOT, Site
 from bench.results import Others, machine
 from bench.workload import TOPIC
+from toolgate.streams import topic_admin
 from toolgate.streams.local import Stack
 from toolgate.streams.local.children import Child
 from toolgate.streams.local.ports import free_port
+from toolgate.streams.settings import client_producer_config
+from toolgate.streams.watch import application
+from toolgate.streams.watch.figures import (
+    EVER,
+    MINUTE,
+    MINUTE_MS,
+    MINUTES_KEPT,
+    QUARTER,
+    QUARTER_MS,
+    QUARTERS_KEPT,
+    Key,
+    packed_key,
+)
+from toolgate.streams.watch.rows import Level, Row, packed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bench.ground import Ground
     from bench.workload import Sent
@@ -40,6 +57,7 @@ if TYPE_CHECKING:
 OUT = ROOT / "bench" / "watch.json"
 LOOK_S = 0.5
 LIMIT_S = 300.0
+_LOADED = "toolgate_watch_rebuild_seconds "
 
 
 @dataclass(slots=True)
@@ -55,6 +73,7 @@ def watch(
     *,
     intents: Annotated[int, typer.Option(min=1_000, help="Of each backlog.")] = 40_000,
     rounds: Annotated[int, typer.Option(min=1, help="Of a gate alone and one with a watch.")] = 3,
+    workflows: Annotated[int, typer.Option(min=1, help="That have worked for a week.")] = 100,
     out: Annotated[Path, typer.Option(help="Where the results go.", show_default="bench/watch.json")] = OUT,
 ) -> None:
     """Measure the watch beside a gate. Exit codes: 0 measured."""
@@ -72,6 +91,8 @@ def watch(
                 speed, beside = _gate(site.ground("watched"), backlog, watched=True)
                 together.append(speed)
                 seen.append(beside)
+            console.print(f"Tables of {workflows:,} workflows of a week")
+            rows, began_s, tables_s = _week(site.ground("week"), workflows)
     found: dict[str, Any] = {
         "intents": intents,
         "alone_per_s": [round(one) for one in alone],
@@ -83,6 +104,12 @@ def watch(
         "behind_median": median(list(chain.from_iterable(one.behind for one in seen)) or [0]),
         "caught_up_after_s": [round(one.after_s, 1) for one in seen],
         "rebuild_s": [round(one.rebuild_s, 1) for one in seen],
+        "week": {
+            "workflows": workflows,
+            "rows": rows,
+            "ready_after_s": round(began_s, 1),
+            "tables_s": round(tables_s, 1),
+        },
         "run": {**machine(), "others_cores": others.cores()},
     }
     out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
@@ -102,7 +129,7 @@ def _gate(ground: Ground, backlog: Sequence[Sent], *, watched: bool = False) -> 
         _await(ground, child, len(backlog), port if watched else 0, beside)
         if watched:
             began = time.monotonic()
-            _until(lambda: _figures(port)[1] == 0 and _figures(port)[0] == len(backlog))
+            _until(lambda: _figures(port) == (len(backlog), 0))
             beside.after_s = time.monotonic() - began
             eye.stop()
             began = time.monotonic()
@@ -131,21 +158,74 @@ def _await(ground: Ground, child: Child, intents: int, port: int, beside: Beside
         while throughput.committed(log, places) < intents:
             if not child.alive or time.monotonic() > until:
                 raise child.failed("the gate did not decide the backlog")
-            if port:
-                beside.behind.append(_figures(port)[1])
+            if port and (found := _figures(port)) is not None:
+                beside.behind.append(found[1])
             time.sleep(LOOK_S)
     finally:
         log.close()
 
 
-def _figures(port: int) -> tuple[int, int]:
-    """Intents counted, and records behind."""
-    found = json.loads(_page(port, "/figures") or b'{"workflows": []}')
+def _week(ground: Ground, workflows: int) -> tuple[int, float, float]:
+    """Rows that so many workflows have after a week; how long a watch takes to be ready over them, and to load them."""
+    application.create_changelogs(topic_admin.connect(ground.settings), ground.settings)
+    topic = f"{application.app_id(ground.settings)}-{application.FIGURES}-changelog"
+    producer = Producer(client_producer_config(ground.settings) | {"queue.buffering.max.messages": 2_000_000})
+    rows = 0
+    for number in range(workflows):
+        partition = number % ground.settings.partitions
+        for key, row in _rows(partition, f"desk-{number}"):
+            producer.produce(topic, packed(row), packed_key(key), partition)
+            rows += 1
+        producer.poll(0)
+    if producer.flush(LIMIT_S):
+        raise throughput.MeasureError("the broker did not take the rows", remedy="read its log")
+    eye, port = Child("watch", ground.log.with_suffix(".week.log")), free_port()
+    began = time.monotonic()
+    try:
+        _start(eye, ground, port)
+        ready_s = time.monotonic() - began
+        [line] = [one for one in _page(port, "/metrics").decode().splitlines() if one.startswith(_LOADED)]
+        loaded = json.loads(_page(port, "/figures"))["workflows"]
+    finally:
+        eye.stop()
+    if len(loaded) != workflows:
+        raise throughput.MeasureError(
+            f"the watch has {len(loaded)} of {workflows} workflows", remedy="read its log"
+        )
+    ground.remove()
+    return rows, ready_s, float(line.removeprefix(_LOADED))
+
+
+def _rows(partition: int, workflow_id: str) -> Iterator[tuple[Key, Row]]:
+    """A row for each minute and each quarter that is kept, and that of all time: of a workflow that is never idle."""
+    now_ms = time.time_ns() // 1_000_000
+    for grain, step_ms, kept in (
+        (MINUTE, MINUTE_MS, MINUTES_KEPT),
+        (QUARTER, QUARTER_MS, QUARTERS_KEPT),
+        (EVER, 1, 1),
+    ):
+        for place in range(kept):
+            at_ms = now_ms - now_ms % step_ms - place * step_ms
+            row = Row(
+                mark=1, pulses=60, clk=at_ms, intents=900, approved=800, denied=100, cost_micros=9_000_000,
+                codes={"PARAMS_SCHEMA": 60, "BUDGET_EXCEEDED": 40}, tools={"look": 600, "pay": 300},
+                finished={"succeeded": 40, "failed": 2}, results={"ok": 790, "error": 10}, records={"1": 300},
+                levels={"budgets[0]": Level("budgets[0]", "workflow", f"{workflow_id}:usd", "usd_micros", 9, 90)},
+            )  # fmt: skip
+            yield Key(partition, "default", workflow_id, "v1", grain, 0 if grain == EVER else at_ms), row
+
+
+def _figures(port: int) -> tuple[int, int] | None:
+    """Intents counted, and records behind; None where it does not answer."""
+    figures, health = _page(port, "/figures"), _page(port, "/health")
+    if not figures or not health:
+        return None
     counted = sum(
-        version["sums"]["intents"] for one in found["workflows"] for version in one["versions"].values()
+        version["sums"]["intents"]
+        for one in json.loads(figures)["workflows"]
+        for version in one["versions"].values()
     )
-    health = json.loads(_page(port, "/health") or b'{"lag": {}}')
-    return counted, sum(health["lag"].values())
+    return counted, sum(json.loads(health)["lag"].values())
 
 
 def _page(port: int, path: str) -> bytes:
