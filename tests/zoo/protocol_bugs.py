@@ -227,7 +227,7 @@ BUGS = (
         offsets_before_the_transaction, quarantined_without_an_offset, time_of_the_agent,
     ),
     *in_histories(commit_outcome_guessed, timeout=0.03),
-    *in_histories(stable_of_own_partitions, result=0.12),
+    *in_histories(stable_of_own_partitions, first=9, result=0.12),
     # No history can show it: the log in memory hands partitions over when every member has given up its own.
     in_tests(metadata_at_commit, "unit/streams/log/test_kafka_commits.py::test_a_batch_commits_as_it_was_assigned"),
 )  # fmt: skip

@@ -184,8 +184,9 @@ BUGS = (
         dd_from_snapshot_on, no_generation, claim_keeps_generation, any_claimer_goes_on, control_as_committed,
         audit_merged, snapshot_by_offset, snapshot_of_live_ledger, post_state_folded, not_older_than_committed,
     ),
-    *in_histories(scripts_reloaded, older=0.01, backup=0.03),
-    *in_histories(nobody_fenced, own_slot_fenced, restart=0.012, fault=0.004),
+    *in_histories(scripts_reloaded, first=12, older=0.01, backup=0.03),
+    *in_histories(nobody_fenced, first=3, restart=0.012, fault=0.004),
+    *in_histories(own_slot_fenced, first=24, restart=0.012, fault=0.004),
     in_tests(applied_as_read, "model/test_rebuild.py::test_the_audit_is_applied_in_order_while_it_is_read"),
     in_tests(chain_believed, "unit/streams/gate/test_segments.py::test_a_chain_that_is_not_whole_is_not_taken"),
 )  # fmt: skip

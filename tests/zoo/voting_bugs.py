@@ -108,11 +108,11 @@ def approved_means_allowed(patch: pytest.MonkeyPatch) -> None:
 
 
 BUGS = (
-    *in_histories(digest_not_bound, world="voted", first=53, vote=VOTE),
-    *in_histories(agents_approve, world="voted", first=38, vote=VOTE),
-    *in_histories(old_policies_hold, world="voted", first=63, vote=VOTE),
+    *in_histories(digest_not_bound, world="voted", first=90, vote=VOTE),
+    *in_histories(agents_approve, world="voted", first=53, vote=VOTE),
+    *in_histories(old_policies_hold, world="voted", first=101, vote=VOTE),
     *in_histories(late_votes_count, world="voted", first=81, vote=VOTE),
-    *in_histories(one_approval_is_all, world="voted", first=30, vote=VOTE),
+    *in_histories(one_approval_is_all, world="voted", first=68, vote=VOTE),
     *in_histories(
         approved_again_and_again,
         rejected_and_waiting,
