@@ -58,12 +58,12 @@ _OBJECTIVES = Row(
         ),
         Panel(
             "What people and tools had to do with",
-            "In an hour: interventions, and calls that went wrong.",
+            "In an hour: interventions, and calls that went wrong, by how.",
             (
                 Query(
                     _counted("workflow", "toolgate_watch_interventions_total"), "{{workflow}} interventions"
                 ),
-                Query(_counted("workflow", "toolgate_watch_tool_errors_total"), "{{workflow}} tool errors"),
+                Query(_counted("kind", "toolgate_watch_tool_errors_total"), "{{kind}}"),
             ),
         ),
         Panel(

@@ -26,6 +26,7 @@ SUCCEEDED = "succeeded"
 RIGHT, WRONG = Finding.RIGHT.value, Finding.WRONG.value
 # What an agent gets wrong about a tool, as opposed to what it may not do.
 BAD_CALLS = frozenset({Code.PARAMS_NOT_JSON, Code.PARAMS_SCHEMA, Code.TOOL_VERSION})
+DENIED = "denied"  # among tool errors, and not in their share
 _DECIDED = (Choice.APPROVE, Choice.REJECT, Choice.RELEASE)
 
 
@@ -67,13 +68,26 @@ def denial(row: Row) -> Share:
     return Share(row.denied, row.intents)
 
 
-def tool_error(row: Row) -> Share:
-    """Calls that went wrong at the tool, or were asked wrongly or twice, of all that came so far."""
+def tool_errors(row: Row) -> dict[str, int]:
+    """Calls that went wrong, by how: at the tool, with parameters that do not fit, asked again, or otherwise denied."""
+    wrongly = min(sum(row.codes.get(code, 0) for code in BAD_CALLS), row.denied)
     failed = row.results.get(ResultStatus.ERROR, 0) + row.results.get(ResultStatus.UNKNOWN, 0)
-    asked_wrongly = sum(row.codes.get(code, 0) for code in BAD_CALLS)
-    bad = failed + min(asked_wrongly, row.denied) + row.duplicates
-    ended = sum(row.results.values())
-    return Share(bad, ended + min(asked_wrongly, row.denied) + row.duplicates)
+    return {
+        "failed": failed,
+        "invalid_params": wrongly,
+        "retried": row.duplicates,
+        DENIED: row.denied - wrongly,
+    }
+
+
+def tool_error(row: Row) -> Share:
+    """Calls that went wrong at the tool, or were asked wrongly or twice, of all that came so far.
+
+    What is denied otherwise is no fault in the use of a tool; it has a share of its own.
+    """
+    kinds = tool_errors(row)
+    bad = sum(count for kind, count in kinds.items() if kind != DENIED)
+    return Share(bad, sum(row.results.values()) + bad - kinds["failed"])
 
 
 SHARES = {

@@ -46,7 +46,10 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "toolgate_watch_results": ((*_OF, "status"), "Commands that have ended, by how."),
     "toolgate_watch_interventions": (_OF, "Calls that waited for people."),
-    "toolgate_watch_tool_errors": (_OF, "Calls that failed at the tool, or were asked wrongly or twice."),
+    "toolgate_watch_tool_errors": (
+        (*_OF, "kind"),
+        "Calls that went wrong: failed, invalid_params, retried; and denied, which are no part of the ratio.",
+    ),
     "toolgate_watch_cost_usd": (
         (*_OF, "kind"),
         "US dollars: reserved, settled, review and remediation by people.",
@@ -211,11 +214,11 @@ def _count(put: Callable[..., None], of: tuple[str, ...], row: Row, prices: Pric
         ("runs", row.finished),
         ("results", row.results),
         ("findings", row.findings),
+        ("tool_errors", measures.tool_errors(row)),
     ):
         for label, count in tally.items():
             put(f"toolgate_watch_{name}", (*of, label), count)
     put("toolgate_watch_interventions", of, measures.intervention(row).count)
-    put("toolgate_watch_tool_errors", of, measures.tool_error(row).count)
     spent = measures.cost(row, prices)
     costs = {
         "reserved": row.cost_micros,
