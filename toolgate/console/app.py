@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-    from toolgate.console.sessions import Sessions
     from toolgate.console.site import Site
 
 _SWEEP_S = 15
@@ -76,7 +75,7 @@ def application(site: Site, hosts: Sequence[str]) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         site.hub.begin()
-        sweeping = asyncio.create_task(_sweep(site.sessions))
+        sweeping = asyncio.create_task(_sweep(site))
         yield
         sweeping.cancel()
 
@@ -100,10 +99,21 @@ def application(site: Site, hosts: Sequence[str]) -> ASGIApp:
     return guard.Headers(made)  # around all of it: an answer to a fault has them, too
 
 
-async def _sweep(sessions: Sessions) -> None:
+async def _sweep(site: Site) -> None:
+    """What only time changes: sessions end, and what waits becomes overdue, of which no record tells an open page."""
+    late = _late(site)
     while True:
         await asyncio.sleep(_SWEEP_S)
-        sessions.sweep()
+        site.sessions.sweep()
+        before, late = late, _late(site)
+        if late - before:
+            site.hub.publish(("queue",))
+
+
+def _late(site: Site) -> set[str]:
+    at_ms = site.now_ms()
+    with site.views.lock:
+        return {item.id for item in site.views.queue.items(at_ms) if item.overdue(at_ms)}
 
 
 async def _first_page(_request: Request) -> Response:

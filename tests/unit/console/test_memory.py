@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
-from console_site import PEOPLE
+from console_site import NOW, PEOPLE, hold
 from patience import until
 from silent import Silent
 
-from toolgate.console import attempts, sessions
+from toolgate.console import app, attempts, sessions
 from toolgate.console.events import _stream
 from toolgate.console.hub import STREAMS_MAX, Hub
 from toolgate.console.people import Person
@@ -201,3 +202,23 @@ def test_noise_is_passed_over(topic):
     views = Views()
     views.take(topic, [Envelope(topic, 0, 0, 1, b"k", b"noise"), Envelope(topic, 0, 1, 1, None, None)])
     assert views.queue.items(0) == []
+
+
+def test_what_becomes_overdue_is_told_to_open_pages(front, monkeypatch):
+    """No record says so: only time passes. It is told once."""
+    monkeypatch.setattr(app, "_SWEEP_S", 0.01)
+    front.feed(hold())
+    [item] = front.site.views.queue.items(NOW)
+    times = [item.answer_by_ms - 1]
+    site = replace(front.site, now_ms=lambda: times[-1], hub=Hub())
+
+    async def told() -> list[list[str]]:
+        site.hub.begin()
+        page, sweeping = site.hub.subscribe(), asyncio.create_task(app._sweep(site))
+        await asyncio.sleep(0)
+        times.append(item.answer_by_ms)
+        found = [await page.changed(30), await page.changed(0.2)]
+        sweeping.cancel()
+        return found
+
+    assert asyncio.run(told()) == [["queue"], []]
