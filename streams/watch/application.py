@@ -33,6 +33,7 @@ _CHANGELOG = {
     "min.cleanable.dirty.ratio": "0.2",
     "unclean.leader.election.enable": "false",
 }
+BY_GATE = frozenset({"pulse", "denials"})  # nobody else may write there
 SOURCES = ("pulse", "denials", "results", "reviews")
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import structlog
 
 from toolgate.processors.case import Envelope
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.records import Denial, Pulse, Result, Review
 from toolgate.streams.watch import application
 from toolgate.streams.watch.figures import MINUTE_MS, Figures, loaded, written
@@ -115,11 +115,17 @@ class Folding:
         self._app.agent(topic, name=f"watch-{name}", concurrency=1)(agent)
 
     async def _decoded(self, message: Any, codec: Codec[Any], name: str) -> Any:
-        """The record; None of one that is none, which the gate never writes: it is counted and passed over."""
+        """The record; None of one that is none, which the gate never writes: it is counted and passed over.
+
+        What a newer gate has written is no such record: whoever passed over it would have the wrong figures for good.
+        """
         while True:
             try:
                 return codec.decode(message.value)
             except DecodeError as error:
+                if error.reason_code == DecodeCode.UNKNOWN_SCHEMA and name in application.BY_GATE:
+                    _log.error("a newer gate writes: upgrade the watch, it goes on from here", topic=name)
+                    raise
                 if not error.undecided:
                     self.unreadable += 1
                     _log.warning("a record cannot be read", topic=name, offset=message.offset, why=str(error))

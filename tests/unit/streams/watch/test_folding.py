@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,7 @@ from toolgate.streams.watch.figures import MINUTE_MS
 from toolgate.streams.watch.folding import Folding
 from toolgate.streams.watch.open_runs import HOUR_MS
 from toolgate.streams.watch.rows import UNREPORTED, Level, levels_of
+from toolgate.streams.watch.transport import FAULT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -247,6 +249,37 @@ def test_who_dies_while_it_judges_judges_again() -> None:
     folding(app, watching)
     app.feed(PULSE, 1, told(240))
     assert watching.minutes == list(range(-4, 241))
+
+
+class Ended(BaseException):
+    """The process has."""
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "ends"),
+    [
+        ("pulse", b"\x00\x00\x00\x00\x01newer", True),
+        ("denials", b"\x00\x00\x00\x00\x01newer", True),
+        ("pulse", b"no record at all", False),
+        ("results", b"\x00\x00\x00\x00\x01whose", False),  # any executor may write there
+        ("reviews", b"\x00\x00\x00\x00\x01whose", False),
+    ],
+)
+def test_what_a_newer_gate_has_written_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch, topic: str, value: bytes, *, ends: bool
+) -> None:
+    """It is for a newer watch, which goes on there; what nobody can read ends nothing."""
+
+    def end(code: int) -> None:
+        assert code == FAULT
+        raise Ended
+
+    monkeypatch.setattr("os._exit", end)
+    app = App()
+    made = folding(app, Watching())
+    with pytest.raises(Ended) if ends else nullcontext():
+        app.feed(SETTINGS.topic(topic), 0, value)
+    assert (made.unreadable, len(made.folded)) == ((0, 0) if ends else (1, 1))
 
 
 @pytest.mark.parametrize(("left", "minutes"), [({(PULSE, 0): 0}, [1, 2]), ({(PULSE, 0): 3}, []), ({}, [])])
