@@ -147,7 +147,7 @@ class Executor:
         """Run commands until `stop`.
 
         Raises:
-            RefusedError: Kafka refuses this executor, or has no topics of this prefix.
+            RefusedError: Kafka refuses this executor, or has no topics of this prefix; or a newer gate writes commands.
             UnreachableError: Kafka does not answer at the start, or for long.
             NotSentError: an end could not be reported.
         """

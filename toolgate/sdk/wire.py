@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from toolgate.schemas.codec import Codec, DecodeError
+from toolgate.schemas.codec import Codec, DecodeCode, DecodeError
 from toolgate.schemas.registry import RegistryError
 from toolgate.streams import schema_ids
-from toolgate.streams.errors import UnreachableError
+from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.ports import RetryError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def decode(codec: Codec[T], envelope: Envelope) -> T:
 
     Raises:
         RetryError: it is undecided; says at which place.
+        RefusedError: it is a command whose schema nobody knows here: passed over, it would be run by nobody.
         DecodeError: it is no record, now or later.
     """
     try:
@@ -58,6 +59,12 @@ def decode(codec: Codec[T], envelope: Envelope) -> T:
     except DecodeError as error:
         if error.undecided:
             raise RetryError(f"{place_of(envelope)}: {error}") from error
+        if error.reason_code == DecodeCode.UNKNOWN_SCHEMA and envelope.topic == "commands":
+            raise RefusedError(
+                "the schema of this command is not known here: it was written by a newer gate, or with another registry",
+                where=place_of(envelope),
+                remedy="upgrade toolgate here, or name the gate's TOOLGATE_SCHEMA_REGISTRY_URL: it goes on from there",
+            ) from error
         raise
 
 

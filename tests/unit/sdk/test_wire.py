@@ -10,7 +10,7 @@ from toolgate.schemas.codec import Codec, DecodeError
 from toolgate.schemas.records import Command, Result
 from toolgate.schemas.registry import RegistryError
 from toolgate.sdk.wire import Wire, decode
-from toolgate.streams.errors import UnreachableError
+from toolgate.streams.errors import RefusedError, UnreachableError
 from toolgate.streams.ports import RetryError
 from toolgate.streams.settings import load
 
@@ -64,3 +64,15 @@ def test_what_may_be_good_is_to_be_read_again(undecided, value, error, says):
     """What is no record under any id is told apart from it."""
     with pytest.raises(error, match=says):
         decode(undecided(Result), Envelope("results", 2, 7, 1, b"run-1", value))
+
+
+def test_a_command_that_nobody_can_know_here_is_not_passed_over():
+    """A newer gate approved it; of a result, which any executor may write, nothing waits for it."""
+    value = b"\x00\x00\x00\x00\x09x"
+    with pytest.raises(RefusedError, match="the schema of this command is not known here") as refused:
+        decode(Codec(Command), Envelope("commands", 2, 7, 1, b"run-1", value))
+    assert refused.value.where == "commands[2] at 7"
+    with pytest.raises(DecodeError):
+        decode(Codec(Result), Envelope("results", 2, 7, 1, b"run-1", value))
+    with pytest.raises(DecodeError, match="bad_magic"):
+        decode(Codec(Command), Envelope("commands", 2, 7, 1, b"run-1", b"junk"))
