@@ -76,6 +76,9 @@ class TopicReader:
         self._strict = topic in STRICT
         self._consumer = reader.consumer()
         self._next: dict[int, int] = {}  # where each partition that is being read goes on
+        self._sought = False  # the consumer may stand elsewhere: assign anew
+        self._unclear: set[int] = set()  # until then: behind an error that came after what is held
+        self._ended: set[int] = set()  # at its end, as the client said while something was held
         try:
             self.partitions = self._partitions()
         except BaseException:
@@ -110,16 +113,17 @@ class TopicReader:
         """
         self._next = {p: at for p, at in start.items() if end is None or at < end[p]}
         self._places.forget()
-        self._assign()
-        heard = time.monotonic()
+        self._sought, heard = True, time.monotonic()
         while self._next:
+            if self._sought:
+                self._assign()
             found: list[Envelope] = []
-            messages = take(self._consumer, _BATCH, _POLL_S)
+            messages, left = take(self._consumer, _BATCH, _POLL_S), len(self._next)
             for message in messages:
                 found += self._delivered(message, end)
             found += self._settled(end)
             found += self._stepped_over(drained=len(messages) < _BATCH, end=end)
-            if messages or found:
+            if found or len(self._next) < left or (messages and not self._sought):
                 heard = time.monotonic()
             elif end is not None and time.monotonic() - heard >= ANSWER_S:
                 raise self._silent(f"nothing came for {ANSWER_S:.0f} s")
@@ -143,6 +147,9 @@ class TopicReader:
         return TopicPartition(self._full, partition, offset)
 
     def _assign(self) -> None:
+        self._sought = False
+        self._unclear.clear()
+        self._ended.clear()
         self._consumer.assign([self._place(p, at) for p, at in self._next.items()])
 
     def _partitions(self) -> tuple[int, ...]:
@@ -163,7 +170,7 @@ class TopicReader:
         expected, tp = self._next.get(partition), (self._topic, partition)
         if error is not None:
             self._complain(error, partition, offset, bounded=end is not None)
-        elif expected is None or self._stalls.holds(tp):
+        elif expected is None or self._stalls.holds(tp) or partition in self._unclear:
             return
         elif self._strict and (offset != expected or self._places.doubts(tp)):
             self._places.hold(tp, message)
@@ -180,16 +187,23 @@ class TopicReader:
             found += (one for one in settled.found if end is None or one.offset < end[partition])
             self._passed(partition, settled.next, end)
             if settled.again:
-                self._assign()
+                self._sought = True
+            elif partition in self._ended:
+                self._next.pop(partition, None)
         return found
 
     def _complain(self, error: KafkaError, partition: int, offset: int, *, bounded: bool) -> None:
-        code = error.code()
+        code, held = error.code(), (self._topic, partition) in self._places.held()
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001
-            if bounded and (self._topic, partition) not in self._places.held():
+            if bounded and held:
+                self._ended.add(partition)
+            elif bounded:
                 self._next.pop(partition, None)
+        elif held and not error.fatal():  # what is held comes first; the error is met again behind it
+            self._unclear.add(partition)
+            self._sought = True
         elif self._strict and code == _RESET and offset != self._next.get(partition):
-            self._assign()  # the client had gone on from where a record says that it stands
+            self._sought = True  # the client had gone on from where a record says that it stands
         elif code in UNDELIVERABLE and partition in self._next:
             # the offset reported is the batch's first, which may have been delivered or stepped over before
             self._next[partition] = max(self._next[partition], offset)
@@ -214,7 +228,7 @@ class TopicReader:
                 raise self._silent(f"[{partition}] stands at {offset}, which can be read: {finding.detail}")
             found.append(undeliverable(*finding.tp, offset, finding.detail))
             self._passed(partition, offset + 1, end)
-            self._assign()
+            self._sought = True
         return found
 
     def _positions(self) -> dict[tuple[str, int], int]:

@@ -61,7 +61,7 @@ def decode(codec: Codec[T], envelope: Envelope) -> T:
             raise RetryError(f"{place_of(envelope)}: {error}") from error
         if error.reason_code == DecodeCode.UNKNOWN_SCHEMA and envelope.topic == "commands":
             raise RefusedError(
-                "the schema of this command is not known here: it was written by a newer gate, or with another registry",
+                "the schema of this command is not known here: a newer gate wrote it, or one with another registry",
                 where=place_of(envelope),
                 remedy="upgrade toolgate here, or name the gate's TOOLGATE_SCHEMA_REGISTRY_URL: it goes on from there",
             ) from error

@@ -103,6 +103,28 @@ def test_the_client_is_told_too_late_that_it_had_gone_too_far(log, put, drive):
     assert [(record.offset, record.value) for record in drive.collect(log, 1)] == [(1, b"1")]
 
 
+@pytest.mark.parametrize("before", [[(b"lie", 3)], []], ids=["behind a lie", "plain"])
+def test_what_was_fetched_before_a_record_that_nobody_can_read_is_delivered(log, put, drive, before):
+    """Also what has to be looked into first: it is no reason to begin behind it."""
+    put(b"0", *before)
+    for value in (b"1", b"2"):
+        put(value)
+    bad = produce(
+        log._settings.bootstrap_servers,
+        log._settings.topic("intents"),
+        0,
+        batch(RawRecord(b"x", value_length=-2)),
+    )
+    put(b"3")
+    log.seek(HERE, 0)
+    found = drive.collect(log, 5 + len(before))
+    found += drive.quiet(log, 2)
+
+    assert [record.offset for record in found] == list(range(5 + len(before)))
+    assert [record.value for record in found if not record.problem] == [b"0", b"1", b"2", b"3"]
+    assert [record.offset for record in found if record.problem][-1] == bad.offset
+
+
 def test_a_place_that_the_broker_does_not_have_is_said(log, put, drive):
     """Records that are gone are nothing to go on from."""
     put(b"0")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import Producer
+from patience import until
 from raw_produce import RawRecord, batch, produce
 
 from toolgate.inspection.reader import TopicReader
+from toolgate.streams.settings import producer_config
 
 pytestmark = pytest.mark.real
 
@@ -23,7 +26,14 @@ def put(settings):
     """`put(b"one", (b"two", 1000), ...)`: one batch on partition 0 of the intents; a number is a record's own delta."""
 
     def write(*records):
-        made = [RawRecord(r) if isinstance(r, bytes) else RawRecord(r[0], offset_delta=r[1]) for r in records]
+        made = [
+            r
+            if isinstance(r, RawRecord)
+            else RawRecord(r)
+            if isinstance(r, bytes)
+            else RawRecord(r[0], offset_delta=r[1])
+            for r in records
+        ]
         assert produce(settings.bootstrap_servers, settings.topic("intents"), 0, batch(*made)).error == 0
 
     return write
@@ -58,6 +68,24 @@ def test_a_stretch_is_read_as_the_gate_reads_it(settings, put, gate, lies, behin
         for end in (count, 2):
             read = [one for some in reader.read({0: 0}, {0: end}) for one in some]
             assert [(one.offset, one.value, one.problem) for one in read] == told[:end]
+
+
+def test_a_stretch_ends_where_it_does_whatever_comes_last(settings, put, gate):
+    """A record that nobody can read behind what is held; then the marker of a transaction, which is never delivered."""
+    put(b"0", (b"lie", 3))
+    put(b"1")
+    put(RawRecord(b"x", value_length=-2))
+    told = gate(4)
+    producer = Producer(producer_config(settings, 3))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(settings.topic("intents"), b"2", b"run-1", 0)
+    producer.commit_transaction(30)
+    with TopicReader(settings, "intents") as reader:
+        until(lambda: reader.span(0) == (0, 6), "the marker to be there")
+        read = [one for some in reader.read({0: 0}, {0: 6}) for one in some]
+    assert [(one.offset, one.value, one.problem) for one in read[:4]] == told
+    assert [(one.offset, one.value) for one in read[4:]] == [(4, b"2")]
 
 
 def test_whoever_follows_goes_on(settings, put):

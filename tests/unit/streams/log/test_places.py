@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError
 
+from toolgate.streams.log import kafka as module
 from toolgate.streams.log.places import Places
+from toolgate.streams.settings import Settings
 
 HERE = ("intents", 0)
 RESET, EOF = KafkaError._AUTO_OFFSET_RESET, KafkaError._PARTITION_EOF
@@ -90,3 +92,60 @@ def test_a_client_that_tells_of_other_offsets_only_says_nothing():
     found, sent = settled(Told(10), *[Told(11, RESET)] * 3)
     assert (found.next, found.again) == (5, True)
     assert sent.count(5) == 3
+
+
+class Consumer:
+    """The gate's own: gives what it is to give in one go, and notes where it is sent."""
+
+    def __init__(self) -> None:
+        self.sent = []
+
+    def assign(self, places):
+        """Where it goes on."""
+        self.sent.append([place.offset for place in places])
+
+    def resume(self, _places):
+        """Nothing is paused."""
+
+    def position(self, places):
+        """As it was sent."""
+        return places
+
+
+class NoStalls:
+    """Looks into errors, and finds nothing."""
+
+    def __init__(self) -> None:
+        self.told = []
+
+    def failed(self, *what):
+        """An error of the undeliverable kind."""
+        self.told.append(what)
+
+    def holds(self, tp):
+        """Until then nothing is delivered of it."""
+        return any(tp == one[0] for one in self.told)
+
+    def look(self, _positions, *, drained):
+        """Nothing is found out."""
+        assert drained
+        return []
+
+
+def test_what_is_held_is_delivered_before_an_error_behind_it_is_looked_into(monkeypatch):
+    """All in one go: a marker's gap, two records, one that nobody can read, and one behind it."""
+    log = module.KafkaLog(Settings(bootstrap_servers="nowhere:1", prefix="p"), lambda _: None)
+    log._consumer, log._stalls = Consumer(), NoStalls()
+    log._places = Places(Asked(Told(4)))
+    log._next = {HERE: 2}
+    goes = [
+        [Told(3), Told(4), Told(5, KafkaError._BAD_MSG), Told(6)],
+        [Told(5, KafkaError._BAD_MSG), Told(6)],
+    ]
+    monkeypatch.setattr(module, "take", lambda *_: goes.pop(0))
+
+    assert [record.offset for record in log.poll(100, 0)] == [3, 4]
+    assert log._stalls.told == []
+    assert log.poll(100, 0) == []
+    assert log._consumer.sent == [[5]]
+    assert [one[:2] for one in log._stalls.told] == [(HERE, 5)]
