@@ -114,6 +114,7 @@ class Publisher:
 
     def pulses(self, rollups: Rollups) -> list[Output]:
         """One rollup of a whole batch for each of its workflows and policy versions."""
+        rollups.close()
         return [self._pulse_output(owner, rollup) for owner, rollup in rollups.items()]
 
     def _records(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _EXACT_MAX = 100  # records that are counted one by one
-ACTIVE_MAX = 1_000  # runs; of more, others are named when they are active again
+ACTIVE_MAX = 1_000  # runs: the first by name. A batch that has more follows no others
 NEAR_MAX = 64  # accounts beside the fullest of each rule
 _NEAR = 0.5
 _BUDGET, _RUN = Code.BUDGET_EXCEEDED, "run"

@@ -79,6 +79,14 @@ class Rollups(defaultdict[Owner, Rollup]):
     def __init__(self) -> None:
         super().__init__(Rollup)
 
+    def close(self) -> None:
+        """The batch is over: a run that ended in it is active no more, under whatever policy version it was."""
+        ended: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for (tenant, workflow_id, _), rollup in self.items():
+            ended[tenant, workflow_id] |= rollup.ended
+        for (tenant, workflow_id, _), rollup in self.items():
+            rollup.active -= ended[tenant, workflow_id]
+
     def seen(self, owner: Owner, item: Item, decision: Decision) -> Rollup:
         """The owner's, which has seen this input now."""
         rollup = self[owner]

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from toolgate.processors.amounts import duration
 from toolgate.processors.control_state import ALL
 from toolgate.processors.names import ID_CHARS_MAX
@@ -17,7 +19,8 @@ from toolgate.schemas.enums import AlertKind, Severity
 from toolgate.streams.watch import burn, drift, ladder, measures, projection, slo
 from toolgate.streams.watch.alerts import alert_of
 from toolgate.streams.watch.figures import MINUTE_MS, QUARTER_MS, QUARTERS_KEPT, begins_ms
-from toolgate.streams.watch.rows import RECORDS, RUN
+from toolgate.streams.watch.open_runs import SILENT_MS
+from toolgate.streams.watch.rows import RECORDS, RUN, UNREPORTED
 from toolgate.streams.watch.wording import said
 
 if TYPE_CHECKING:
@@ -152,17 +155,30 @@ def _breaches(
     """The objectives that are broken; how all of them stand goes into `judged`."""
     window = cache(lambda length_ms: workflow.window(at_ms, length_ms))  # objectives look at the same ones
     for term in policy.breaches:
-        if term.error_budget_ms:
-            burns, figures, length_ms = _burning(window, term, judged)
-            broken: bool | None = burns
-        else:
-            length_ms = term.window_ms
-            broken, figures = _kept(window(length_ms), term, prices)
+        broken, figures, length_ms = _look(window, term, prices, judged.burns)
         judged.breached[term.slo] = judged.breached.get(term.slo) or broken
         if broken or term.slo not in judged.slos:
             judged.slos[term.slo] = figures
         if broken:
-            yield ladder.Broken(term.slo, term.then, begins_ms(at_ms, length_ms), figures)
+            since_ms = begins_ms(at_ms, length_ms)
+            # What was broken by runs that said nothing was done a day before.
+            if not _look(lambda length_ms: _heard(window(length_ms)), term, prices, {})[0]:
+                since_ms -= SILENT_MS
+            yield ladder.Broken(term.slo, term.then, since_ms, figures)
+
+
+def _heard(row: Row) -> Row:
+    """Without the runs that ended in silence."""
+    return structs.replace(row, finished={name: n for name, n in row.finished.items() if name != UNREPORTED})
+
+
+def _look(
+    window: Callable[[int], Row], term: Breach, prices: Prices, burns: dict[tuple[str, str], float]
+) -> tuple[bool | None, dict[str, Any], int]:
+    """Whether an objective is broken, its figures, and over how long they are."""
+    if term.error_budget_ms:
+        return _burning(window, term, burns)
+    return *_kept(window(term.window_ms), term, prices), term.window_ms
 
 
 def _kept(row: Row, term: Breach, prices: Prices) -> tuple[bool | None, dict[str, Any]]:
@@ -183,14 +199,14 @@ def _kept(row: Row, term: Breach, prices: Prices) -> tuple[bool | None, dict[str
     return found.broken, {**found.figures, "window_ms": term.window_ms}
 
 
-def _burning(window: Callable[[int], Row], term: Breach, judged: Judged) -> tuple[bool, dict[str, Any], int]:
+def _burning(
+    window: Callable[[int], Row], term: Breach, burns: dict[tuple[str, str], float]
+) -> tuple[bool, dict[str, Any], int]:
     windows: dict[int, tuple[int, int]] = {}
     for window_s in burn.WINDOWS_S:
         share = measures.SHARES[term.slo](window(window_s * 1_000))
         windows[window_s] = slo.bad_of(term.slo, share.count, share.total), share.total
-        judged.burns[term.slo, duration(window_s * 1_000)] = burn.burn_rate(
-            *windows[window_s], term.allowed_ppm
-        )
+        burns[term.slo, duration(window_s * 1_000)] = burn.burn_rate(*windows[window_s], term.allowed_ppm)
     found = burn.burning(
         windows, allowed_ppm=term.allowed_ppm, period_ms=term.error_budget_ms, count_min=term.min_count
     )

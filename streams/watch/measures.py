@@ -26,7 +26,6 @@ SUCCEEDED = "succeeded"
 RIGHT, WRONG = Finding.RIGHT.value, Finding.WRONG.value
 # What an agent gets wrong about a tool, as opposed to what it may not do.
 BAD_CALLS = frozenset({Code.PARAMS_NOT_JSON, Code.PARAMS_SCHEMA, Code.TOOL_VERSION})
-DENIED = "denied"  # among tool errors, and not in their share
 _DECIDED = (Choice.APPROVE, Choice.REJECT, Choice.RELEASE)
 
 
@@ -69,14 +68,13 @@ def denial(row: Row) -> Share:
 
 
 def tool_errors(row: Row) -> dict[str, int]:
-    """Calls that went wrong, by how: at the tool, with parameters that do not fit, asked again, or otherwise denied."""
+    """Calls that went wrong, by how: at the tool, with parameters that do not fit, or asked again. None ever falls."""
     wrongly = min(sum(row.codes.get(code, 0) for code in BAD_CALLS), row.denied)
     failed = row.results.get(ResultStatus.ERROR, 0) + row.results.get(ResultStatus.UNKNOWN, 0)
     return {
         "failed": failed,
         "invalid_params": wrongly,
         "retried": row.duplicates,
-        DENIED: row.denied - wrongly,
     }
 
 
@@ -86,7 +84,7 @@ def tool_error(row: Row) -> Share:
     What is denied otherwise is no fault in the use of a tool; it has a share of its own.
     """
     kinds = tool_errors(row)
-    bad = sum(count for kind, count in kinds.items() if kind != DENIED)
+    bad = sum(kinds.values())
     return Share(bad, sum(row.results.values()) + bad - kinds["failed"])
 
 

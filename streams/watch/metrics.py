@@ -48,7 +48,7 @@ COUNTERS: dict[str, tuple[tuple[str, ...], str]] = {
     "toolgate_watch_interventions": (_OF, "Calls that waited for people."),
     "toolgate_watch_tool_errors": (
         (*_OF, "kind"),
-        "Calls that went wrong: failed, invalid_params, retried; and denied, which are no part of the ratio.",
+        "Calls that went wrong: failed, invalid_params, retried.",
     ),
     "toolgate_watch_cost_usd": (
         (*_OF, "kind"),

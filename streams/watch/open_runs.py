@@ -1,7 +1,8 @@
 """Open runs: those in which something was approved and whose agent has not said what came of them.
 
-The ledger ends a run in which nothing was approved for RUN_IDLE_MS: after that not even its agent can say that it
-finished. So what became of it is no guess: it ended, and nobody has said that it did what it was for.
+The ledger ends a run in which nothing was approved for RUN_IDLE_MS: after that it approves nothing more, and for a day
+not even takes the word that it finished. So what became of it is no guess: it ended, and nobody has said that it did
+what it was for.
 
 A run stands with the hour of its last approval that was heard of, and the policy version of that one. So a row is
 written once an hour of a busy run, and reading some pulses again leads to the same end: at the pulse that shows that
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from toolgate.schemas.records import Pulse
 
 HOUR_MS = 3_600_000
+SILENT_MS = (
+    HOUR_MS + RUN_IDLE_MS
+)  # after its last approval a run that says nothing has ended, at most so long
 OPEN_MAX = 20_000  # of one partition: of more, those that begin are not followed
 
 
@@ -107,7 +111,7 @@ class OpenRuns:
     def _over(self, partition: int, now_ms: int) -> Iterator[tuple[Key, Open]]:
         """Those of which even the end of the hour of the last approval is RUN_IDLE_MS ago."""
         hours = self._hours.get(partition, {})
-        for hour_ms in [hour_ms for hour_ms in hours if hour_ms + HOUR_MS + RUN_IDLE_MS <= now_ms]:
+        for hour_ms in [hour_ms for hour_ms in hours if hour_ms + SILENT_MS <= now_ms]:
             for key in sorted(hours[hour_ms]):
                 yield key, self._open[partition][key]
 

@@ -93,7 +93,14 @@ class Row(msgspec.Struct, array_like=True):
         self.pulses += 1
         self.clk = max(self.clk, pulse.clk)
         self._add(pulse)
-        for level in levels_of(pulse):
+        levels = levels_of(pulse)
+        for level in levels:
+            standing = self.levels.get(level.rule)
+            if standing is not None and standing.account == level.account:
+                self.levels[level.rule] = level
+        for level in {
+            level.rule: level for level in reversed(levels)
+        }.values():  # of each rule the first: the fullest
             self._fullest(level)
         return True
 
@@ -183,7 +190,7 @@ class Row(msgspec.Struct, array_like=True):
 
     def _fullest(self, level: Level) -> None:
         standing = self.levels.get(level.rule)
-        if standing is None or standing.account == level.account or level.share >= standing.share:
+        if standing is None or standing.account == level.account or level.share > standing.share:
             self.levels[level.rule] = level
 
 

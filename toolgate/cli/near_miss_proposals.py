@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,7 +67,7 @@ def proposals(
     It looks for proposal.json in each folder and in those right below it. What is in force says `toolgate policy
     history`: nothing of a proposal is, until somebody activates it. Exit code 2: a file is no proposal.
     """
-    found = [(folder, _read(folder)) for folder in _folders(folders or [Path()])]
+    found = [(folder, _read(folder)) for folder in dict.fromkeys(_folders(folders or [Path()]))]
     rows = [(folder, noted, _state(folder, noted)) for folder, noted in found]
     if as_json:
         typer.echo(json.dumps({"proposals": [_as_json(*row) for row in rows]}))
@@ -77,8 +78,9 @@ def proposals(
         if rows
         else "Nothing was proposed."
     )
-    if rows:
-        say_next(f"toolgate policy activate {rows[-1][0]} --as KID --reason ...")
+    fit = [folder for folder, _, state in rows if state == AS_PROPOSED]
+    if fit:
+        say_next(f"toolgate policy activate {shlex.quote(safe(str(fit[-1])))} --as KID --reason ...")
 
 
 def _folders(given: list[Path]) -> Iterator[Path]:
@@ -87,7 +89,12 @@ def _folders(given: list[Path]) -> Iterator[Path]:
             raise SettingsError(
                 "there is no such folder", where=str(folder), remedy="name folders that exist"
             )
-        below = sorted(one for one in folder.iterdir() if one.is_dir())
+        try:
+            below = sorted(one for one in folder.iterdir() if one.is_dir())
+        except OSError as error:
+            raise SettingsError(
+                f"this cannot be read: {error}", where=str(folder), remedy="name folders that you may read"
+            ) from None
         yield from (one for one in (folder, *below) if (one / NOTE).is_file())
 
 

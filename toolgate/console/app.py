@@ -105,7 +105,7 @@ async def _sweep(site: Site) -> None:
     while True:
         await asyncio.sleep(_SWEEP_S)
         site.sessions.sweep()
-        before, late = late, _late(site)
+        before, late = late, await asyncio.to_thread(_late, site)  # the lock may be held for a while
         if late - before:
             site.hub.publish(("queue",))
 

@@ -10,7 +10,7 @@ from toolgate.processors.limits import HOLD_MS
 from toolgate.processors.reasons import Code
 from toolgate.schemas.records import Balance, Level, Pulse
 from toolgate.streams.gate.pulses import NEAR_MAX, pulse_of
-from toolgate.streams.gate.rollups import Rollup
+from toolgate.streams.gate.rollups import Rollup, Rollups
 
 COST = 10_000  # what a call of `pay` costs
 PLAIN = """
@@ -144,6 +144,16 @@ def test_a_run_is_active_when_people_approve_its_call():
     desk.vote(hold, "ann")
     desk.vote(hold, "bob")
     assert only(desk).active == ("r",)
+
+
+def test_a_run_that_ends_in_a_batch_is_active_in_no_pulse_of_it():
+    """Also of the version that its last call was held under: who reads that pulse last must not take it for open."""
+    rollups = Rollups()
+    rollups["t", "w", "new"].ended = {"r"}
+    rollups["t", "w", "old"].active = {"r", "s"}
+    rollups["t", "another", "old"].active = {"r"}
+    rollups.close()
+    assert [sorted(rollup.active) for rollup in rollups.values()] == [[], ["s"], ["r"]]
 
 
 def test_model_spend_is_settled_at_once():

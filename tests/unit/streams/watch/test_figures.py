@@ -314,3 +314,24 @@ def test_a_table_from_before_reviews_were_remembered_is_read() -> None:
     for offset, finding in enumerate(["wrong", "right"]):
         figures.hear(0, offset, review(finding), T)
     assert figures.workflows[0, "default", "desk"].versions["v1"].ever.findings == {"wrong": 1}
+
+
+def test_a_row_has_the_fullest_account_as_it_stands_now() -> None:
+    """Whatever others a pulse tells behind the fullest; what it says of the one that stood fullest is newer."""
+
+    def told(*used: tuple[str, int]) -> Pulse:
+        return pulse(
+            levels=tuple(Reported("budgets[0]", "agent", name, "usd_micros", n, 100) for name, n in used)
+        )
+
+    def fullest(*pulses: Pulse) -> tuple[str, int]:
+        figures = Figures()
+        for offset, one in enumerate(pulses):
+            figures.take(0, offset, one)
+        level = figures.workflows[0, "default", "desk"].versions["v1"].ever.levels["budgets[0]"]
+        return level.account, level.used
+
+    assert fullest(told(("a", 90)), told(("c", 80), ("a", 60))) == ("c", 80)
+    assert fullest(told(("a", 90)), told(("c", 80), ("b", 60))) == ("a", 90)
+    assert fullest(told(("a", 90)), told(("b", 90), ("a", 90))) == ("a", 90)
+    assert fullest(told(("a", 60)), told(("b", 80), ("a", 70))) == ("b", 80)

@@ -165,6 +165,30 @@ def test_what_was_counted_after_the_last_move_moves_again() -> None:
     assert found.demotion is not None
 
 
+HOURS_BEFORE = T + 400 * MINUTE_MS - 20 * 3_600_000
+DAYS_BEFORE = T + 400 * MINUTE_MS - 30 * 3_600_000
+
+
+@pytest.mark.parametrize("fields", [{}, {"error_budget_ms": 30 * 86_400_000, "window_ms": 0}])
+@pytest.mark.parametrize(
+    ("finished", "moved_ms", "falls"),
+    [
+        ({"succeeded": 10, "unreported": 9}, HOURS_BEFORE, False),  # they were at work before it moved
+        ({"succeeded": 10, "unreported": 9}, DAYS_BEFORE, True),
+        ({"succeeded": 10, "failed": 9, "unreported": 2}, HOURS_BEFORE, True),  # it is broken without them
+    ],
+)
+def test_runs_that_said_nothing_tell_of_the_day_before(
+    finished: dict[str, int], moved_ms: int, fields: dict[str, int], *, falls: bool
+) -> None:
+    """What they show is told, and takes nobody down who has moved since."""
+    policies = Policies(term("success_rate", "demote", bound=990_000, **fields))
+    one = workflow(*((minute, {"finished": finished}) for minute in range(340, 400)))
+    found = at(one, 400, policies, state=ordered("draft_only"), moved={PLACE: moved_ms})
+    assert found.judged.breached == {"success_rate": True}
+    assert (found.demotion is not None) == falls
+
+
 def test_error_budgets_are_judged_by_burn_rates() -> None:
     """An objective of 99 % over 30 days: all that fails for an hour burns it a hundred times too fast."""
     objective = term("success_rate", bound=990_000, error_budget_ms=30 * 86_400_000, window_ms=0)

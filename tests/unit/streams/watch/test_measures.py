@@ -133,9 +133,9 @@ def test_what_was_not_drawn_is_no_part_of_the_sample() -> None:
     assert measures.success(Row(finished={"succeeded": 9}, findings=row.findings)).count == 3
 
 
-def test_calls_go_wrong_in_four_ways() -> None:
-    """What is denied for other reasons is told, and is no part of the share."""
+def test_calls_go_wrong_in_three_ways() -> None:
+    """What is denied for other reasons is none of them: it has a share of its own."""
     codes, results = {"PARAMS_SCHEMA": 4, "BUDGET_EXCEEDED": 5}, {"ok": 6, "error": 1, "unknown": 2}
     row = Row(denied=9, duplicates=2, codes=codes, results=results)
-    assert measures.tool_errors(row) == {"failed": 3, "invalid_params": 4, "retried": 2, "denied": 5}
+    assert measures.tool_errors(row) == {"failed": 3, "invalid_params": 4, "retried": 2}
     assert measures.tool_error(row) == measures.Share(9, 15)
