@@ -46,9 +46,7 @@ class Pulse:
     detection_ms: int = 0  # sum over them, from the command's approval to the append of its end
     detection_ms_max: int = 0
     records: dict[str, int] = {}  # distinct records in the fullest blast radius -> calls  # noqa: RUF012
-    levels: tuple[
-        Level, ...
-    ] = ()  # the fullest account of each limit; of shared budgets others that are half used
+    levels: tuple[Level, ...] = ()  # the fullest account of each limit, of shared budgets those half used
     active: tuple[str, ...] = ()  # runs of which a call was approved
     ended: tuple[str, ...] = ()  # runs that reported their outcome
 

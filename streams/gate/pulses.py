@@ -7,6 +7,7 @@ numbers. Of runs in which something was approved only some are named, where a ba
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from toolgate.processors.claims import AMOUNT_MAX
@@ -26,6 +27,7 @@ _EXACT_MAX = 100  # records that are counted one by one
 ACTIVE_MAX = 1_000  # runs: the first by name. A batch that has more follows no others
 NEAR_MAX = 64  # accounts beside the fullest of each rule
 _NEAR = 0.5
+_part = itemgetter(0)
 _BUDGET, _RUN = Code.BUDGET_EXCEEDED, "run"
 
 
@@ -94,7 +96,3 @@ def _fullest(accounts: Iterable[tuple[Label, Balance]]) -> tuple[Level, ...]:
         Level(label.rule, label.scope, balance.account, balance.unit, balance.used, balance.max)
         for _, label, balance in sorted(told, key=lambda one: (one[1].rule, -one[0]))
     )
-
-
-def _part(found: tuple[float, Label, Balance]) -> float:
-    return found[0]

@@ -65,9 +65,6 @@ class KafkaLog:
         self._assignment = Assignment(0, frozenset())
         self._next: dict[LogicalPartition, int] = {}  # where each sought partition goes on
         self._sought = False  # `_next` was changed by hand: assign anew
-        self._unclear: set[LogicalPartition] = (
-            set()
-        )  # until then: behind an error that came after what is held
         self._tailed = 0  # behind the last control record that was tailed
         self._urged = 0  # polls for it alone
         self.positions: Mapping[LogicalPartition, int] = {}  # as of the last poll; any thread may look
@@ -168,7 +165,6 @@ class KafkaLog:
         ahead: list[TopicPartition] = []
         if self._sought:
             self._sought = False
-            self._unclear.clear()
             places = [TopicPartition(self._settings.topic(n), p, at) for (n, p), at in self._next.items()]
             self._call("assign", lambda: assign(consumer, places))
         else:  # a pause right behind an assignment can overtake it within the client, which then never fetches
@@ -216,7 +212,7 @@ class KafkaLog:
             return None
         offset = message.offset() or 0
         # not sought in this assignment, or behind an error that has to be looked into first
-        if name is None or tp not in self._next or stalls.holds(tp) or tp in self._unclear:
+        if name is None or tp not in self._next or stalls.holds(tp):
             return None
         if offset != self._next[tp] or self._places.doubts(tp):
             self._places.hold(tp, message)
@@ -241,9 +237,7 @@ class KafkaLog:
 
     def _complain(self, error: KafkaError, tp: LogicalPartition, stalls: Stalls, offset: int | None) -> None:
         if tp in self._places.held() and not error.fatal():
-            # What is held comes first. What the error is about is met again behind it; nothing is believed until then.
-            self._unclear.add(tp)
-            self._sought = True
+            self._places.cut(tp)
         elif error.code() in UNDELIVERABLE and tp in self._next:
             # the offset reported is the batch's first, which may have been delivered or stepped over before
             self._next[tp] = max(self._next[tp], offset or 0)

@@ -76,6 +76,7 @@ class Places:
         self._reader = reader
         self._asker: Consumer | None = None
         self._odd: dict[LogicalPartition, list[Message]] = {}
+        self._cut: set[LogicalPartition] = set()  # behind an error that came after what is kept
         self._watched: set[LogicalPartition] = set()  # behind a gap whose end has not been reached yet
 
     def doubts(self, tp: LogicalPartition) -> bool:
@@ -84,7 +85,12 @@ class Places:
 
     def hold(self, tp: LogicalPartition, message: Message) -> None:
         """Keep a message until `settle`."""
-        self._odd.setdefault(tp, []).append(message)
+        if tp not in self._cut:
+            self._odd.setdefault(tp, []).append(message)
+
+    def cut(self, tp: LogicalPartition) -> None:
+        """An error came behind what is kept: that comes first, and the error is met again behind it."""
+        self._cut.add(tp)
 
     def held(self) -> Iterable[LogicalPartition]:
         """Where something is kept."""
@@ -93,6 +99,7 @@ class Places:
     def forget(self) -> None:
         """Another assignment: every partition begins at a place that the gate names."""
         self._odd.clear()
+        self._cut.clear()
         self._watched.clear()
 
     def close(self) -> None:
@@ -103,7 +110,8 @@ class Places:
 
     def settle(self, tp: LogicalPartition, expected: int) -> Settled:
         """What the messages kept of `tp` come to; `expected` is the next offset, which is believed."""
-        messages = self._odd.pop(tp)
+        messages, again = self._odd.pop(tp), tp in self._cut
+        self._cut.discard(tp)
         try:
             _, end = bounds(self._consumer(), self._place(tp), _ANSWER_S, self._reader.trouble)
         except RetryError:  # nothing is known: they come again
@@ -116,7 +124,7 @@ class Places:
             self._watched.add(tp)
         else:
             self._watched.discard(tp)
-        return Settled([input_envelope(message, tp[0]) for message in messages], behind, again=False)
+        return Settled([input_envelope(message, tp[0]) for message in messages], behind, again)
 
     def _plausible(self, tp: LogicalPartition, messages: list[Message], expected: int, end: int) -> bool:
         offsets = [expected - 1, *map(_offset, messages)]

@@ -284,9 +284,8 @@ def _process(put: Callable[..., None], figures: Figures, process: Process) -> No
         put("toolgate_watch_lag_records", (topic,), behind)
     for labels, count in process.alerts.items():
         put("toolgate_watch_alerts", labels, count)
-    for order, (place, count) in enumerate(
-        process.demotions.items()
-    ):  # in the order of their first: so labels stay
+    # In the order of their first, so that labels stay.
+    for order, (place, count) in enumerate(process.demotions.items()):
         put("toolgate_watch_demotions", place if order < WORKFLOWS_MAX else (OTHER, OTHER), count)
     newest = max((workflow.clk for workflow in figures.workflows.values()), default=None)
     put("toolgate_watch_last_pulse_timestamp_seconds", (), None if newest is None else newest / 1_000)

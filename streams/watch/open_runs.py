@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from toolgate.processors.claims import RUN_IDLE_MS
+from toolgate.streams.watch.runs import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from toolgate.schemas.records import Pulse
+    from toolgate.streams.watch.runs import Changes
 
-HOUR_MS = 3_600_000
-SILENT_MS = (
-    HOUR_MS + RUN_IDLE_MS
-)  # after its last approval a run that says nothing has ended, at most so long
+# At most so long after its last approval a run that says nothing has ended.
+SILENT_MS = HOUR_MS + RUN_IDLE_MS
 OPEN_MAX = 20_000  # of one partition: of more, those that begin are not followed
 
 
@@ -47,7 +47,6 @@ class Open(msgspec.Struct, array_like=True, frozen=True):
 
 
 Owner = tuple[str, str, str]  # tenant, workflow, policy version
-Changes = list[tuple[bytes, bytes | None]]
 
 _encode = msgspec.msgpack.Encoder().encode
 _key = msgspec.msgpack.Decoder(Key).decode

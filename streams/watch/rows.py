@@ -98,9 +98,8 @@ class Row(msgspec.Struct, array_like=True):
             standing = self.levels.get(level.rule)
             if standing is not None and standing.account == level.account:
                 self.levels[level.rule] = level
-        for level in {
-            level.rule: level for level in reversed(levels)
-        }.values():  # of each rule the first: the fullest
+        fullest = {level.rule: level for level in reversed(levels)}  # a pulse tells it first of its rule
+        for level in fullest.values():
             self._fullest(level)
         return True
 

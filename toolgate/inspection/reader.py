@@ -77,7 +77,6 @@ class TopicReader:
         self._consumer = reader.consumer()
         self._next: dict[int, int] = {}  # where each partition that is being read goes on
         self._sought = False  # the consumer may stand elsewhere: assign anew
-        self._unclear: set[int] = set()  # until then: behind an error that came after what is held
         self._ended: set[int] = set()  # at its end, as the client said while something was held
         try:
             self.partitions = self._partitions()
@@ -148,7 +147,6 @@ class TopicReader:
 
     def _assign(self) -> None:
         self._sought = False
-        self._unclear.clear()
         self._ended.clear()
         self._consumer.assign([self._place(p, at) for p, at in self._next.items()])
 
@@ -170,7 +168,7 @@ class TopicReader:
         expected, tp = self._next.get(partition), (self._topic, partition)
         if error is not None:
             self._complain(error, partition, offset, bounded=end is not None)
-        elif expected is None or self._stalls.holds(tp) or partition in self._unclear:
+        elif expected is None or self._stalls.holds(tp):
             return
         elif self._strict and (offset != expected or self._places.doubts(tp)):
             self._places.hold(tp, message)
@@ -193,21 +191,21 @@ class TopicReader:
         return found
 
     def _complain(self, error: KafkaError, partition: int, offset: int, *, bounded: bool) -> None:
-        code, held = error.code(), (self._topic, partition) in self._places.held()
+        code, tp = error.code(), (self._topic, partition)
+        held = tp in self._places.held()
         if code == KafkaError._PARTITION_EOF:  # noqa: SLF001
             if bounded and held:
                 self._ended.add(partition)
             elif bounded:
                 self._next.pop(partition, None)
-        elif held and not error.fatal():  # what is held comes first; the error is met again behind it
-            self._unclear.add(partition)
-            self._sought = True
+        elif held and not error.fatal():
+            self._places.cut(tp)
         elif self._strict and code == _RESET and offset != self._next.get(partition):
             self._sought = True  # the client had gone on from where a record says that it stands
         elif code in UNDELIVERABLE and partition in self._next:
             # the offset reported is the batch's first, which may have been delivered or stepped over before
             self._next[partition] = max(self._next[partition], offset)
-            self._stalls.failed((self._topic, partition), self._next[partition], error.name())
+            self._stalls.failed(tp, self._next[partition], error.name())
         elif error.fatal() or code in _REFUSED:
             raise self._failed(error)
         else:

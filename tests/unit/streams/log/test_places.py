@@ -7,6 +7,7 @@ from confluent_kafka import KafkaError
 
 from toolgate.streams.log import kafka as module
 from toolgate.streams.log.places import Places
+from toolgate.streams.ports import Assignment
 from toolgate.streams.settings import Settings
 
 HERE = ("intents", 0)
@@ -137,7 +138,7 @@ def test_what_is_held_is_delivered_before_an_error_behind_it_is_looked_into(monk
     log = module.KafkaLog(Settings(bootstrap_servers="nowhere:1", prefix="p"), lambda _: None)
     log._consumer, log._stalls = Consumer(), NoStalls()
     log._places = Places(Asked(Told(4)))
-    log._next = {HERE: 2}
+    log._assignment, log._next = Assignment(1, frozenset({HERE})), {HERE: 2}
     goes = [
         [Told(3), Told(4), Told(5, KafkaError._BAD_MSG), Told(6)],
         [Told(5, KafkaError._BAD_MSG), Told(6)],
