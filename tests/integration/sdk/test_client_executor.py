@@ -212,11 +212,17 @@ def test_a_killed_command_is_not_run_until_the_kill_is_lifted(settings):
     assert (other.status, last.status, ran) == ("ok", "ok", ["run-2", "run-1"])
 
 
-def test_nothing_is_run_while_control_cannot_be_read(settings, stack):
-    """Without the topic nobody can know what is stopped."""
+def gone_for_good(settings, name: str) -> None:
+    """Delete a topic, and wait until the broker knows: the controller answers before it does."""
     admin = topic_admin.connect(settings)
-    for done in admin.delete_topics([settings.topic("control")]).values():
+    for done in admin.delete_topics([settings.topic(name)]).values():
         done.result()
+    until(lambda: name not in topic_admin.existing(admin, settings), "the broker has forgotten the topic")
+
+
+def test_nothing_is_run_while_control_cannot_be_read(settings):
+    """Without the topic nobody can know what is stopped."""
+    gone_for_good(settings, "control")
     ran: list[Command] = []
 
     def run(command: Command) -> Answer:
