@@ -36,9 +36,8 @@ def kafka_jars(notify: Callable[[str], None]) -> tuple[Path, ...]:
     Raises:
         LocalStackError: the resolver is not installed, or Maven Central cannot be reached.
     """
-    folder = _cache_folder()
-    note = folder / f"kafka-{KAFKA_VERSION}.json"
-    with _locked(folder / "resolver.lock"):
+    note = cache_folder() / f"kafka-{KAFKA_VERSION}.json"
+    with locked("resolver"):
         known = _remembered(note)
         if known:
             return known
@@ -92,7 +91,17 @@ def redis_server() -> Path:
     )
 
 
-def _cache_folder() -> Path:
+def class_path(notify: Callable[[str], None]) -> str:
+    """`kafka_jars` as Java takes them."""
+    return os.pathsep.join(str(jar) for jar in kafka_jars(notify))
+
+
+def cache_folder() -> Path:
+    """The user's folder for what is fetched or made once.
+
+    Raises:
+        LocalStackError: it cannot be made.
+    """
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "toolgate"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -104,8 +113,9 @@ def _cache_folder() -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
+def locked(name: str) -> Iterator[None]:
+    """One process at a time; the others wait."""
+    with (cache_folder() / f"{name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
     from toolgate.streams.log.trouble import Trouble
 
+T = TypeVar("T")
 READ_S = 30.0  # without any progress for so long, reading is given up
 CONTROL_S = 2.0
 _ASK_AGAIN_S = 0.1
@@ -63,10 +64,45 @@ def bounds(consumer: Consumer, place: TopicPartition, limit_s: float, trouble: T
     Raises:
         RetryError: no answer within `limit_s`.
     """
+
+    def asked(left_s: float) -> tuple[int, int] | None:
+        return consumer.get_watermark_offsets(place, left_s, cached=False)
+
+    return _answered(asked, consumer, place, limit_s, trouble)
+
+
+def at_time(
+    consumer: Consumer, place: TopicPartition, time_ms: int, limit_s: float, trouble: Trouble
+) -> int | None:
+    """The offset of the first record at that time or later; None when there is none.
+
+    Raises:
+        RetryError: no answer within `limit_s`.
+    """
+
+    def asked(left_s: float) -> int:
+        when = TopicPartition(place.topic, place.partition, time_ms)
+        [found] = consumer.offsets_for_times([when], left_s)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return found.offset
+
+    offset = _answered(asked, consumer, place, limit_s, trouble)
+    return offset if offset >= 0 else None
+
+
+def _answered(
+    asked: Callable[[float], T | None],
+    consumer: Consumer,
+    place: TopicPartition,
+    limit_s: float,
+    trouble: Trouble,
+) -> T:
+    """What the broker says of a place, asked again where its leader is only about to be known."""
     end, reminded = time.monotonic() + limit_s, False
     while True:
         try:
-            answer = consumer.get_watermark_offsets(place, max(end - time.monotonic(), 0.001), cached=False)
+            answer = asked(max(end - time.monotonic(), 0.001))
             break
         except KafkaException as error:
             code, left = cause(error).code(), end - time.monotonic()

@@ -90,16 +90,14 @@ class TopicReader:
             return reading.bounds(self._consumer, self._place(partition), ASK_S, self._trouble)
         except RetryError as error:
             raise self._silent(str(error)) from None
-        except KafkaException as error:
-            raise self._failed(cause(error)) from None
 
     def at_time(self, partition: int, time_ms: int) -> int:
         """The offset of the first record at that time or later; the partition's end when there is none."""
         try:
-            [found] = self._consumer.offsets_for_times([self._place(partition, time_ms)], ASK_S)
-        except KafkaException as error:
-            raise self._failed(cause(error)) from None
-        return found.offset if found.offset >= 0 else self.span(partition)[1]
+            found = reading.at_time(self._consumer, self._place(partition), time_ms, ASK_S, self._trouble)
+        except RetryError as error:
+            raise self._silent(str(error)) from None
+        return self.span(partition)[1] if found is None else found
 
     def read(
         self, start: Mapping[int, int], end: Mapping[int, int] | None = None

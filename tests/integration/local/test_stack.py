@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 import redis
@@ -12,11 +13,9 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from toolgate.streams.errors import LocalStackError
-from toolgate.streams.local import Stack, ports
+from toolgate.streams.local import Stack, __main__, artefacts, ports
+from toolgate.streams.local.broker import Broker
 from toolgate.streams.local.valkey import Valkey
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.real
 
@@ -120,3 +119,25 @@ def test_takes_other_ports_when_they_are_gone(tmp_path: Path, stack: Stack):
         (folder / "addresses.json").write_text(f'{{"kafka": {port}, "redis": {port}}}')
         fresh = Stack(folder)
         assert port not in (fresh.broker.port, fresh.redis.port)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has mapped is read from /proc")
+def test_a_broker_starts_with_what_an_earlier_one_has_learnt(tmp_path: Path, monkeypatch):
+    """It is made once, and every broker of that Java maps it."""
+    known = artefacts.cache_folder() / f"kafka-{artefacts.KAFKA_VERSION}.json"
+    artefacts.class_path(lambda _: None)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shutil.copy(known, artefacts.cache_folder())
+    assert __main__.main() == 0
+    (made,) = artefacts.cache_folder().glob("*.aot")
+    stamp = made.stat().st_mtime_ns
+    assert __main__.main() == 0
+    assert [path.stat().st_mtime_ns for path in artefacts.cache_folder().glob("*.aot")] == [stamp]
+    (folder := tmp_path / "broker").mkdir()
+    broker = Broker(folder, lambda _: None)
+    broker.start()
+    try:
+        assert str(made) in Path(f"/proc/{broker.pid}/maps").read_text()
+    finally:
+        broker.stop()
+    assert "aot" not in broker.log.read_text()

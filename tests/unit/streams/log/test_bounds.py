@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from types import SimpleNamespace
 
-from toolgate.streams.log.reading import bounds
+import pytest
+from confluent_kafka import OFFSET_END, KafkaError, KafkaException, TopicPartition
+
+from toolgate.streams.log.reading import at_time, bounds
 from toolgate.streams.log.trouble import Trouble
 from toolgate.streams.ports import RetryError
 
@@ -22,7 +24,15 @@ class Client:
 
     def get_watermark_offsets(self, _place, _limit_s, *, cached):
         """Offsets, or an error."""
-        self.asked.append("offsets")
+        return self._answer("offsets")
+
+    def offsets_for_times(self, _places, _limit_s):
+        """The first offset at a time or an error, as the client tells them of a partition; or an error of all."""
+        offset, error = self._answer("times")
+        return [SimpleNamespace(offset=offset, error=None if error is None else KafkaError(error))]
+
+    def _answer(self, asked):
+        self.asked.append(asked)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, int):
             raise KafkaException(KafkaError(answer))
@@ -66,3 +76,18 @@ def test_whatever_else_is_told(answer):
     """No answer, and a refusal."""
     with pytest.raises(RetryError):
         found(Client(answer))
+
+
+@pytest.mark.parametrize(("offset", "expected"), [(7, 7), (OFFSET_END, None)])
+def test_a_time_has_an_offset_or_lies_behind_the_last(offset, expected):
+    """Also where the leader is only about to be known: the client tells of it for all or for the one partition."""
+    moves = KafkaError.NOT_LEADER_FOR_PARTITION
+    client = Client(moves, (-1, moves), (offset, None))
+    assert at_time(client, PLACE, 1, 1.0, Trouble()) == expected
+    assert client.asked == ["times"] * 3
+
+
+def test_a_time_that_may_not_be_asked_for_is_told():
+    """As for offsets."""
+    with pytest.raises(RetryError, match=r"p\.audit\[0\]"):
+        at_time(Client((-1, KafkaError.TOPIC_AUTHORIZATION_FAILED)), PLACE, 1, 1.0, Trouble())
