@@ -50,7 +50,7 @@ def _learn(folder: Path, target: Path) -> None:
 
 def _use(bootstrap: str) -> None:
     """A topic, a transaction and a group: what a gate asks of a broker first."""
-    server = {"bootstrap.servers": bootstrap, "log_level": 0}
+    server: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 0}
     admin = AdminClient(server)
     admin.create_topics([NewTopic("some", 4)])["some"].result(_LIMIT_S)
     producer = Producer(server | {"transactional.id": "one"})
