@@ -67,6 +67,7 @@ class Broker(Child):
     ) -> None:
         super().__init__(f"Kafka {artefacts.KAFKA_VERSION}", directory / "kafka.log")
         self._directory = directory
+        self._data = directory / "kafka"
         self._notify = notify
         self._teach = teach
         self._started_once = False
@@ -87,12 +88,14 @@ class Broker(Child):
         java, class_path = artefacts.java(), artefacts.class_path(self._notify)
         quick = startup_cache.used(java, class_path)
         command = [str(java), *_JVM, "-cp", class_path]
-        tool = [*command, *quick]
-        program = [*command, *(startup_cache.taught(self._teach) if self._teach else quick)]
+        tool = [*command, *quick, "kafka.tools.StorageTool"]
+        server = [*command, *(startup_cache.taught(self._teach) if self._teach else quick), "kafka.Kafka"]
         self._notify(f"Starting {self.name}")
         for attempt in range(_PORT_TRIES):
-            config = self._configure(tool)
-            self.spawn([*program, "kafka.Kafka", config])
+            config = self._configure()
+            if not (self._data / "meta.properties").exists():
+                self._format(tool, config)
+            self.spawn([*server, config])
             try:
                 self.wait_until(self._answers, _READY_S)
             except LocalStackError:
@@ -105,22 +108,19 @@ class Broker(Child):
                 self._started_once = True
                 return
 
-    def _configure(self, tool: Sequence[str]) -> Path:
-        """Write server.properties for the current ports; format the data folder when it is new."""
+    def _configure(self) -> Path:
+        """Write server.properties for the current ports."""
         config = self._directory / "server.properties"
-        data = self._directory / "kafka"
         properties = BROKER_PROPERTIES | {
             "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://127.0.0.1:{self._controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "log.dirs": str(data),
+            "log.dirs": str(self._data),
         }
         config.write_text(
             "".join(f"{name}={value}\n" for name, value in properties.items()), encoding="utf-8"
         )
-        if not (data / "meta.properties").exists():
-            self._format([*tool, "kafka.tools.StorageTool"], config)
         return config
 
     def _format(self, tool: Sequence[str], config: Path) -> None:
