@@ -290,19 +290,36 @@ def reader_config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def consumer_config(settings: Settings, slot: int) -> dict[str, Any]:
-    """For the gate's consumer of `slot`: static member, range assignment (co-partitions the input topics)."""
+def listener_config(settings: Settings) -> dict[str, Any]:
+    """As `reader_config`, for whoever listens for hours: what comes is delivered at once all the same.
+
+    Idle, it asks twenty times a second instead of two hundred. An end of the log, and whatever else is asked on the
+    same connection, may come that much later: nothing for whoever reads to an end.
+    """
+    return {**reader_config(settings), "fetch.wait.max.ms": 50}
+
+
+def _member(settings: Settings, group_id: str) -> dict[str, Any]:
+    """A member of a group that shares out its topics so that equal partitions go to one."""
     return {
-        **reader_config(settings),
-        "client.id": settings.transactional_id(slot),
-        "group.id": settings.group_id,
-        "group.instance.id": settings.transactional_id(slot),
-        # With one byte a thousand agents would be a thousand fetches a second; so it is one each `fetch.wait.max.ms`.
-        "fetch.min.bytes": 65_536,
+        "client.id": group_id,
+        "group.id": group_id,
         "group.protocol": "classic",
         "partition.assignment.strategy": "range",
         "session.timeout.ms": settings.session_timeout_ms,
         "heartbeat.interval.ms": settings.session_timeout_ms // 3,
+    }
+
+
+def consumer_config(settings: Settings, slot: int) -> dict[str, Any]:
+    """For the gate's consumer of `slot`: static member, range assignment (co-partitions the input topics)."""
+    return {
+        **reader_config(settings),
+        **_member(settings, settings.group_id),
+        "client.id": settings.transactional_id(slot),
+        "group.instance.id": settings.transactional_id(slot),
+        # With one byte a thousand agents would be a thousand fetches a second; so it is one each `fetch.wait.max.ms`.
+        "fetch.min.bytes": 65_536,
     }
 
 
@@ -329,15 +346,7 @@ def producer_config(settings: Settings, slot: int) -> dict[str, Any]:
 
 def executor_consumer_config(settings: Settings, executor_id: str) -> dict[str, Any]:
     """For one of the executors that share the commands: a dynamic member, told by itself where to begin."""
-    return {
-        **reader_config(settings),
-        "client.id": executor_group_id(settings, executor_id),
-        "group.id": executor_group_id(settings, executor_id),
-        "group.protocol": "classic",
-        "partition.assignment.strategy": "range",
-        "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": settings.session_timeout_ms // 3,
-    }
+    return listener_config(settings) | _member(settings, executor_group_id(settings, executor_id))
 
 
 def notify_consumer_config(settings: Settings, endpoint: str) -> dict[str, Any]:
@@ -347,14 +356,9 @@ def notify_consumer_config(settings: Settings, endpoint: str) -> dict[str, Any]:
     """
     return {
         **reader_config(settings),
-        "client.id": notify_group_id(settings, endpoint),
-        "group.id": notify_group_id(settings, endpoint),
-        "group.protocol": "classic",
-        "partition.assignment.strategy": "range",
+        **_member(settings, notify_group_id(settings, endpoint)),
         "auto.offset.reset": "earliest",
         "enable.partition.eof": True,
-        "session.timeout.ms": settings.session_timeout_ms,
-        "heartbeat.interval.ms": settings.session_timeout_ms // 3,
     }
 
 

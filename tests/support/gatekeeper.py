@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from toolgate.schemas.codec import Codec
 from toolgate.schemas.records import Command, Intent, Outcome
 from toolgate.streams.log.messages import envelope
-from toolgate.streams.settings import reader_config
+from toolgate.streams.settings import listener_config
 
 if TYPE_CHECKING:
     from toolgate.processors.case import Envelope
@@ -33,7 +33,7 @@ class Gatekeeper:
 
     def _run(self) -> None:
         name = self._settings.topic("intents")
-        consumer = Consumer(reader_config(self._settings))
+        consumer = Consumer(listener_config(self._settings))
         consumer.assign([TopicPartition(name, p, 0) for p in range(self._settings.partitions)])
         producer = Producer({"bootstrap.servers": self._settings.bootstrap_servers})
         while not self._stopping.is_set():

@@ -24,7 +24,7 @@ from toolgate.streams.log.messages import take
 from toolgate.streams.log.producer import cause
 from toolgate.streams.log.trouble import Trouble
 from toolgate.streams.ports import RetryError
-from toolgate.streams.settings import reader_config
+from toolgate.streams.settings import listener_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ class Replies:
         self._heard: dict[int, Future[None]] = {}
         self._asked: list[int] = []  # partitions to listen to: the consumer belongs to one thread alone
         self._closed = False
-        self._consumer = Consumer({**reader_config(settings), **self._trouble.settings()})
+        self._consumer = Consumer({**listener_config(settings), **self._trouble.settings()})
         try:
             self.partitions = self._count()
         except BaseException:

@@ -137,6 +137,7 @@ def test_secrets_are_not_in_the_representation():
     [
         module.admin_config,
         module.reader_config,
+        module.listener_config,
         module.client_producer_config,
         lambda s: module.consumer_config(s, 1),
         lambda s: module.producer_config(s, 1),
@@ -170,6 +171,7 @@ def test_librdkafka_knows_every_property():
     made = load(bootstrap_servers="127.0.0.1:1")
     Consumer(module.consumer_config(made, 0) | {"log_level": 0}).close()
     Consumer(module.reader_config(made) | {"log_level": 0}).close()
+    Consumer(module.listener_config(made) | {"log_level": 0}).close()
     Producer(module.producer_config(made, 0) | {"log_level": 0})
     Producer(module.client_producer_config(made) | {"log_level": 0})
 
