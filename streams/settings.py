@@ -291,12 +291,12 @@ def reader_config(settings: Settings) -> dict[str, Any]:
 
 
 def listener_config(settings: Settings) -> dict[str, Any]:
-    """As `reader_config`, for whoever listens for hours: what comes is delivered at once all the same.
+    """As `reader_config`, for whoever listens for hours: what comes in its partitions is delivered at once here, too.
 
-    Idle, it asks twenty times a second instead of two hundred. An end of the log, and whatever else is asked on the
-    same connection, may come that much later: nothing for whoever reads to an end.
+    Idle, it asks fifty times a second instead of two hundred. Whatever else it asks may wait so long behind that: an
+    end of the log, a partition that is new to it.
     """
-    return {**reader_config(settings), "fetch.wait.max.ms": 50}
+    return {**reader_config(settings), "fetch.wait.max.ms": 20}
 
 
 def _member(settings: Settings, group_id: str) -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """`python -m toolgate.streams.local`: prepare this machine for brokers that are started often.
 
 Fetches Kafka where it is not there yet, and lets one broker learn its start (see startup_cache.py): about ten seconds,
-once. Tests start dozens of brokers; nothing else needs it, and everything that starts one uses it.
+once. Tests start many brokers; nothing else needs it, and everything that starts one uses it.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,14 +17,15 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from toolgate.streams.errors import LocalStackError
 from toolgate.streams.local import artefacts, startup_cache
-from toolgate.streams.local.broker import Broker
+from toolgate.streams.local.broker import JVM, Broker
 
+_FOLDER = "startup-"
 _LIMIT_S = 30.0
 _DUMP_S = 120.0  # a busy machine takes long to write what was learnt
 
 
 def prepare() -> bool:
-    """Make the startup cache of this machine's Java and Kafka where it is missing; whether it is there then.
+    """Make the startup cache of this machine's Java and Kafka where there is none that it takes; whether there is one.
 
     Raises:
         LocalStackError: a part is missing or the broker did not come up.
@@ -30,13 +33,19 @@ def prepare() -> bool:
     with artefacts.locked("startup-cache"):
         java, class_path = artefacts.java(), artefacts.class_path(_say)
         target = startup_cache.place(java, class_path)
-        if not target.exists():
-            _say("Preparing Kafka for quick starts (about ten seconds, only this once)")
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix="startup-") as folder:
-                _learn(Path(folder), learnt := Path(folder) / "learnt.aot")
-                if learnt.exists():
-                    learnt.replace(target)
-        return target.exists()
+        if target is None:
+            return False
+        for left in target.parent.glob(f"{_FOLDER}*"):  # of whoever was killed here
+            shutil.rmtree(left, ignore_errors=True)
+        if target.exists() and startup_cache.taken(java, JVM, class_path, target):
+            return True
+        _say("Preparing Kafka for quick starts (ten seconds or twenty, only this once)")
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=_FOLDER) as folder:
+            _learn(Path(folder), learnt := Path(folder) / "learnt.aot")
+            whole = startup_cache.taken(java, JVM, class_path, learnt)
+            if whole:
+                learnt.replace(target)
+        return whole
 
 
 def _learn(folder: Path, target: Path) -> None:
@@ -75,11 +84,11 @@ def main() -> int:
     """Exit codes: 0 done, or this Java cannot; 1 a part is missing or the broker did not come up."""
     try:
         ready = prepare()
-    except (LocalStackError, KafkaException) as error:
+    except (LocalStackError, KafkaException, OSError, subprocess.TimeoutExpired) as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     if not ready:
-        _say("This Java keeps nothing of its starts (version 25 does): brokers start as ever")
+        _say("This Java keeps nothing of its starts (version 25 does): brokers start as without it")
     return 0
 
 

@@ -89,14 +89,14 @@ class TopicReader:
         try:
             return reading.bounds(self._consumer, self._place(partition), ASK_S, self._trouble)
         except RetryError as error:
-            raise self._silent(str(error)) from None
+            raise self._unanswered(error) from None
 
     def at_time(self, partition: int, time_ms: int) -> int:
         """The offset of the first record at that time or later; the partition's end when there is none."""
         try:
             found = reading.at_time(self._consumer, self._place(partition), time_ms, ASK_S, self._trouble)
         except RetryError as error:
-            raise self._silent(str(error)) from None
+            raise self._unanswered(error) from None
         return self.span(partition)[1] if found is None else found
 
     def read(
@@ -243,6 +243,13 @@ class TopicReader:
             where=f"{self._full} at {self._bootstrap}",
             remedy="start it, or correct TOOLGATE_BOOTSTRAP_SERVERS",
         )
+
+    def _unanswered(self, error: RetryError) -> UnreachableError | RefusedError:
+        """What was said where something was said: a refusal is no silence."""
+        said = error.__cause__
+        if isinstance(said, KafkaException):
+            return self._failed(cause(said))
+        return self._silent(f"no answer within {ASK_S:.0f} s")
 
     def _failed(self, error: KafkaError) -> UnreachableError | RefusedError:
         if error.code() not in _REFUSED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from raw_produce import RawRecord
 
@@ -133,6 +133,23 @@ def test_a_worker_that_cannot_learn_controls_end_is_told_so(settings):
 
     with pytest.raises(RetryError, match=r"control\[0\]"):
         tail.since(0)
+    tail.close()
+
+
+def test_control_is_let_go_once_it_has_been_read(log, settings):
+    """A consumer that kept the partition would ask the broker for more of it for ever."""
+    commit(log, "control", b"kill")
+    made: list[Consumer] = []
+
+    class Kept(Reader):
+        def consumer(self):
+            made.append(super().consumer())
+            return made[-1]
+
+    tail = ControlTail(Kept(reader_config(settings), settings.topic, Trouble()), "control")
+    for _ in range(2):
+        assert [record.value for record in tail.since(0)[0]] == [b"kill"]
+        assert [one.assignment() for one in made] == [[]]
     tail.close()
 
 

@@ -164,6 +164,15 @@ def test_the_gates_clients_keep_exactly_once():
     assert producer["partitioner"] == module.client_producer_config(made)["partitioner"] == "murmur2_random"
 
 
+def test_who_listens_for_hours_asks_the_broker_less_often():
+    """What comes is delivered at once; a thousand idle agents are not two hundred thousand fetches a second."""
+    made = load(**ADDRESSES)
+    listening, executor = module.listener_config(made), module.executor_consumer_config(made, "desk")
+    assert module.reader_config(made)["fetch.wait.max.ms"] < listening["fetch.wait.max.ms"]
+    assert executor["fetch.wait.max.ms"] == listening["fetch.wait.max.ms"]
+    assert executor["fetch.min.bytes"] == listening["fetch.min.bytes"] == 1
+
+
 def test_librdkafka_knows_every_property():
     """A misspelt property would raise when the client is made; make each once."""
     from confluent_kafka import Consumer, Producer  # noqa: PLC0415 - slow, and only here
@@ -171,7 +180,7 @@ def test_librdkafka_knows_every_property():
     made = load(bootstrap_servers="127.0.0.1:1")
     Consumer(module.consumer_config(made, 0) | {"log_level": 0}).close()
     Consumer(module.reader_config(made) | {"log_level": 0}).close()
-    Consumer(module.listener_config(made) | {"log_level": 0}).close()
+    Consumer(module.executor_consumer_config(made, "desk") | {"log_level": 0}).close()
     Producer(module.producer_config(made, 0) | {"log_level": 0})
     Producer(module.client_producer_config(made) | {"log_level": 0})
 

@@ -25,8 +25,9 @@ def java(tmp_path: Path, monkeypatch) -> Path:
 def test_is_used_once_it_is_there(java: Path):
     """Half a one never is: it is put there when it is whole."""
     assert startup_cache.used(java, "a.jar") == ()
-    startup_cache.place(java, "a.jar").write_bytes(b"learnt")
-    assert f"-XX:AOTCache={startup_cache.place(java, 'a.jar')}" in startup_cache.used(java, "a.jar")
+    place = startup_cache.place(java, "a.jar")
+    place.write_bytes(b"learnt")
+    assert f"-XX:AOTCache={place}" in startup_cache.used(java, "a.jar")
 
 
 def test_is_that_of_a_java_version_and_a_class_path(java: Path, tmp_path: Path):
@@ -40,7 +41,20 @@ def test_is_that_of_a_java_version_and_a_class_path(java: Path, tmp_path: Path):
     assert startup_cache.place(moved, "a.jar") != first
 
 
-def test_a_java_that_says_no_version_is_its_path(java: Path):
-    """Then no other one is taken for it."""
-    (java.parent.parent / "release").unlink()
-    assert startup_cache.place(java, "a.jar") != startup_cache.place(java.with_name("other"), "a.jar")
+@pytest.mark.parametrize("release", [None, 'JAVA_VERSION="17.0.9"', "MODULES"])
+def test_a_java_that_is_older_or_says_no_version_has_none(java: Path, release):
+    """It would not start with options that it does not know."""
+    file = java.parent.parent / "release"
+    file.unlink() if release is None else file.write_text(release)
+    assert startup_cache.place(java, "a.jar") is None
+    assert startup_cache.used(java, "a.jar") == ()
+
+
+def test_what_java_does_not_take_is_not_taken(java: Path, tmp_path: Path):
+    """Also where there is no such Java."""
+    assert not startup_cache.taken(java, (), "a.jar", tmp_path / "learnt.aot")
+    java.write_text("#!/bin/sh\nexit 1\n")
+    java.chmod(0o755)
+    assert not startup_cache.taken(java, (), "a.jar", tmp_path / "learnt.aot")
+    java.write_text("#!/bin/sh\nexit 0\n")
+    assert startup_cache.taken(java, (), "a.jar", tmp_path / "learnt.aot")
