@@ -317,7 +317,12 @@ class Site:
         """Whether the audit has records whose transaction has no end yet."""
         name, log = self.settings.topic("audit"), self._log
         reader = Consumer(
-            {"bootstrap.servers": self.settings.bootstrap_servers, "group.id": "nobody", "log_level": 0}
+            {
+                "bootstrap.servers": self.settings.bootstrap_servers,
+                "group.id": "nobody",
+                "isolation.level": "read_uncommitted",  # else its end is the last stable offset, too
+                "log_level": 0,
+            }
         )
         try:
             return any(
