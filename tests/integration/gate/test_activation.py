@@ -152,7 +152,9 @@ def test_a_worker_without_a_folder_waits_for_a_set_and_finds_it_again_after_a_re
     site.rest()
     worker.running()
     assert worker.health()["policy_digest"] == set_digest(SECOND)
-    assert {e.policy_digest for e in site.audit() if e.topic == "intents"} == {set_digest(SECOND)}
+    judged = lambda: {e.policy_digest for e in site.audit() if e.topic == "intents"}  # noqa: E731
+    until(judged, "the intents decided")
+    assert judged() == {set_digest(SECOND)}
     paid = next(event for event in site.audit() if event.tool == "pay" and event.verdict == "APPROVE")
     undo = said(site, "explain", paid.intent_id)["undo"]
     assert undo["why"] == "the catalogue names no inverse of this tool"  # which only the topic says
