@@ -15,7 +15,7 @@ from toolgate.streams.local import artefacts, ports, startup_cache
 from toolgate.streams.local.children import Child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
 # What makes a lone broker behave like the cluster that the gate is built for; docker-compose.yml says the
@@ -70,6 +70,8 @@ class Broker(Child):
         self._data = directory / "kafka"
         self._notify = notify
         self._teach = teach
+        self._tool: list[str] = []
+        self._server: list[str] = []
         self._started_once = False
         self.port = port if port and ports.is_free(port) else ports.free_port()
         self._controller_port = ports.free_port()
@@ -85,17 +87,14 @@ class Broker(Child):
         Raises:
             LocalStackError: a part is missing or it did not come up.
         """
-        java, class_path = artefacts.java(), artefacts.class_path(self._notify)
-        quick = startup_cache.used(java, class_path)
-        command = [str(java), *JVM, "-cp", class_path]
-        tool = [*command, *quick, "kafka.tools.StorageTool"]
-        server = [*command, *(startup_cache.taught(self._teach) if self._teach else quick), "kafka.Kafka"]
+        if not self._server:
+            self._find()
         self._notify(f"Starting {self.name}")
         for attempt in range(_PORT_TRIES):
             config = self._configure()
             if not (self._data / "meta.properties").exists():
-                self._format(tool, config)
-            self.spawn([*server, config])
+                self._format(config)
+            self.spawn([*self._server, config])
             try:
                 self.wait_until(self._answers, _READY_S)
             except LocalStackError:
@@ -107,6 +106,18 @@ class Broker(Child):
             else:
                 self._started_once = True
                 return
+
+    def _find(self) -> None:
+        """What a start runs; looked for by the first one alone."""
+        java, class_path = artefacts.java(), artefacts.class_path(self._notify)
+        quick = startup_cache.used(java, class_path)
+        command = [str(java), *JVM, "-cp", class_path]
+        self._tool = [*command, *quick, "kafka.tools.StorageTool"]
+        self._server = [
+            *command,
+            *(startup_cache.taught(self._teach) if self._teach else quick),
+            "kafka.Kafka",
+        ]
 
     def _configure(self) -> Path:
         """Write server.properties for the current ports."""
@@ -123,9 +134,9 @@ class Broker(Child):
         )
         return config
 
-    def _format(self, tool: Sequence[str], config: Path) -> None:
+    def _format(self, config: Path) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode().replace("-", "a")
-        command = [*tool, "format", "-t", cluster, "-c", str(config)]
+        command = [*self._tool, "format", "-t", cluster, "-c", str(config)]
         with self.log.open("ab") as output:
             code = subprocess.call(
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=_READY_S
